@@ -1,0 +1,88 @@
+// What is worth remembering: who did what, from where, to which account. Rows are only ever added.
+// It holds no secret and no code; showing it in plain words belongs to the pages.
+import type { AccountId, Clock, Origin } from './vocabulary.js';
+
+export type AuditEvent =
+  | 'account-created'
+  | 'account-operator-created'
+  | 'email-verified'
+  | 'email-taken-over'
+  | 'sign-up-with-taken-email'
+  | 'sign-in'
+  | 'sign-in-failed'
+  | 'sign-in-half-done'
+  | 'sign-out'
+  | 'session-ended'
+  | 'proof-given'
+  | 'proof-failed'
+  | 'second-factor-failed'
+  | 'second-factor-locked'
+  | 'two-factor-enabled'
+  | 'recovery-code-used'
+  | 'link-started'
+  | 'link-reserved'
+  | 'link-released'
+  | 'link-approved'
+  | 'link-denied'
+  | 'link-redeemed'
+  | 'user-code-unknown'
+  | 'user-code-alarm'
+  | 'tool-renamed'
+  | 'tool-unlinked'
+  | 'token-revoked'
+  | 'refresh-token-reused'
+  | 'client-registered'
+  | 'client-created'
+  | 'client-removed'
+  | 'signing-key-made'
+  | 'signing-key-activated'
+  | 'signing-key-removed';
+
+export interface AuditEntry {
+  readonly event: AuditEvent;
+  /** The account that it happened to; none for what concerns the house. */
+  readonly accountId?: AccountId;
+  /** Who did it: an account or client id, `operator`, `job`, or `anyone`. */
+  readonly actor: string;
+  readonly origin?: Origin;
+  /** Names and numbers to show beside the event; never a secret. */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface AuditRow extends Required<Omit<AuditEntry, 'accountId' | 'origin'>> {
+  readonly at: Date;
+  readonly accountId: AccountId | undefined;
+  readonly networkAddress: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+}
+
+export interface AuditStore {
+  insert(row: AuditRow): Promise<void>;
+  /** The newest first. */
+  findByAccount(accountId: AccountId, limit: number): Promise<AuditRow[]>;
+  removeBefore(time: Date): Promise<number>;
+}
+
+export type Audit = ReturnType<typeof createAudit>;
+
+/** Makes `record`, which adds an entry through the stores of the caller's own transaction, so that both happen or neither. */
+export function createAudit({ now }: { now: Clock }) {
+  return {
+    record(
+      stores: { audit: AuditStore },
+      { event, accountId, actor, origin, details = {} }: AuditEntry,
+    ): Promise<void> {
+      return stores.audit.insert({
+        event,
+        accountId,
+        actor,
+        details,
+        at: now(),
+        networkAddress: origin?.networkAddress ?? '',
+        userAgent: (origin?.userAgent ?? '').slice(0, 300),
+        requestId: origin?.requestId ?? '',
+      });
+    },
+  };
+}

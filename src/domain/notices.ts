@@ -1,0 +1,112 @@
+// What people are told by mail. A notice is written to the outbox in the transaction of the thing it tells about, and a
+// job sends it: a mail server that is slow or down changes no answer and no timing.
+import type { AccountId, Clock } from './vocabulary.js';
+
+/** Every mail that can be sent, with what its text needs. Views have one template for each. */
+export interface NoticeDetails {
+  /** `address` carries the one-time token; `userCode` a pending link's code, so that it survives another device. */
+  'verify-email': { readonly address: string; readonly username: string; readonly minutes: number };
+  /** Somebody signed up with an address that already has an account: said to its owner only. */
+  'email-already-known': { readonly address: string };
+  'factor-locked': { readonly username: string };
+}
+
+export type NoticeName = keyof NoticeDetails;
+
+export interface OutboxMail {
+  readonly mailId: string;
+  readonly recipient: string;
+  readonly notice: NoticeName;
+  /** The details as sealed JSON: they may hold a one-time token. */
+  readonly sealedDetails: string;
+  readonly language: string;
+  readonly attempts: number;
+  readonly expiresAt: Date | undefined;
+}
+
+export interface OutboxStore {
+  insert(mail: Omit<OutboxMail, 'attempts'> & { readonly createdAt: Date }): Promise<void>;
+  /** Unsent, due and unexpired mails, oldest first. */
+  findDue(now: Date, limit: number): Promise<OutboxMail[]>;
+  /** False when another sender was faster: the mail is claimed until `nextAttemptAt`. */
+  claim(mailId: string, attempts: number, nextAttemptAt: Date): Promise<boolean>;
+  markSent(mailId: string, at: Date): Promise<void>;
+  /** Sent mails, and unsent ones whose use has passed. */
+  removeExpired(now: Date): Promise<number>;
+}
+
+export interface Sealer {
+  seal(plaintext: string, context: string): string;
+  open(sealed: string, context: string): string;
+}
+
+/** Hands one mail to the outside; rejects when it could not be handed over. */
+export type Deliver = (mail: {
+  readonly recipient: string;
+  readonly notice: NoticeName;
+  readonly details: NoticeDetails[NoticeName];
+  readonly language: string;
+}) => Promise<void>;
+
+export type Notices = ReturnType<typeof createNotices>;
+
+export interface NoticesDependencies {
+  readonly now: Clock;
+  readonly newId: () => string;
+  readonly sealer: Sealer;
+}
+
+export function createNotices({ now, newId, sealer }: NoticesDependencies) {
+  return {
+    /** Puts a mail in the outbox of the caller's transaction. `ttlSeconds`: dropped unsent after that. */
+    async tell<Name extends NoticeName>(
+      stores: { outbox: OutboxStore },
+      notice: Name,
+      to: { readonly email: string; readonly language: string; readonly accountId?: AccountId },
+      details: NoticeDetails[Name],
+      ttlSeconds?: number,
+    ): Promise<void> {
+      const mailId = newId();
+      await stores.outbox.insert({
+        mailId,
+        recipient: to.email,
+        notice,
+        language: to.language,
+        sealedDetails: sealer.seal(JSON.stringify(details), mailId),
+        createdAt: now(),
+        expiresAt: ttlSeconds === undefined ? undefined : new Date(now().getTime() + ttlSeconds * 1000),
+      });
+    },
+
+    /** Sends what is due, each mail by one sender; a failed one is tried again later, slower each time (30 s … 1 h). */
+    async sendDue(
+      outbox: OutboxStore,
+      inTransaction: <Result>(work: (stores: { outbox: OutboxStore }) => Promise<Result>) => Promise<Result>,
+      deliver: Deliver,
+    ): Promise<{ sent: number; failed: { mailId: string; cause: unknown }[] }> {
+      const failed: { mailId: string; cause: unknown }[] = [];
+      let sent = 0;
+      for (const mail of await outbox.findDue(now(), 50)) {
+        const delaySeconds = Math.min(30 * 2 ** mail.attempts, 3600);
+        const nextAttemptAt = new Date(now().getTime() + delaySeconds * 1000);
+        if (
+          !(await inTransaction((stores) => stores.outbox.claim(mail.mailId, mail.attempts, nextAttemptAt)))
+        )
+          continue;
+        try {
+          await deliver({
+            recipient: mail.recipient,
+            notice: mail.notice,
+            language: mail.language,
+            details: JSON.parse(sealer.open(mail.sealedDetails, mail.mailId)) as NoticeDetails[NoticeName],
+          });
+          await inTransaction((stores) => stores.outbox.markSent(mail.mailId, now()));
+          sent += 1;
+        } catch (cause) {
+          failed.push({ mailId: mail.mailId, cause });
+        }
+      }
+      return { sent, failed };
+    },
+  };
+}

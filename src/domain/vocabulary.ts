@@ -1,0 +1,123 @@
+// The words every floor shares: ids, the clock, where a request came from, and the closed list of refusals.
+// It owns no behaviour beyond naming; what each refusal looks like on the wire is each door's own table.
+
+declare const brand: unique symbol;
+type Id<Name extends string> = string & { readonly [brand]: Name };
+
+/** Who answers for something: the person who owns the account. A UUID. */
+export type AccountId = Id<'AccountId'>;
+/** Whom a session or token speaks for; the owner's equals the account id. A UUID, the `sub` of tokens. */
+export type SubjectId = Id<'SubjectId'>;
+export type LinkId = Id<'LinkId'>;
+export type LinkedToolId = Id<'LinkedToolId'>;
+/** A tool's identifier on the wire (`client_id`). */
+export type ClientId = Id<'ClientId'>;
+/** The hash under which a browser session is kept. */
+export type SessionHash = Id<'SessionHash'>;
+/** Names a signed-in browser across session rotation; a link is reserved by it. */
+export type BrowserTicket = Id<'BrowserTicket'>;
+
+export type Clock = () => Date;
+
+/** Where a request came from, as far as the edge can tell. */
+export interface Origin {
+  /** The address of the nearest hop that is not a trusted proxy. */
+  readonly networkAddress: string;
+  /** What budgets count by: the IPv4 address, or the IPv6 /64 (CHECKLIST 3.2). */
+  readonly network: string;
+  readonly userAgent?: string;
+  /** The `Origin` header of a request that a web page started. */
+  readonly webOrigin?: string;
+  readonly requestId: string;
+}
+
+/** How an authentication was made; the values of `amr` (RFC 8176). */
+export type AuthenticationMethod = 'pwd' | 'otp' | 'recovery' | 'mfa';
+
+/** What a person has proved in a session: the source of `auth_time`, `amr` and `acr`. */
+export interface Authentication {
+  readonly at: Date;
+  readonly methods: readonly AuthenticationMethod[];
+}
+
+/** The authentication context of RFC 9068 §2.2.1: two factors, or one. */
+export function contextClass(methods: readonly AuthenticationMethod[]): 'aal2' | 'aal1' {
+  return methods.includes('otp') || methods.includes('recovery') ? 'aal2' : 'aal1';
+}
+
+/**
+ * Runs work in one transaction and resolves after its COMMIT; rejects with the work's own error after a rollback.
+ * Inside, only the given stores are used, and no other transaction is opened.
+ */
+export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<Result>) => Promise<Result>;
+
+/** Every refusal of the domain. A new word does not compile until each door has an answer for it. */
+export const domainErrorCodes = [
+  'account-closed',
+  'account-name-invalid',
+  'account-name-taken',
+  'account-not-verified',
+  'client-authentication-failed',
+  'client-metadata-invalid',
+  'client-unknown',
+  'code-unknown',
+  'code-wrong',
+  'credentials-wrong',
+  'email-invalid',
+  'factor-already-on',
+  'factor-locked',
+  'factor-not-on',
+  'factor-required',
+  'first-run-over',
+  'grant-invalid',
+  'grant-not-allowed',
+  'link-expired',
+  'link-over',
+  'link-too-hasty',
+  'live-links-exceeded',
+  'mail-token-invalid',
+  'not-found',
+  'password-breaks-rule',
+  'proof-required',
+  'scope-invalid',
+  'service-busy',
+  'sign-in-over',
+  'sign-up-closed',
+  'store-unavailable',
+  'token-invalid',
+  'too-many',
+] as const;
+
+export type DomainErrorCode = (typeof domainErrorCodes)[number];
+
+export interface RefusalDetail {
+  /** A plain sentence for the caller; never a secret, never the caller's own bytes. */
+  readonly publicDetail?: string;
+  /** How long the caller should wait before it tries again. */
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** A refusal in domain words. It carries no status and no protocol word: doors translate. */
+export class DomainError extends Error {
+  readonly code: DomainErrorCode;
+  readonly publicDetail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: DomainErrorCode, detail: RefusalDetail = {}) {
+    super(detail.publicDetail ? `${code}: ${detail.publicDetail}` : code, { cause: detail.cause });
+    this.name = 'DomainError';
+    this.code = code;
+    this.publicDetail = detail.publicDetail;
+    this.retryAfterSeconds = detail.retryAfterSeconds;
+  }
+}
+
+export function isRefusal(error: unknown, code?: DomainErrorCode): error is DomainError {
+  return error instanceof DomainError && (code === undefined || error.code === code);
+}
+
+/** True for the fault a store throws when it cannot answer now; nothing may be concluded from it. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && error.name === 'StoreUnavailable';
+}

@@ -1,0 +1,70 @@
+// Keeps the audit rows (domain/audit.ts says what they mean): inserted and read, never changed.
+import { randomUUID } from 'node:crypto';
+import { statement, type Sql } from './statement.js';
+import type { AuditTable } from './tables.js';
+import type { AuditEvent, AuditRow, AuditStore } from '../../domain/audit.js';
+import type { AccountId } from '../../domain/vocabulary.js';
+
+const insertRow = statement<{ [Column in keyof AuditTable]: AuditTable[Column] }>()((db, p) =>
+  db.insertInto('audit').values({
+    audit_id: p('audit_id'),
+    at: p('at'),
+    account_id: p('account_id'),
+    actor: p('actor'),
+    event: p('event'),
+    network_address: p('network_address'),
+    user_agent: p('user_agent'),
+    request_id: p('request_id'),
+    details: p('details'),
+  }),
+);
+
+const selectByAccount = statement<{ account_id: string; limit: number }>()((db, p) =>
+  db
+    .selectFrom('audit')
+    .selectAll()
+    .where('account_id', '=', p('account_id'))
+    .orderBy('at', 'desc')
+    .orderBy('audit_id', 'desc')
+    .limit(p('limit')),
+);
+
+const deleteBefore = statement<{ time: number }>()((db, p) =>
+  db.deleteFrom('audit').where('at', '<', p('time')),
+);
+
+export function createAuditStore(sql: Sql): AuditStore {
+  return {
+    async insert(row) {
+      await sql.change(insertRow, {
+        audit_id: randomUUID(),
+        at: row.at.getTime(),
+        account_id: row.accountId ?? null,
+        actor: row.actor,
+        event: row.event,
+        network_address: row.networkAddress,
+        user_agent: row.userAgent,
+        request_id: row.requestId,
+        details: JSON.stringify(row.details),
+      });
+    },
+    async findByAccount(accountId, limit) {
+      const rows = await sql.all(selectByAccount, { account_id: accountId, limit });
+      return rows.map(toAuditRow);
+    },
+    removeBefore: (time) => sql.change(deleteBefore, { time: time.getTime() }),
+  };
+}
+
+function toAuditRow(row: AuditTable): AuditRow {
+  return {
+    event: row.event as AuditEvent,
+    accountId: (row.account_id ?? undefined) as AccountId | undefined,
+    actor: row.actor,
+    details: JSON.parse(row.details) as AuditRow['details'],
+    at: new Date(row.at),
+    networkAddress: row.network_address,
+    userAgent: row.user_agent,
+    requestId: row.request_id,
+  };
+}

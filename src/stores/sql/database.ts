@@ -1,0 +1,69 @@
+// Opens one database and brings it up to date: a connection that writes in grouped transactions, another that reads what
+// is committed. Which stores there are is the caller's to say (stores.ts lists them all).
+import { openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
+import { migrations } from './migrations.js';
+import { statement, type Sql } from './statement.js';
+import { createGroupedTransactions, type Checkpoint } from './transaction.js';
+import type { InTransaction } from '../../domain/vocabulary.js';
+
+export interface Database<Stores> {
+  /** For reading what has been committed; a write through these is refused. */
+  readonly stores: Stores;
+  readonly inTransaction: InTransaction<Stores>;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
+  close(): void;
+}
+
+export interface DatabaseOptions<Stores> {
+  readonly file: string;
+  readonly createStores: (sql: Sql) => Stores;
+  /** Where fault tests end the process. */
+  readonly checkpoint?: Checkpoint;
+  /** An upper bound for the file, in pages of 4 KiB: how tests meet a full disk. */
+  readonly maxPages?: number;
+}
+
+const selectApplied = statement<Record<string, never>>()((db) =>
+  db.selectFrom('house').select('value').limit(1),
+);
+
+/** Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. */
+export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database<Stores> {
+  const { file, createStores, checkpoint, maxPages } = options;
+  const writing = openConnection(file, maxPages === undefined ? {} : { maxPages });
+  migrate(writing);
+  const reading = openConnection(file, { readOnly: true });
+  return {
+    stores: createStores(reading),
+    inTransaction: createGroupedTransactions(writing, createStores(writing), checkpoint),
+    async ping() {
+      await reading.one(selectApplied, {});
+    },
+    close() {
+      reading.close();
+      writing.close();
+    },
+  };
+}
+
+/** Another process that starts at the same moment waits here, and then finds nothing left to do. */
+function migrate(connection: Connection): void {
+  connection.execute('BEGIN IMMEDIATE');
+  try {
+    connection.execute(
+      'create table if not exists migrations (name text primary key, applied_at bigint not null)',
+    );
+    const applied = new Set(connection.names('select name from migrations'));
+    for (const migration of migrations.filter(({ name }) => !applied.has(name))) {
+      for (const made of migration.statements(sqliteBuilder)) connection.execute(made.compile().sql);
+      connection.execute(
+        `insert into migrations (name, applied_at) values ('${migration.name}', ${Date.now()})`,
+      );
+    }
+    connection.execute('COMMIT');
+  } catch (error) {
+    connection.execute('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+// SQLite: the only file that knows its driver, its pragmas and its error codes.
+// One connection writes (transaction.ts queues for it), another reads what has been committed.
+import Database from 'better-sqlite3';
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import {
+  StoreUnavailable,
+  type Slot,
+  type Sql,
+  type SqlValue,
+  type Statement,
+  type Values,
+} from './statement.js';
+import type { Tables } from './tables.js';
+
+type Prepared = { readonly statement: Database.Statement; readonly order: readonly Slot<Values>[] };
+
+/** One connection. `execute` is for texts without parameters: schema changes and transaction control. */
+export interface Connection extends Sql {
+  execute(text: string): void;
+  /** The first column of every row, as text. */
+  names(text: string): string[];
+  isInTransaction(): boolean;
+  close(): void;
+}
+
+export interface ConnectionOptions {
+  readonly maxPages?: number;
+  readonly readOnly?: boolean;
+}
+
+export const sqliteBuilder = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
+
+/** Faults that say "not now" and nothing about the data (https://sqlite.org/rescode.html). */
+const UNAVAILABLE = [
+  'SQLITE_BUSY',
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_LOCKED',
+  'SQLITE_NOMEM',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+];
+
+export function asStoreFault(error: unknown): unknown {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  const isUnavailable = UNAVAILABLE.some((prefix) => code.startsWith(prefix));
+  return isUnavailable ? new StoreUnavailable(`SQLite answered ${code}`, { cause: error }) : error;
+}
+
+/**
+ * Opens one connection to a database file, made when missing.
+ * Every connection sets synchronous=FULL itself: a WAL reopened without it runs at NORMAL, and a power loss could then
+ * bring a spent code back to life.
+ */
+export function openConnection(file: string, { maxPages, readOnly }: ConnectionOptions = {}): Connection {
+  const driver = new Database(file);
+  driver.pragma('busy_timeout = 5000');
+  driver.pragma('journal_mode = WAL');
+  driver.pragma('synchronous = FULL');
+  driver.pragma('foreign_keys = ON');
+  driver.pragma('cache_size = -16000');
+  if (maxPages !== undefined) driver.pragma(`max_page_count = ${maxPages}`);
+  if (readOnly) driver.pragma('query_only = ON');
+  const prepared = new Map<Statement<never, unknown>, Prepared>();
+  const controls = new Map<string, Database.Statement>();
+
+  function prepare<P extends Values, Row>(statement: Statement<P, Row>): Prepared {
+    const key = statement as unknown as Statement<never, unknown>;
+    const known = prepared.get(key);
+    if (known) return known;
+    const { sql, order } = statement.compile(sqliteBuilder);
+    const made = { statement: driver.prepare(sql), order: order as readonly Slot<Values>[] };
+    prepared.set(key, made);
+    return made;
+  }
+
+  return {
+    async all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]> {
+      return guarded(() => {
+        const { statement: text, order } = prepare(statement);
+        return text.all(...fill(order, values)) as Row[];
+      });
+    },
+    async one<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row | undefined> {
+      return guarded(() => {
+        const { statement: text, order } = prepare(statement);
+        return text.get(...fill(order, values)) as Row | undefined;
+      });
+    },
+    async change<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<number> {
+      return guarded(() => {
+        const { statement: text, order } = prepare(statement);
+        return text.run(...fill(order, values)).changes;
+      });
+    },
+    execute(text) {
+      guarded(() => {
+        const control = controls.get(text) ?? driver.prepare(text);
+        controls.set(text, control);
+        control.run();
+      });
+    },
+    names: (text) => guarded(() => driver.prepare(text).pluck().all() as string[]),
+    isInTransaction: () => driver.inTransaction,
+    close: () => void driver.close(),
+  };
+}
+
+function guarded<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw asStoreFault(error);
+  }
+}
+
+function fill(order: readonly Slot<Values>[], values: Values): SqlValue[] {
+  const filled = new Array<SqlValue>(order.length);
+  for (let i = 0; i < order.length; i++) {
+    const slot = order[i]!;
+    filled[i] = 'name' in slot ? values[slot.name]! : slot.value;
+  }
+  return filled;
+}

@@ -1,0 +1,195 @@
+// How the tables come to be: one list, in order, the same for every engine. A migration that has landed never changes.
+// Types are the few that SQLite and PostgreSQL share: text, integer, bigint.
+import { sql, type Compilable, type CreateTableBuilder, type Kysely } from 'kysely';
+import type { Tables } from './tables.js';
+
+export interface Migration {
+  readonly name: string;
+  statements(db: Kysely<Tables>): Compilable[];
+}
+
+/** Text, integer and time columns of a table, `name?` for those that may be null; the key is one of them. */
+interface Shape {
+  readonly key: readonly string[];
+  readonly text?: string;
+  readonly integer?: string;
+  readonly time?: string;
+  readonly unique?: readonly string[];
+  readonly checks?: readonly string[];
+}
+
+const SHAPES: Record<keyof Tables, Shape> = {
+  subjects: {
+    key: ['subject_id'],
+    text: 'subject_id account_id kind',
+    integer: 'public_number',
+    time: 'created_at',
+    unique: ['public_number'],
+  },
+  accounts: {
+    key: ['account_id'],
+    text: 'account_id email username display_name password_hash language? role',
+    integer: 'password_length',
+    time: 'email_verified_at? password_changed_at created_at closed_at?',
+  },
+  login_names: { key: ['folded'], text: 'folded account_id kind', integer: 'proved' },
+  mail_tokens: {
+    key: ['token_mac'],
+    text: 'token_mac account_id purpose email sealed_user_code?',
+    time: 'created_at expires_at',
+  },
+  authenticators: {
+    key: ['authenticator_id'],
+    text: 'authenticator_id account_id kind state sealed_secret',
+    time: 'last_step created_at',
+    checks: ["state in ('inert', 'active')"],
+  },
+  recovery_codes: {
+    key: ['account_id', 'selector'],
+    text: 'account_id selector code_hash',
+    time: 'used_at?',
+  },
+  factor_failures: {
+    key: ['account_id', 'kind'],
+    text: 'account_id kind',
+    integer: 'consecutive day day_count',
+    time: 'last_at',
+  },
+  sign_ins: {
+    key: ['sign_in_hash'],
+    text: 'sign_in_hash account_id methods',
+    integer: 'failures',
+    time: 'created_at expires_at',
+  },
+  sessions: {
+    key: ['session_hash'],
+    text: 'session_hash ticket account_id subject_id methods proof_methods user_agent network_address',
+    time: 'authenticated_at proved_at created_at last_seen_at expires_at',
+  },
+  clients: {
+    key: ['client_id'],
+    text: 'client_id kind name secret_hash? audience? metadata registered_by',
+    time: 'created_at last_used_at?',
+    checks: ["(kind = 'confidential') = (secret_hash is not null)"],
+  },
+  links: {
+    key: ['link_id'],
+    text:
+      'link_id door state client_id device_code_hash? user_code_mac scope network_address network web_origin? ' +
+      'user_agent key_thumbprint? arrival? account_id? subject_id? ticket? methods?',
+    integer: 'releases',
+    time: 'authenticated_at? created_at reserved_at? decided_at? redeemed_at? expires_at',
+    unique: ['device_code_hash', 'user_code_mac'],
+    checks: [
+      "state in ('pending', 'reserved', 'approved', 'denied', 'redeemed')",
+      "state <> 'pending' or (account_id is null and ticket is null)",
+      "state <> 'reserved' or (account_id is not null and ticket is not null)",
+      "state not in ('approved', 'redeemed') or (account_id is not null and subject_id is not null " +
+        'and authenticated_at is not null and decided_at is not null)',
+      "(state = 'redeemed') = (redeemed_at is not null)",
+    ],
+  },
+  link_intervals: { key: ['link_id'], text: 'link_id', integer: 'interval_seconds' },
+  linked_tools: {
+    key: ['linked_tool_id'],
+    text:
+      'linked_tool_id link_id door account_id subject_id client_id name scope audience methods key_thumbprint? ' +
+      'access_jti linked_from last_used_from ended_why?',
+    time: 'authenticated_at access_issued_at access_expires_at linked_at last_used_at ended_at?',
+    // One approval, one linked tool: the schema refuses a second even if the state machine were wrong.
+    unique: ['link_id'],
+  },
+  refresh_tokens: {
+    key: ['token_hash'],
+    text: 'token_hash linked_tool_id client_id key_id access_jti scope',
+    integer: 'generation replays',
+    time: 'access_issued_at access_expires_at created_at used_at? expires_at',
+  },
+  revoked_access_tokens: { key: ['jti'], text: 'jti', time: 'expires_at' },
+  signing_keys: {
+    key: ['kid'],
+    text: 'kid alg state public_jwk sealed_private_jwk',
+    time: 'created_at changed_at',
+    checks: ["state in ('next', 'active', 'retiring')"],
+  },
+  budgets: {
+    key: ['budget', 'spender', 'window_starts_at'],
+    text: 'budget spender',
+    integer: 'spent',
+    time: 'window_starts_at expires_at',
+  },
+  outbox: {
+    key: ['mail_id'],
+    text: 'mail_id recipient notice sealed_details language',
+    integer: 'attempts',
+    time: 'created_at next_attempt_at expires_at? sent_at?',
+  },
+  audit: {
+    key: ['audit_id'],
+    text: 'audit_id account_id? actor event network_address user_agent request_id details',
+    time: 'at',
+  },
+  house: { key: ['name'], text: 'name value', time: 'changed_at' },
+};
+
+const INDEXES: readonly (readonly [table: keyof Tables, columns: readonly string[]])[] = [
+  ['subjects', ['account_id']],
+  ['login_names', ['account_id']],
+  ['mail_tokens', ['account_id', 'purpose']],
+  ['mail_tokens', ['expires_at']],
+  ['authenticators', ['account_id']],
+  ['sign_ins', ['expires_at']],
+  ['sessions', ['account_id']],
+  ['sessions', ['expires_at']],
+  ['links', ['expires_at']],
+  ['linked_tools', ['account_id', 'linked_at']],
+  ['linked_tools', ['client_id']],
+  ['refresh_tokens', ['linked_tool_id', 'generation']],
+  ['refresh_tokens', ['expires_at']],
+  ['revoked_access_tokens', ['expires_at']],
+  ['budgets', ['expires_at']],
+  ['outbox', ['next_attempt_at']],
+  ['audit', ['account_id', 'at']],
+  ['audit', ['at']],
+];
+
+export const migrations: readonly Migration[] = [
+  {
+    name: '001-the-house',
+    statements: (db) => [
+      ...(Object.keys(SHAPES) as (keyof Tables)[]).map((table) => createTable(db, table, SHAPES[table])),
+      ...INDEXES.map(([table, columns]) =>
+        db.schema
+          .createIndex(`${table}_by_${columns.join('_')}`)
+          .on(table)
+          .columns([...columns]),
+      ),
+    ],
+  },
+];
+
+function createTable(db: Kysely<Tables>, table: string, shape: Shape): Compilable {
+  let made: CreateTableBuilder<string, string> = db.schema.createTable(table);
+  const columns = [
+    ...named(shape.text, 'text' as const),
+    ...named(shape.integer, 'integer' as const),
+    ...named(shape.time, 'bigint' as const),
+  ];
+  for (const { name, type, mayBeNull } of columns) {
+    made = made.addColumn(name, type, (column) => (mayBeNull ? column : column.notNull()));
+  }
+  made = made.addPrimaryKeyConstraint(`${table}_key`, [...shape.key]);
+  for (const column of shape.unique ?? [])
+    made = made.addUniqueConstraint(`${table}_${column}_once`, [column]);
+  (shape.checks ?? []).forEach((check, index) => {
+    made = made.addCheckConstraint(`${table}_check_${index + 1}`, sql.raw(check));
+  });
+  return made;
+}
+
+function named<Type extends string>(list: string | undefined, type: Type) {
+  return (list ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .map((word) => ({ name: word.replace('?', ''), type, mayBeNull: word.endsWith('?') }));
+}

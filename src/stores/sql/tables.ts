@@ -1,0 +1,257 @@
+// The columns of every table, as the stores see them. migrations.ts makes them; the two change together.
+// Times are milliseconds since 1970 in UTC. A column named …_hash, …_mac or sealed_… never holds its secret in the clear.
+
+export interface SubjectsTable {
+  subject_id: string;
+  account_id: string;
+  public_number: number;
+  kind: string;
+  created_at: number;
+}
+
+export interface AccountsTable {
+  account_id: string;
+  email: string;
+  email_verified_at: number | null;
+  username: string;
+  display_name: string;
+  password_hash: string;
+  password_length: number;
+  password_changed_at: number;
+  language: string | null;
+  role: string;
+  created_at: number;
+  closed_at: number | null;
+}
+
+/** E-mails and user names share one case-folded, unique index, so that one can never pass for another's. */
+export interface LoginNamesTable {
+  folded: string;
+  account_id: string;
+  kind: string;
+  proved: number;
+}
+
+export interface MailTokensTable {
+  token_mac: string;
+  account_id: string;
+  purpose: string;
+  email: string;
+  sealed_user_code: string | null;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface AuthenticatorsTable {
+  authenticator_id: string;
+  account_id: string;
+  kind: string;
+  state: string;
+  sealed_secret: string;
+  last_step: number;
+  created_at: number;
+}
+
+export interface RecoveryCodesTable {
+  account_id: string;
+  selector: string;
+  code_hash: string;
+  used_at: number | null;
+}
+
+export interface FactorFailuresTable {
+  account_id: string;
+  kind: string;
+  consecutive: number;
+  day: number;
+  day_count: number;
+  last_at: number;
+}
+
+export interface SignInsTable {
+  sign_in_hash: string;
+  account_id: string;
+  methods: string;
+  failures: number;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SessionsTable {
+  session_hash: string;
+  ticket: string;
+  account_id: string;
+  subject_id: string;
+  methods: string;
+  authenticated_at: number;
+  proof_methods: string;
+  proved_at: number;
+  user_agent: string;
+  network_address: string;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+}
+
+export interface ClientsTable {
+  client_id: string;
+  kind: string;
+  name: string;
+  secret_hash: string | null;
+  audience: string | null;
+  metadata: string;
+  registered_by: string;
+  created_at: number;
+  last_used_at: number | null;
+}
+
+export interface LinksTable {
+  link_id: string;
+  door: string;
+  state: string;
+  client_id: string;
+  device_code_hash: string | null;
+  user_code_mac: string;
+  scope: string;
+  network_address: string;
+  network: string;
+  web_origin: string | null;
+  user_agent: string;
+  key_thumbprint: string | null;
+  arrival: string | null;
+  account_id: string | null;
+  subject_id: string | null;
+  ticket: string | null;
+  releases: number;
+  authenticated_at: number | null;
+  methods: string | null;
+  created_at: number;
+  reserved_at: number | null;
+  decided_at: number | null;
+  redeemed_at: number | null;
+  expires_at: number;
+}
+
+/** Poll bookkeeping that must outlive the process: only raised intervals, apart from the links themselves. */
+export interface LinkIntervalsTable {
+  link_id: string;
+  interval_seconds: number;
+}
+
+export interface LinkedToolsTable {
+  linked_tool_id: string;
+  link_id: string;
+  door: string;
+  account_id: string;
+  subject_id: string;
+  client_id: string;
+  name: string;
+  scope: string;
+  audience: string;
+  authenticated_at: number;
+  methods: string;
+  key_thumbprint: string | null;
+  access_jti: string;
+  access_issued_at: number;
+  access_expires_at: number;
+  linked_at: number;
+  linked_from: string;
+  last_used_at: number;
+  last_used_from: string;
+  ended_at: number | null;
+  ended_why: string | null;
+}
+
+export interface RefreshTokensTable {
+  token_hash: string;
+  linked_tool_id: string;
+  client_id: string;
+  generation: number;
+  key_id: string;
+  access_jti: string;
+  access_issued_at: number;
+  access_expires_at: number;
+  scope: string;
+  replays: number;
+  created_at: number;
+  used_at: number | null;
+  expires_at: number;
+}
+
+export interface RevokedAccessTokensTable {
+  jti: string;
+  expires_at: number;
+}
+
+export interface SigningKeysTable {
+  kid: string;
+  alg: string;
+  state: string;
+  public_jwk: string;
+  sealed_private_jwk: string;
+  created_at: number;
+  changed_at: number;
+}
+
+export interface BudgetsTable {
+  budget: string;
+  spender: string;
+  window_starts_at: number;
+  spent: number;
+  expires_at: number;
+}
+
+export interface OutboxTable {
+  mail_id: string;
+  recipient: string;
+  notice: string;
+  sealed_details: string;
+  language: string;
+  attempts: number;
+  created_at: number;
+  next_attempt_at: number;
+  expires_at: number | null;
+  sent_at: number | null;
+}
+
+export interface AuditTable {
+  audit_id: string;
+  at: number;
+  account_id: string | null;
+  actor: string;
+  event: string;
+  network_address: string;
+  user_agent: string;
+  request_id: string;
+  details: string;
+}
+
+/** Single facts about the house itself, such as the hash of the first-run address. */
+export interface HouseTable {
+  name: string;
+  value: string;
+  changed_at: number;
+}
+
+export interface Tables {
+  subjects: SubjectsTable;
+  accounts: AccountsTable;
+  login_names: LoginNamesTable;
+  mail_tokens: MailTokensTable;
+  authenticators: AuthenticatorsTable;
+  recovery_codes: RecoveryCodesTable;
+  factor_failures: FactorFailuresTable;
+  sign_ins: SignInsTable;
+  sessions: SessionsTable;
+  clients: ClientsTable;
+  links: LinksTable;
+  link_intervals: LinkIntervalsTable;
+  linked_tools: LinkedToolsTable;
+  refresh_tokens: RefreshTokensTable;
+  revoked_access_tokens: RevokedAccessTokensTable;
+  signing_keys: SigningKeysTable;
+  budgets: BudgetsTable;
+  outbox: OutboxTable;
+  audit: AuditTable;
+  house: HouseTable;
+}

@@ -1,0 +1,50 @@
+// What every audit store must do (domain/audit.ts): keep rows as they were said, newest first, one account apart from another.
+import { createAuditStore } from '../../../src/stores/sql/audit.js';
+import type { AuditRow } from '../../../src/domain/audit.js';
+import type { AccountId } from '../../../src/domain/vocabulary.js';
+import { backends } from '../../support/databases.js';
+
+const row = (accountId: string | undefined, second: number): AuditRow => ({
+  event: 'sign-in',
+  accountId: accountId as AccountId | undefined,
+  actor: 'anyone',
+  details: { second, isNew: true },
+  at: new Date(1_000_000 + second * 1000),
+  networkAddress: '203.0.113.7',
+  userAgent: 'a browser',
+  requestId: 'r1',
+});
+
+describe.each(backends)('an audit store on $name', ({ open }) => {
+  const database = open((sql) => ({ audit: createAuditStore(sql) }));
+  afterAll(() => database.close());
+
+  it('gives the rows of one account back as they were said, the newest first, within the limit', async () => {
+    await database.inTransaction(async ({ audit }) => {
+      for (const second of [1, 3, 2]) await audit.insert(row('a', second));
+      await audit.insert(row('b', 9));
+      await audit.insert(row(undefined, 10));
+    });
+    expect(await database.stores.audit.findByAccount('a' as AccountId, 2)).toEqual([
+      row('a', 3),
+      row('a', 2),
+    ]);
+  });
+
+  it('removes what is older than a moment, and only that', async () => {
+    const removed = await database.inTransaction(({ audit }) =>
+      audit.removeBefore(new Date(1_000_000 + 3000)),
+    );
+    expect(removed).toBe(2);
+    expect(await database.stores.audit.findByAccount('a' as AccountId, 9)).toEqual([row('a', 3)]);
+  });
+
+  it('keeps nothing of a transaction that failed', async () => {
+    const failing = database.inTransaction(async ({ audit }) => {
+      await audit.insert(row('c', 1));
+      throw new Error('after the insert');
+    });
+    await expect(failing).rejects.toThrow('after the insert');
+    expect(await database.stores.audit.findByAccount('c' as AccountId, 9)).toEqual([]);
+  });
+});

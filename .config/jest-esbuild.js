@@ -9,6 +9,8 @@ export default {
       target: 'node20',
       sourcemap: 'inline',
       sourcefile: path,
+      // As in the build: only what is marked `import type` goes away.
+      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     });
   },
 };

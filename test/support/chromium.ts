@@ -1,0 +1,93 @@
+// A real browser for suites: Debian's Chromium, driven by playwright-core, and axe to look at its pages.
+// Importing this file is what asks `npm test` to find or install Chromium.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium, type Page } from 'playwright-core';
+import { describeWith, equipment, installLine } from './equipment.js';
+
+export interface PageSettings {
+  /** Where relative addresses start, such as `page.goto('/link')`. */
+  readonly baseUrl?: string;
+  readonly colorScheme?: 'light' | 'dark';
+  /** In CSS pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  /** What the browser sends as `Accept-Language`. */
+  readonly locale?: string;
+  /** False shows the page as people without scripts see it. */
+  readonly javaScript?: boolean;
+}
+
+export interface TestBrowser {
+  /** A page in a fresh profile: no cookie is shared with another page, except those it opens itself. */
+  readonly newPage: (settings?: PageSettings) => Promise<Page>;
+  readonly close: () => Promise<void>;
+}
+
+const FLAGS = [
+  // Chromium's sandbox refuses root, and these browsers see no page but ours.
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** A `describe` for suites with a browser: shown as skipped where there is none, failing under CI. */
+export function describeInBrowser(title: string, body: () => void): void {
+  describeWith('chromium', title, body);
+}
+
+/** Starts Chromium with an empty profile. Refuses, with what Chromium said, where it is missing or does not start. */
+export async function openBrowser(): Promise<TestBrowser> {
+  const executablePath = equipment.chromium.find();
+  if (!executablePath) throw new Error(`Chromium is missing. As root: ${installLine(['chromium'])}`);
+  const browser = await chromium
+    .launch({ executablePath, args: FLAGS, timeout: 30_000 })
+    .catch((cause: unknown) => {
+      throw new Error(`Chromium (${executablePath}) did not start: ${String(cause)}`, { cause });
+    });
+  return {
+    newPage: async ({
+      baseUrl,
+      colorScheme = 'light',
+      width = 1280,
+      height = 900,
+      locale = 'en',
+      javaScript = true,
+    } = {}) => {
+      const context = await browser.newContext({
+        ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
+        viewport: { width, height },
+        colorScheme,
+        locale,
+        javaScriptEnabled: javaScript,
+        reducedMotion: 'reduce',
+      });
+      context.setDefaultTimeout(10_000);
+      return context.newPage();
+    },
+    close: () => browser.close(),
+  };
+}
+
+/** Refuses a page in which axe finds anything; the message names each rule and the elements that break it. */
+export async function expectNoAxeFindings(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const findings = violations.map(({ id, help, nodes }) => ({
+    rule: `${id}: ${help}`,
+    elements: nodes.map((node) => node.html),
+  }));
+  expect({ page: page.url(), findings }).toEqual({ page: page.url(), findings: [] });
+}
+
+/** Keeps a picture of the whole page as `<name>.png` in the folder that `SCREENSHOTS` names; without it, does nothing. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = process.env.SCREENSHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}

@@ -1,0 +1,193 @@
+// Starts a Redis and a PostgreSQL of the test run's own, on free loopback ports, with their data in temporary folders.
+// It ends only what it started: by `stop`, when this process exits, and by the kernel where this process is killed.
+// Both ask for a password: on a shared machine a database superuser without one lends its system user to everybody.
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { equipment, findProgram } from './equipment.js';
+
+export interface Service {
+  /** With user and password. */
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+const START_SECONDS = 30;
+const STOP_SECONDS = 5;
+
+/** Starts an empty Redis that keeps nothing on disk. Refuses where Redis is not installed or does not come up. */
+export async function startRedis(): Promise<Service> {
+  const program = found('redis');
+  const { folder, prefix } = ownFolder('redis');
+  const port = await freePort();
+  const password = randomBytes(16).toString('hex');
+  const child = launch([...prefix, program, '-'], folder);
+  // The settings go in by standard input: arguments can be read by every user of the machine.
+  child.stdin?.end(
+    [
+      'bind 127.0.0.1',
+      `port ${port}`,
+      `requirepass ${password}`,
+      `dir ${folder}`,
+      'save ""',
+      'appendonly no',
+    ].join('\n') + '\n',
+  );
+  return whenReady(child, folder, `redis://default:${password}@127.0.0.1:${port}`);
+}
+
+/** Starts an empty PostgreSQL that never flushes to disk. Refuses where it is not installed or does not come up. */
+export async function startPostgres(): Promise<Service> {
+  const initdb = found('postgres');
+  const { folder, prefix } = ownFolder('postgres');
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  const password = randomBytes(16).toString('hex');
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  giveAway(passwordFile);
+  try {
+    await runToEnd([
+      ...[
+        ...prefix,
+        initdb,
+        '-D',
+        data,
+        '-U',
+        'linchpin',
+        '--auth=scram-sha-256',
+        `--pwfile=${passwordFile}`,
+      ],
+      ...['--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'],
+    ]);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  const port = await freePort();
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: folder,
+    fsync: 'off',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const child = launch([...prefix, join(dirname(initdb), 'postgres'), '-D', data, ...options], folder);
+  return whenReady(child, folder, `postgres://linchpin:${password}@127.0.0.1:${port}/postgres`);
+}
+
+function found(name: 'redis' | 'postgres'): string {
+  const program = equipment[name].find();
+  if (!program) throw new Error(`${equipment[name].package} is not installed`);
+  return program;
+}
+
+/** A folder that only the service can read, and what stands before its command to run it as its user. */
+function ownFolder(name: string): { folder: string; prefix: string[] } {
+  const folder = mkdtempSync(join(tmpdir(), `linchpin-test-${name}-`));
+  giveAway(folder);
+  const setpriv = findProgram('setpriv');
+  if (!setpriv) return { folder, prefix: [] };
+  const user = serviceUser();
+  const asUser = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
+  return { folder, prefix: [setpriv, '--pdeathsig', 'INT', ...asUser, '--'] };
+}
+
+function giveAway(path: string): void {
+  const user = serviceUser();
+  if (user) chownSync(path, user.uid, user.gid);
+}
+
+/** As root: the user of Debian's PostgreSQL package, or nobody. PostgreSQL refuses to run as root. */
+function serviceUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+  const line = ['postgres:', 'nobody:']
+    .map((start) => lines.find((one) => one.startsWith(start)))
+    .find(Boolean);
+  const [, , uid, gid] = line?.split(':') ?? [];
+  return { uid: Number(uid ?? 65534), gid: Number(gid ?? 65534) };
+}
+
+/** `--port 0` is not offered by either program: a port that was free a moment ago is. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function runToEnd([program = '', ...parts]: string[]): Promise<void> {
+  await promisify(execFile)(program, parts, { cwd: '/', env: bareEnvironment() });
+}
+
+function launch([program = '', ...parts]: string[], folder: string): ChildProcess {
+  return spawn(program, parts, { cwd: folder, env: bareEnvironment(), stdio: 'pipe' });
+}
+
+function bareEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
+}
+
+/** Waits for the line in which both programs say that they take connections. */
+async function whenReady(child: ChildProcess, folder: string, url: string): Promise<Service> {
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  const endNow = (): void => {
+    child.kill('SIGKILL');
+    removeFolder();
+  };
+  process.once('exit', endNow);
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_SECONDS * 1000);
+    // PostgreSQL takes it as its fast shutdown; TERM would wait for its clients.
+    child.kill('SIGINT');
+    await ended;
+    clearTimeout(timer);
+    process.off('exit', endNow);
+    removeFolder();
+  };
+  try {
+    await readyLine(child);
+    return { url, stop };
+  } catch (error) {
+    if (child.exitCode === null && child.pid !== undefined) await stop();
+    else endNow();
+    throw error;
+  }
+}
+
+function readyLine(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const fail = (what: string): void =>
+      reject(new Error(`${child.spawnargs.join(' ')} ${what}:\n${output}`));
+    const timer = setTimeout(() => fail(`was not ready after ${START_SECONDS} s`), START_SECONDS * 1000);
+    const read = (chunk: Buffer): void => {
+      output = (output + chunk.toString()).slice(-4000);
+      if (!/ready to accept connections/i.test(output)) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.stdin?.on('error', () => undefined);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      fail(`did not start (${error.message})`);
+    });
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      fail(`ended with ${code}`);
+    });
+  });
+}

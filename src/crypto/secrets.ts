@@ -103,6 +103,8 @@ export type Purpose =
   | 'csrf'
   | 'cookie'
   | 'pending-code'
+  | 'review-page'
+  | 'outbox'
   | 'mail-token'
   | 'network';
 

@@ -39,9 +39,11 @@ const SHAPES: Record<keyof Tables, Shape> = {
     time: 'created_at expires_at',
   },
   authenticators: {
-    key: ['authenticator_id'],
+    // One active and one inert of a kind: the schema refuses a second even if two set-ups end at once.
+    key: ['account_id', 'kind', 'state'],
     text: 'authenticator_id account_id kind state sealed_secret',
     time: 'last_step created_at',
+    unique: ['authenticator_id'],
     checks: ["state in ('inert', 'active')"],
   },
   recovery_codes: {
@@ -137,7 +139,7 @@ const INDEXES: readonly (readonly [table: keyof Tables, columns: readonly string
   ['login_names', ['account_id']],
   ['mail_tokens', ['account_id', 'purpose']],
   ['mail_tokens', ['expires_at']],
-  ['authenticators', ['account_id']],
+  ['sign_ins', ['account_id']],
   ['sign_ins', ['expires_at']],
   ['sessions', ['account_id']],
   ['sessions', ['expires_at']],
@@ -164,6 +166,12 @@ export const migrations: readonly Migration[] = [
           .on(table)
           .columns([...columns]),
       ),
+      db.schema
+        .createIndex('signing_keys_one_of_each')
+        .unique()
+        .on('signing_keys')
+        .columns(['alg', 'state'])
+        .where('state', '<>', 'retiring'),
     ],
   },
 ];

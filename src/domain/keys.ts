@@ -1,0 +1,224 @@
+// Signing keys: for each algorithm one that signs (active), one already published that will (next), and old ones that stay
+// published until the last token they signed has expired (retiring). Private halves are sealed before they are kept.
+// It signs and verifies; what a token says is the business of `tokens`. RFC 7517, RFC 9068 §2.1.
+import { createSigner, createVerifier, generateSigningKey } from '../crypto/jwt.js';
+import type { PublicJwk, Signer, SigningAlg, Verifier } from '../crypto/jwt.js';
+import type { Audit, AuditStore } from './audit.js';
+import type { Sealer } from './notices.js';
+import { DomainError, type Clock, type InTransaction } from './vocabulary.js';
+
+export type SigningKeyState = 'next' | 'active' | 'retiring';
+
+export interface SigningKeyRow {
+  readonly kid: string;
+  readonly alg: SigningAlg;
+  readonly state: SigningKeyState;
+  readonly publicJwk: PublicJwk;
+  readonly sealedPrivateJwk: string;
+  readonly createdAt: Date;
+  /** When it came into its present state. */
+  readonly changedAt: Date;
+}
+
+export interface KeyStore {
+  findAll(): Promise<SigningKeyRow[]>;
+  /** False when its algorithm already has a key in that state: another process was faster. */
+  insert(row: SigningKeyRow): Promise<boolean>;
+  /** False when the key was not in the state `from`. */
+  changeState(kid: string, from: SigningKeyState, to: SigningKeyState, at: Date): Promise<boolean>;
+  /** False when it was not retiring any more. */
+  removeRetiring(kid: string): Promise<boolean>;
+}
+
+interface KeyStores {
+  readonly keys: KeyStore;
+  readonly audit: AuditStore;
+}
+
+export interface KeysDependencies {
+  readonly store: KeyStore;
+  readonly inTransaction: InTransaction<KeyStores>;
+  readonly audit: Audit;
+  readonly sealer: Sealer;
+  readonly now: Clock;
+  readonly issuer: string;
+  /** The first signs access tokens unless a client registered another. */
+  readonly algs: readonly SigningAlg[];
+  /** The longest that any token signed here can live, in seconds. */
+  readonly longestTokenSeconds: number;
+}
+
+/** A key is published this long before it signs: longer than any verifier keeps the JWKS. */
+export const PUBLISHED_AHEAD_SECONDS = 24 * 3600;
+export const ROTATED_AFTER_SECONDS = 90 * 24 * 3600;
+/** How far a verifier's clock, or another process's view of the keys, may be behind. */
+const SKEW_SECONDS = 120;
+
+export type Keys = ReturnType<typeof createKeys>;
+
+export function createKeys({
+  store,
+  inTransaction,
+  audit,
+  sealer,
+  now,
+  issuer,
+  algs,
+  longestTokenSeconds,
+}: KeysDependencies) {
+  let published: readonly PublicJwk[] = [];
+  let signers = new Map<SigningAlg, Signer>();
+  let signingKids = new Map<SigningAlg, string>();
+  const verify: Verifier = createVerifier({ keys: () => published, issuer, now });
+
+  const ageSeconds = (since: Date): number => (now().getTime() - since.getTime()) / 1000;
+
+  /** Slow for RSA: never inside a transaction. */
+  async function makeKey(alg: SigningAlg, state: SigningKeyState): Promise<void> {
+    const { kid, publicJwk, privateJwk } = await generateSigningKey(alg);
+    const at = now();
+    const sealedPrivateJwk = sealer.seal(privateJwk, kid);
+    await inTransaction(async (stores) => {
+      const isFirst = await stores.keys.insert({
+        kid,
+        alg,
+        state,
+        publicJwk,
+        sealedPrivateJwk,
+        createdAt: at,
+        changedAt: at,
+      });
+      if (isFirst)
+        await audit.record(stores, { event: 'signing-key-made', actor: 'job', details: { kid, alg, state } });
+    });
+  }
+
+  /** Looks at the keys again: another process, or the CLI, may have changed them. */
+  async function refresh(): Promise<void> {
+    const rows = await store.findAll();
+    const active = rows.filter(({ state }) => state === 'active');
+    const known = signingKids;
+    signers = new Map(
+      active.map((row) => {
+        const kept = known.get(row.alg) === row.kid ? signers.get(row.alg) : undefined;
+        return [
+          row.alg,
+          kept ?? createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) }),
+        ];
+      }),
+    );
+    signingKids = new Map(active.map(({ alg, kid }) => [alg, kid]));
+    published = rows.map(({ publicJwk }) => publicJwk);
+  }
+
+  /** Active becomes retiring and next becomes active, both or neither. */
+  async function activateNext(next: SigningKeyRow, active: SigningKeyRow): Promise<void> {
+    const at = now();
+    await inTransaction(async (stores) => {
+      if (!(await stores.keys.changeState(active.kid, 'active', 'retiring', at))) return;
+      if (!(await stores.keys.changeState(next.kid, 'next', 'active', at)))
+        throw new Error('the next key is gone');
+      await audit.record(stores, {
+        event: 'signing-key-activated',
+        actor: 'job',
+        details: { kid: next.kid, alg: next.alg, retiring: active.kid },
+      });
+    });
+  }
+
+  async function removeRetired(row: SigningKeyRow): Promise<void> {
+    await inTransaction(async (stores) => {
+      if (!(await stores.keys.removeRetiring(row.kid))) return;
+      await audit.record(stores, {
+        event: 'signing-key-removed',
+        actor: 'job',
+        details: { kid: row.kid, alg: row.alg },
+      });
+    });
+  }
+
+  function pairOf(rows: readonly SigningKeyRow[], alg: SigningAlg) {
+    const inState = (state: SigningKeyState) => rows.find((row) => row.alg === alg && row.state === state);
+    return { active: inState('active'), next: inState('next') };
+  }
+
+  return {
+    verify,
+
+    /** Makes the keys that sign, where there are none yet, and loads them. Call once at start. */
+    async open(): Promise<void> {
+      const rows = await store.findAll();
+      for (const alg of algs) if (!pairOf(rows, alg).active) await makeKey(alg, 'active');
+      await refresh();
+    },
+
+    refresh,
+
+    /** What time does to keys: publishes the next one, lets it take over when its turn has come, drops what has retired. */
+    async tend(): Promise<void> {
+      const rows = await store.findAll();
+      for (const alg of algs) {
+        const { active, next } = pairOf(rows, alg);
+        if (!next) await makeKey(alg, 'next');
+        const isDue = active && ageSeconds(active.changedAt) >= ROTATED_AFTER_SECONDS;
+        if (isDue && next && ageSeconds(next.createdAt) >= PUBLISHED_AHEAD_SECONDS)
+          await activateNext(next, active);
+      }
+      for (const row of rows) {
+        const isPast = ageSeconds(row.changedAt) >= longestTokenSeconds + SKEW_SECONDS;
+        if (row.state === 'retiring' && isPast) await removeRetired(row);
+      }
+      await refresh();
+    },
+
+    /**
+     * Rotates every algorithm's key now. Refuses (`not-found`) while a next key has been published for less than a day,
+     * because verifiers may not know it yet, unless `immediately`.
+     */
+    async rotate({ immediately }: { immediately: boolean }): Promise<void> {
+      for (const alg of algs) if (!pairOf(await store.findAll(), alg).next) await makeKey(alg, 'next');
+      const rows = await store.findAll();
+      for (const alg of algs) {
+        const { active, next } = pairOf(rows, alg);
+        if (!active || !next) throw new DomainError('not-found', { publicDetail: `no key for ${alg} yet` });
+        if (!immediately && ageSeconds(next.createdAt) < PUBLISHED_AHEAD_SECONDS) {
+          throw new DomainError('not-found', {
+            publicDetail: `the next ${alg} key has been published for less than a day; verifiers may not know it yet`,
+          });
+        }
+      }
+      for (const alg of algs) {
+        const { active, next } = pairOf(rows, alg);
+        await activateNext(next!, active!);
+        await makeKey(alg, 'next');
+      }
+      await refresh();
+    },
+
+    /** Every key with its state, without private halves. */
+    async listKeys(): Promise<Pick<SigningKeyRow, 'kid' | 'alg' | 'state' | 'createdAt' | 'changedAt'>[]> {
+      const rows = await store.findAll();
+      return rows.map(({ kid, alg, state, createdAt, changedAt }) => ({
+        kid,
+        alg,
+        state,
+        createdAt,
+        changedAt,
+      }));
+    },
+
+    /** The public keys, as the JWKS shows them (RFC 7517 §5). */
+    published: (): readonly PublicJwk[] => published,
+
+    defaultAlg: algs[0]!,
+    algs,
+
+    /** Signs a JWT with the active key of the algorithm, or of the first one where that has none. */
+    sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): string {
+      const signer = signers.get(alg ?? algs[0]!) ?? signers.get(algs[0]!);
+      if (!signer)
+        throw new DomainError('store-unavailable', { publicDetail: 'no signing key is loaded yet' });
+      return signer(header, payload);
+    },
+  };
+}

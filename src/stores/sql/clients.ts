@@ -1,0 +1,93 @@
+// Keeps clients (domain/clients.ts): what they said of themselves as one JSON text, everything that is asked for as columns.
+import { statement, type Sql } from './statement.js';
+import type { ClientsTable } from './tables.js';
+import type { Client, ClientMetadata, ClientStore } from '../../domain/clients.js';
+import type { ClientId } from '../../domain/vocabulary.js';
+
+const selectById = statement<{ client_id: string }>()((db, p) =>
+  db.selectFrom('clients').selectAll().where('client_id', '=', p('client_id')),
+);
+
+const selectAll = statement<Record<string, never>>()((db) =>
+  db.selectFrom('clients').selectAll().orderBy('created_at').orderBy('client_id'),
+);
+
+const insertClient = statement<{ [Column in keyof ClientsTable]: ClientsTable[Column] }>()((db, p) =>
+  db.insertInto('clients').values({
+    client_id: p('client_id'),
+    kind: p('kind'),
+    name: p('name'),
+    secret_hash: p('secret_hash'),
+    audience: p('audience'),
+    metadata: p('metadata'),
+    registered_by: p('registered_by'),
+    created_at: p('created_at'),
+    last_used_at: p('last_used_at'),
+  }),
+);
+
+const updateUsed = statement<{ client_id: string; at: number }>()((db, p) =>
+  db
+    .updateTable('clients')
+    .set({ last_used_at: p('at') })
+    .where('client_id', '=', p('client_id')),
+);
+
+const deleteById = statement<{ client_id: string }>()((db, p) =>
+  db.deleteFrom('clients').where('client_id', '=', p('client_id')),
+);
+
+const deleteUnused = statement<{ before: number }>()((db, p) =>
+  db
+    .deleteFrom('clients')
+    .where('registered_by', '=', 'itself')
+    .where('last_used_at', 'is', null)
+    .where('created_at', '<', p('before')),
+);
+
+export function createClientStore(sql: Sql): ClientStore {
+  return {
+    async find(clientId) {
+      const row = await sql.one(selectById, { client_id: clientId });
+      return row && toClient(row);
+    },
+    async findAll() {
+      const rows = await sql.all(selectAll, {});
+      return rows.map(toClient);
+    },
+    async insert(client) {
+      await sql.change(insertClient, {
+        client_id: client.clientId,
+        kind: client.kind,
+        name: client.name,
+        secret_hash: client.secretHash ?? null,
+        audience: client.audience ?? null,
+        metadata: JSON.stringify(client.metadata),
+        registered_by: client.registeredBy,
+        created_at: client.createdAt.getTime(),
+        last_used_at: client.lastUsedAt?.getTime() ?? null,
+      });
+    },
+    async markUsed(clientId, at) {
+      await sql.change(updateUsed, { client_id: clientId, at: at.getTime() });
+    },
+    async remove(clientId) {
+      return (await sql.change(deleteById, { client_id: clientId })) === 1;
+    },
+    removeUnused: (before) => sql.change(deleteUnused, { before: before.getTime() }),
+  };
+}
+
+function toClient(row: ClientsTable): Client {
+  return {
+    clientId: row.client_id as ClientId,
+    kind: row.kind as Client['kind'],
+    name: row.name,
+    secretHash: row.secret_hash ?? undefined,
+    audience: row.audience ?? undefined,
+    metadata: JSON.parse(row.metadata) as ClientMetadata,
+    registeredBy: row.registered_by as Client['registeredBy'],
+    createdAt: new Date(row.created_at),
+    lastUsedAt: row.last_used_at === null ? undefined : new Date(row.last_used_at),
+  };
+}

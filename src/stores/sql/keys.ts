@@ -1,0 +1,74 @@
+// Keeps the signing keys (domain/keys.ts). An index lets each algorithm have one active and one next key, never two.
+import { statement, type Sql } from './statement.js';
+import type { SigningKeysTable } from './tables.js';
+import type { KeyStore, SigningKeyRow, SigningKeyState } from '../../domain/keys.js';
+
+const selectAll = statement<Record<string, never>>()((db) =>
+  db.selectFrom('signing_keys').selectAll().orderBy('changed_at', 'desc').orderBy('kid'),
+);
+
+const insertKey = statement<{ [Column in keyof SigningKeysTable]: SigningKeysTable[Column] }>()((db, p) =>
+  db
+    .insertInto('signing_keys')
+    .values({
+      kid: p('kid'),
+      alg: p('alg'),
+      state: p('state'),
+      public_jwk: p('public_jwk'),
+      sealed_private_jwk: p('sealed_private_jwk'),
+      created_at: p('created_at'),
+      changed_at: p('changed_at'),
+    })
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+const updateState = statement<{ kid: string; from: string; to: string; at: number }>()((db, p) =>
+  db
+    .updateTable('signing_keys')
+    .set({ state: p('to'), changed_at: p('at') })
+    .where('kid', '=', p('kid'))
+    .where('state', '=', p('from')),
+);
+
+const deleteRetiring = statement<{ kid: string }>()((db, p) =>
+  db.deleteFrom('signing_keys').where('kid', '=', p('kid')).where('state', '=', 'retiring'),
+);
+
+export function createKeyStore(sql: Sql): KeyStore {
+  return {
+    async findAll() {
+      const rows = await sql.all(selectAll, {});
+      return rows.map(toSigningKeyRow);
+    },
+    async insert(row) {
+      const inserted = await sql.change(insertKey, {
+        kid: row.kid,
+        alg: row.alg,
+        state: row.state,
+        public_jwk: JSON.stringify(row.publicJwk),
+        sealed_private_jwk: row.sealedPrivateJwk,
+        created_at: row.createdAt.getTime(),
+        changed_at: row.changedAt.getTime(),
+      });
+      return inserted === 1;
+    },
+    async changeState(kid, from, to, at) {
+      return (await sql.change(updateState, { kid, from, to, at: at.getTime() })) === 1;
+    },
+    async removeRetiring(kid) {
+      return (await sql.change(deleteRetiring, { kid })) === 1;
+    },
+  };
+}
+
+function toSigningKeyRow(row: SigningKeysTable): SigningKeyRow {
+  return {
+    kid: row.kid,
+    alg: row.alg as SigningKeyRow['alg'],
+    state: row.state as SigningKeyState,
+    publicJwk: JSON.parse(row.public_jwk) as SigningKeyRow['publicJwk'],
+    sealedPrivateJwk: row.sealed_private_jwk,
+    createdAt: new Date(row.created_at),
+    changedAt: new Date(row.changed_at),
+  };
+}

@@ -130,7 +130,7 @@ describe('drawn codes', () => {
     const counts = Array.from({ length: places }, () => new Array<number>(characters.length).fill(0));
     for (let drawn = 0; drawn < 10_000; drawn += 1) {
       const code = drawCode(characters, places);
-      expect(code.length).toBe(places);
+      if (code.length !== places) throw new Error(`${code} has not ${places} characters`);
       counts.forEach((count, place) => (count[characters.indexOf(code.charAt(place))]! += 1));
     }
     for (const count of counts) expect(chiSquare(count)).toBeLessThan(fiveSigma(characters.length - 1));

@@ -1,0 +1,101 @@
+// What every server under measurement promises: it listens where it is told, says which addresses to call, and obeys
+// the orders below over process IPC. The orders do what no tool can do (approve a link, read the CPU clock), so that
+// the load itself is nothing but HTTP. Starting and pinning the processes is `processes.ts`.
+
+/** How a server is started: its only argument, as JSON. */
+export interface ServerOptions {
+  port: number;
+  /** Seconds a tool must leave between two polls; 0 lets it poll without pause. */
+  intervalSeconds: number;
+  /** An empty folder of its own, for servers that keep something on disk. */
+  folder: string;
+}
+
+/** Said once, when the server answers requests. Paths are absolute, bodies are forms. */
+export interface Ready {
+  issuePath: string;
+  pollPath: string;
+  redeemPath: string;
+  clientId: string;
+  scope: string;
+  /** Where the public keys are; missing where the tokens are only the right size. */
+  jwksPath?: string;
+}
+
+/** The orders: what is asked, and what comes back. */
+export interface Orders {
+  /** Adds `count` pending links, then gives `sample` of their device codes, picked at random. */
+  pending: { ask: { count: number; sample: number }; reply: string[] };
+  /** Has a person approve each of these, durably if the server keeps anything durably. */
+  approve: { ask: { codes: string[] }; reply: null };
+  /** Resident bytes after a collection. */
+  rss: { ask: object; reply: number };
+  /** CPU time so far, in µs, user and system together. */
+  cpu: { ask: object; reply: number };
+  /** Signs in `count` times with login and password, as many at once as the server allows; gives milliseconds. */
+  signIn: { ask: { count: number }; reply: number };
+  /** Verifies a password with argon2id alone, `count` times, equally many at once; gives milliseconds. */
+  verifyPassword: { ask: { count: number }; reply: number };
+}
+
+export type OrderName = keyof Orders;
+export type Message = { [N in OrderName]: { id: number; do: N } & Orders[N]['ask'] }[OrderName];
+export type Report = { ready: Ready } | { id: number; reply: unknown } | { id: number; fault: string };
+
+/** What a server must bring; `rss` and `cpu` are the same everywhere. */
+export type Abilities = {
+  [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
+} & {
+  [N in 'signIn' | 'verifyPassword']?: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']>;
+};
+
+/** Reads the options a server was started with. */
+export function readOptions(): ServerOptions {
+  const argument = process.argv[2];
+  if (!argument) throw new Error('This file is started by `npm run bench`.');
+  return JSON.parse(argument) as ServerOptions;
+}
+
+/** Says that the server is ready, and obeys orders from then on; ends when the channel closes. */
+export function obeyOrders(ready: Ready, abilities: Abilities): void {
+  const able = { ...abilities, rss: residentBytes, cpu: cpuMicroseconds };
+  const obey = async (message: Message): Promise<unknown> => {
+    const ability = able[message.do] as ((ask: Message) => unknown) | undefined;
+    if (!ability) throw new Error(`This server cannot do "${message.do}".`);
+    return ability(message);
+  };
+  process.on('message', (message: Message) => {
+    obey(message).then(
+      (reply) => report({ id: message.id, reply }),
+      (fault: unknown) =>
+        report({ id: message.id, fault: fault instanceof Error ? String(fault.stack) : String(fault) }),
+    );
+  });
+  process.on('disconnect', () => process.exit());
+  report({ ready });
+}
+
+/** Picks `size` of `all` at random, in random order; `all` is left shuffled. */
+export function pickAtRandom<T>(all: T[], size: number): T[] {
+  const wanted = Math.min(size, all.length);
+  for (let i = 0; i < wanted; i++) {
+    const other = i + Math.floor(Math.random() * (all.length - i));
+    [all[i], all[other]] = [all[other] as T, all[i] as T];
+  }
+  return all.slice(0, wanted);
+}
+
+function report(said: Report): void {
+  process.send?.(said);
+}
+
+function residentBytes(): number {
+  globalThis.gc?.();
+  globalThis.gc?.();
+  return process.memoryUsage.rss();
+}
+
+function cpuMicroseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}

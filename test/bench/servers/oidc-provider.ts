@@ -1,0 +1,144 @@
+// oidc-provider with the device flow, a public client and signed JWT access tokens (RFC 9068), everything kept in memory
+// without a bound. It enforces no poll interval. Spared here: sessions, refresh tokens and ID tokens, as for Linchpin.
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider from 'oidc-provider';
+import { obeyOrders, pickAtRandom, readOptions, type Abilities, type Ready } from '../contract.js';
+
+const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
+const ACCOUNT_ID = '5f0c3f3e-7d0f-4c8e-9a51-6f6f0a3f9f11';
+const READY: Ready = {
+  issuePath: '/device/auth',
+  pollPath: '/token',
+  redeemPath: '/token',
+  clientId: 'bench-tool',
+  scope: 'read',
+  jwksPath: '/jwks',
+};
+
+type Payload = Record<string, unknown> & {
+  userCode?: string;
+  uid?: string;
+  grantId?: string;
+  consumed?: number;
+};
+
+/** Keeps every record of one model until it is destroyed, with lookups by user code and by uid. */
+class UnboundedAdapter {
+  readonly #records = new Map<string, Payload>();
+  readonly #idByUserCode = new Map<string, string>();
+  readonly #idByUid = new Map<string, string>();
+
+  async upsert(id: string, payload: Payload): Promise<void> {
+    this.#records.set(id, payload);
+    if (payload.userCode) this.#idByUserCode.set(payload.userCode, id);
+    if (payload.uid) this.#idByUid.set(payload.uid, id);
+  }
+
+  async find(id: string | undefined): Promise<Payload | undefined> {
+    return id === undefined ? undefined : this.#records.get(id);
+  }
+
+  async findByUserCode(userCode: string): Promise<Payload | undefined> {
+    return this.find(this.#idByUserCode.get(userCode));
+  }
+
+  async findByUid(uid: string): Promise<Payload | undefined> {
+    return this.find(this.#idByUid.get(uid));
+  }
+
+  async consume(id: string): Promise<void> {
+    const payload = this.#records.get(id);
+    if (payload) payload.consumed = Math.floor(Date.now() / 1000);
+  }
+
+  async destroy(id: string): Promise<void> {
+    const payload = this.#records.get(id);
+    this.#records.delete(id);
+    if (payload?.userCode) this.#idByUserCode.delete(payload.userCode);
+    if (payload?.uid) this.#idByUid.delete(payload.uid);
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    for (const [id, payload] of this.#records) if (payload.grantId === grantId) await this.destroy(id);
+  }
+}
+
+async function createProvider(issuer: string): Promise<Provider> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  return new Provider(issuer, {
+    adapter: UnboundedAdapter,
+    clients: [
+      {
+        client_id: READY.clientId,
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+        redirect_uris: [],
+        response_types: [],
+        token_endpoint_auth_method: 'none',
+      },
+    ],
+    clientDefaults: { id_token_signed_response_alg: 'EdDSA' },
+    cookies: { keys: ['bench'] },
+    features: {
+      deviceFlow: { enabled: true },
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => issuer,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({
+          scope: READY.scope,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 900,
+          jwt: { sign: { alg: 'EdDSA' } },
+        }),
+      },
+    },
+    findAccount: (_ctx: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'EdDSA', use: 'sig', kid: 'bench' }] },
+    ttl: { AccessToken: 900, DeviceCode: 1800, Grant: 86_400 },
+  });
+}
+
+function createAbilities(provider: Provider, issuer: string): Abilities {
+  return {
+    pending: async ({ count, sample }) => {
+      const client = await provider.Client.find(READY.clientId);
+      const codes: string[] = [];
+      for (let made = 0; made < count; made++) {
+        const code = new provider.DeviceCode({
+          client,
+          deviceInfo: { ip: '127.0.0.1', ua: 'bench' },
+          params: { client_id: READY.clientId, scope: READY.scope, resource: issuer },
+          userCode: Array.from({ length: 8 }, () => ALPHABET[randomInt(ALPHABET.length)]).join(''),
+        });
+        codes.push(await code.save());
+      }
+      return pickAtRandom(codes, sample);
+    },
+    approve: async ({ codes }) => {
+      for (const value of codes) await approveCode(provider, issuer, value);
+      return null;
+    },
+  };
+}
+
+/** What the provider itself stores when a person has signed in and consented. */
+async function approveCode(provider: Provider, issuer: string, value: string): Promise<void> {
+  const code = await provider.DeviceCode.find(value);
+  if (!code) throw new Error('An unknown device code was to be approved.');
+  const grant = new provider.Grant({ accountId: ACCOUNT_ID, clientId: code.clientId });
+  grant.addResourceScope(issuer, READY.scope);
+  const grantId = await grant.save();
+  const authTime = Math.floor(Date.now() / 1000);
+  Object.assign(code, { accountId: ACCOUNT_ID, authTime, grantId, scope: READY.scope, resource: issuer });
+  await code.save();
+}
+
+const { port } = readOptions();
+const issuer = `http://127.0.0.1:${port}`;
+const provider = await createProvider(issuer);
+createServer(provider.callback()).listen(port, '127.0.0.1', () =>
+  obeyOrders(READY, createAbilities(provider, issuer)),
+);

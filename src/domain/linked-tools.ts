@@ -1,0 +1,87 @@
+// The list of linked tools that a person sees, whatever door each came through: name them, unlink them.
+// Unlinking ends every token of the tool at once; how that is noticed is in `tokens-standing`.
+import { cleanClientName } from './clients.js';
+import type { Audit } from './audit.js';
+import type { LinkedTool, TokenStore, TokenStores } from './tokens.js';
+import {
+  DomainError,
+  type AccountId,
+  type Clock,
+  type InTransaction,
+  type LinkedToolId,
+  type Origin,
+} from './vocabulary.js';
+
+export interface LinkedToolsDependencies<Stores extends TokenStores> {
+  readonly store: TokenStore;
+  readonly inTransaction: InTransaction<Stores>;
+  readonly audit: Audit;
+  readonly now: Clock;
+}
+
+interface AboutTool {
+  readonly accountId: AccountId;
+  readonly linkedToolId: LinkedToolId;
+  readonly origin: Origin;
+}
+
+export type LinkedTools = ReturnType<typeof createLinkedTools>;
+
+export function createLinkedTools<Stores extends TokenStores>(dependencies: LinkedToolsDependencies<Stores>) {
+  const { store, inTransaction, audit, now } = dependencies;
+
+  async function end(stores: Stores, tool: LinkedTool, origin: Origin): Promise<boolean> {
+    if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'unlinked'))) return false;
+    await audit.record(stores, {
+      event: 'tool-unlinked',
+      accountId: tool.accountId,
+      actor: tool.accountId,
+      origin,
+      details: { linkedTool: tool.linkedToolId, name: tool.name },
+    });
+    return true;
+  }
+
+  return {
+    /** The live ones, the newest first. */
+    listLinkedTools: (accountId: AccountId): Promise<LinkedTool[]> => store.findLinkedTools(accountId),
+
+    /** Refuses `not-found` (also for another account's), and `client-metadata-invalid` for a name that says nothing. */
+    async renameLinkedTool({
+      accountId,
+      linkedToolId,
+      name,
+      origin,
+    }: AboutTool & { name: string }): Promise<void> {
+      const cleaned = cleanClientName(name);
+      if (cleaned === '')
+        throw new DomainError('client-metadata-invalid', { publicDetail: 'a tool needs a name' });
+      await inTransaction(async (stores) => {
+        if (!(await stores.tokens.rename(linkedToolId, accountId, cleaned)))
+          throw new DomainError('not-found');
+        const details = { linkedTool: linkedToolId, name: cleaned };
+        await audit.record(stores, { event: 'tool-renamed', accountId, actor: accountId, origin, details });
+      });
+    },
+
+    /** Refuses `not-found`, also for another account's. Unlinking twice is fine. */
+    async unlinkTool({ accountId, linkedToolId, origin }: AboutTool): Promise<void> {
+      await inTransaction(async (stores) => {
+        const tool = await stores.tokens.findLinkedTool(linkedToolId);
+        if (!tool || tool.accountId !== accountId) throw new DomainError('not-found');
+        await end(stores, tool, origin);
+      });
+    },
+
+    /** Resolves to how many were unlinked. */
+    unlinkAllTools({ accountId, origin }: Omit<AboutTool, 'linkedToolId'>): Promise<number> {
+      return inTransaction(async (stores) => {
+        let ended = 0;
+        for (const tool of await stores.tokens.findLinkedTools(accountId)) {
+          if (await end(stores, tool, origin)) ended += 1;
+        }
+        return ended;
+      });
+    },
+  };
+}

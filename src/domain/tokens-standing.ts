@@ -1,0 +1,143 @@
+// Whether a token still counts, and how it stops counting: introspection, use at our own endpoints, revocation.
+// A signature alone never answers: the linked tool behind the token must be alive and its account in good standing.
+// RFC 7662 (introspection), RFC 7009 (revocation), RFC 9068 §4 (checks).
+import { sha256 } from '../crypto/secrets.js';
+import type { Payload } from '../crypto/jwt.js';
+import type { Audit } from './audit.js';
+import type { Client } from './clients.js';
+import type { Keys } from './keys.js';
+import type { LinkedTool, RefreshToken, TokenStore, TokenStores } from './tokens.js';
+import {
+  DomainError,
+  type AccountId,
+  type Clock,
+  type InTransaction,
+  type LinkedToolId,
+  type Origin,
+} from './vocabulary.js';
+
+export interface TokensStandingDependencies<Stores extends TokenStores> {
+  readonly store: TokenStore;
+  readonly inTransaction: InTransaction<Stores>;
+  readonly audit: Audit;
+  readonly keys: Keys;
+  readonly now: Clock;
+  readonly issuer: string;
+  /** Whether the account may use tokens at this moment; an upper room knows. */
+  readonly mayUseTokens: (accountId: AccountId) => Promise<boolean>;
+}
+
+/** A token that counts, with all that may be said of it to whoever may ask. */
+export type Standing =
+  | { readonly kind: 'access'; readonly claims: Payload; readonly tool: LinkedTool }
+  | { readonly kind: 'refresh'; readonly token: RefreshToken; readonly tool: LinkedTool };
+
+/** `last used` is written at most this often. */
+const USE_NOTED_EVERY_MS = 60_000;
+
+export type TokensStanding = ReturnType<typeof createTokensStanding>;
+
+export function createTokensStanding<Stores extends TokenStores>(
+  dependencies: TokensStandingDependencies<Stores>,
+) {
+  const { store, inTransaction, audit, keys, now, issuer, mayUseTokens } = dependencies;
+
+  async function findLiveTool(linkedToolId: unknown): Promise<LinkedTool | undefined> {
+    if (typeof linkedToolId !== 'string') return undefined;
+    const tool = await store.findLinkedTool(linkedToolId as LinkedToolId);
+    return tool && !tool.endedAt && (await mayUseTokens(tool.accountId)) ? tool : undefined;
+  }
+
+  async function findAccess(token: string, audience?: string): Promise<Standing | undefined> {
+    const claims = await keys.verify(
+      token,
+      audience === undefined ? { typ: 'at+jwt' } : { typ: 'at+jwt', audience },
+    );
+    if (!claims) return undefined;
+    const tool = await findLiveTool(claims['linked_tool']);
+    if (!tool || (await store.isAccessRevoked(String(claims['jti'])))) return undefined;
+    return { kind: 'access', claims, tool };
+  }
+
+  async function findRefresh(token: string): Promise<Standing | undefined> {
+    const row = await store.findRefreshToken(sha256(token));
+    if (!row || row.usedAt || row.expiresAt <= now()) return undefined;
+    const tool = await findLiveTool(row.linkedToolId);
+    return tool && { kind: 'refresh', token: row, tool };
+  }
+
+  /** Only for tokens meant for the asker's audience, or issued to the asker itself (RFC 7662 §4). */
+  function isAskersBusiness(standing: Standing, asker: Client): boolean {
+    if (standing.tool.clientId === asker.clientId) return true;
+    return (
+      standing.kind === 'access' && asker.audience !== undefined && standing.claims['aud'] === asker.audience
+    );
+  }
+
+  async function revokeRefresh(row: RefreshToken, client: Client, origin: Origin): Promise<void> {
+    await inTransaction(async (stores) => {
+      if (!(await stores.tokens.endLinkedTool(row.linkedToolId, now(), 'revoked'))) return;
+      const tool = await stores.tokens.findLinkedTool(row.linkedToolId);
+      await audit.record(stores, {
+        event: 'token-revoked',
+        ...(tool ? { accountId: tool.accountId } : {}),
+        actor: client.clientId,
+        origin,
+        details: { linkedTool: row.linkedToolId, kind: 'refresh' },
+      });
+    });
+  }
+
+  async function revokeAccess(claims: Payload, client: Client, origin: Origin): Promise<void> {
+    const tool = await store.findLinkedTool(String(claims['linked_tool']) as LinkedToolId);
+    if (!tool) return;
+    await inTransaction(async (stores) => {
+      await stores.tokens.insertRevokedAccess(String(claims['jti']), new Date(claims.exp * 1000));
+      await audit.record(stores, {
+        event: 'token-revoked',
+        accountId: tool.accountId,
+        actor: client.clientId,
+        origin,
+        details: { linkedTool: tool.linkedToolId, kind: 'access' },
+      });
+    });
+  }
+
+  return {
+    /** What an asker may know of a token; undefined says no more than "not active" (RFC 7662 §2.2). */
+    async introspect(token: string, asker: Client): Promise<Standing | undefined> {
+      const standing = (await findAccess(token)) ?? (await findRefresh(token));
+      return standing && isAskersBusiness(standing, asker) ? standing : undefined;
+    },
+
+    /**
+     * The standing of an access token shown at one of our own endpoints. Refuses `token-invalid`: wrong, expired, revoked,
+     * unlinked, or meant for another audience (RFC 6750 §3.1).
+     */
+    async useAccessToken(token: string, origin: Origin): Promise<Extract<Standing, { kind: 'access' }>> {
+      const standing = await findAccess(token, issuer);
+      if (standing?.kind !== 'access') throw new DomainError('token-invalid');
+      const { tool } = standing;
+      if (now().getTime() - tool.lastUsedAt.getTime() > USE_NOTED_EVERY_MS) {
+        await inTransaction((stores) =>
+          stores.tokens.markUsed(tool.linkedToolId, now(), origin.networkAddress),
+        );
+      }
+      return standing;
+    },
+
+    /**
+     * Revokes a token of this client: a refresh token with everything of its linked tool, an access token alone
+     * (RFC 7009 §2.1). A token that is unknown, expired or another client's is left as it is, and nothing tells which.
+     */
+    async revoke(token: string, client: Client, origin: Origin): Promise<void> {
+      const row = await store.findRefreshToken(sha256(token));
+      if (row) {
+        if (row.clientId === client.clientId) await revokeRefresh(row, client, origin);
+        return;
+      }
+      const claims = await keys.verify(token, { typ: 'at+jwt' });
+      if (claims?.['client_id'] === client.clientId) await revokeAccess(claims, client, origin);
+    },
+  };
+}

@@ -1,0 +1,270 @@
+// Linked tools and their tokens: what a redeemed link leaves behind. Opening one happens inside the redeeming transaction;
+// tokens are signed after the commit, from the claims that were stored, so that no token exists without its row.
+// Rotation is in `tokens-refresh`, whether a token still counts in `tokens-standing`, the list that people see in
+// `linked-tools`.
+// RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
+import { hmac, sha256 } from '../crypto/secrets.js';
+import { halfHash, type SigningAlg } from '../crypto/jwt.js';
+import type { AuditStore } from './audit.js';
+import type { Client } from './clients.js';
+import type { Keys } from './keys.js';
+import { contextClass, DomainError } from './vocabulary.js';
+import type {
+  AccountId,
+  AuthenticationMethod,
+  Clock,
+  LinkedToolId,
+  LinkId,
+  Origin,
+  SubjectId,
+} from './vocabulary.js';
+
+/** The claims of one access token that must never change: what is signed again is the same token. */
+export interface AccessStamp {
+  readonly jti: string;
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface LinkedTool {
+  readonly linkedToolId: LinkedToolId;
+  readonly linkId: LinkId;
+  readonly door: 'oauth' | 'pin';
+  readonly accountId: AccountId;
+  readonly subjectId: SubjectId;
+  readonly clientId: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly audience: string;
+  readonly authenticatedAt: Date;
+  readonly methods: readonly AuthenticationMethod[];
+  readonly keyThumbprint: string | undefined;
+  readonly firstAccess: AccessStamp;
+  readonly linkedAt: Date;
+  readonly linkedFrom: string;
+  readonly lastUsedAt: Date;
+  readonly lastUsedFrom: string;
+  readonly endedAt: Date | undefined;
+}
+
+export type EndedWhy = 'unlinked' | 'revoked' | 'refresh-reused' | 'account-closed';
+
+export interface RefreshToken {
+  readonly tokenHash: string;
+  readonly linkedToolId: LinkedToolId;
+  readonly clientId: string;
+  readonly generation: number;
+  /** Names the key that derives its successor. */
+  readonly keyId: string;
+  /** The access token that was given with it. */
+  readonly access: AccessStamp;
+  readonly scope: string;
+  readonly replays: number;
+  readonly createdAt: Date;
+  readonly usedAt: Date | undefined;
+  readonly expiresAt: Date;
+}
+
+export interface TokenStore {
+  /** Throws a driver error when the link has left a linked tool already: one approval, one linked tool. */
+  insertLinkedTool(tool: LinkedTool): Promise<void>;
+  findLinkedTool(linkedToolId: LinkedToolId): Promise<LinkedTool | undefined>;
+  /** Live ones only, the newest first. */
+  findLinkedTools(accountId: AccountId): Promise<LinkedTool[]>;
+  rename(linkedToolId: LinkedToolId, accountId: AccountId, name: string): Promise<boolean>;
+  /** False when it had ended before. */
+  endLinkedTool(linkedToolId: LinkedToolId, at: Date, why: EndedWhy): Promise<boolean>;
+  markUsed(linkedToolId: LinkedToolId, at: Date, from: string): Promise<void>;
+  insertRefreshToken(token: RefreshToken): Promise<void>;
+  findRefreshToken(tokenHash: string): Promise<RefreshToken | undefined>;
+  findGeneration(linkedToolId: LinkedToolId, generation: number): Promise<RefreshToken | undefined>;
+  /** Spends a refresh token once: false when it was used, or has expired. */
+  useRefreshToken(tokenHash: string, at: Date): Promise<boolean>;
+  /** Allows a used one to be presented again: false when it was used before `usedAfter`, or replayed `most` times. */
+  replayRefreshToken(tokenHash: string, usedAfter: Date, most: number): Promise<boolean>;
+  insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
+  isAccessRevoked(jti: string): Promise<boolean>;
+  removeExpired(now: Date): Promise<number>;
+}
+
+export interface TokenStores {
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
+}
+
+/** Keys that derive refresh tokens, by id, so that a changed root secret does not end families in use. */
+export interface DerivingKeys {
+  readonly currentId: string;
+  key(keyId: string): Buffer | undefined;
+}
+
+export interface TokensDependencies {
+  readonly keys: Keys;
+  readonly derivingKeys: DerivingKeys;
+  readonly now: Clock;
+  readonly newId: () => string;
+  readonly issuer: string;
+}
+
+/** What the OAuth door hands to a tool. Times are in seconds, as on the wire. */
+export interface IssuedTokens {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string | undefined;
+  readonly scope: string;
+}
+
+/** Everything needed to sign, once the transaction that wrote it has committed. */
+export interface Issue {
+  readonly tool: LinkedTool;
+  readonly client: Client;
+  readonly access: AccessStamp;
+  readonly scope: string;
+  readonly refreshToken: string | undefined;
+}
+
+export const ACCESS_TOKEN_SECONDS = 15 * 60;
+const REFRESH_IDLE_SECONDS = 30 * 24 * 3600;
+const REFRESH_ABSOLUTE_SECONDS = 90 * 24 * 3600;
+export type Tokens = ReturnType<typeof createTokens>;
+
+export function createTokens<Stores extends TokenStores>(dependencies: TokensDependencies<Stores>) {
+  const { inTransaction, audit, keys, clients, derivingKeys, now, newId, issuer, mayReceiveToken } =
+    dependencies;
+
+  const inSeconds = (seconds: number, from = now()): Date => new Date(from.getTime() + seconds * 1000);
+
+  function stampAccess(): AccessStamp {
+    const issuedAt = new Date(Math.floor(now().getTime() / 1000) * 1000);
+    return { jti: newId(), issuedAt, expiresAt: inSeconds(ACCESS_TOKEN_SECONDS, issuedAt) };
+  }
+
+  /** `next = HMAC(K, presented ‖ family ‖ generation)`: whoever holds the database cannot make the next one. */
+  function deriveRefreshToken(keyId: string, presented: string, family: string, generation: number): string {
+    const key = derivingKeys.key(keyId);
+    if (!key)
+      throw new DomainError('grant-invalid', { publicDetail: 'the key of this token family is gone' });
+    return hmac(key, presented, family, generation).toString('base64url');
+  }
+
+  function refreshTokenRow(
+    token: string,
+    tool: Pick<LinkedTool, 'linkedToolId' | 'clientId' | 'linkedAt'>,
+    rest: Pick<RefreshToken, 'generation' | 'access' | 'scope'>,
+  ): RefreshToken {
+    const idle = inSeconds(REFRESH_IDLE_SECONDS);
+    const absolute = inSeconds(REFRESH_ABSOLUTE_SECONDS, tool.linkedAt);
+    return {
+      ...rest,
+      tokenHash: sha256(token),
+      linkedToolId: tool.linkedToolId,
+      clientId: tool.clientId,
+      keyId: derivingKeys.currentId,
+      replays: 0,
+      createdAt: now(),
+      usedAt: undefined,
+      expiresAt: idle < absolute ? idle : absolute,
+    };
+  }
+
+  /** RFC 8176 names; `mfa` where two factors were proved. */
+  function amrOf(methods: readonly AuthenticationMethod[]): string[] {
+    const named = methods.filter((method) => method === 'pwd' || method === 'otp');
+    return contextClass(methods) === 'aal2' ? [...named, 'mfa'] : named;
+  }
+
+  function claimsOf({ tool, access, scope }: Issue) {
+    return {
+      iss: issuer,
+      aud: tool.audience,
+      sub: tool.subjectId,
+      client_id: tool.clientId,
+      iat: access.issuedAt.getTime() / 1000,
+      exp: access.expiresAt.getTime() / 1000,
+      jti: access.jti,
+      scope,
+      auth_time: Math.floor(tool.authenticatedAt.getTime() / 1000),
+      amr: amrOf(tool.methods),
+      acr: contextClass(tool.methods),
+      linked_tool: tool.linkedToolId,
+    };
+  }
+
+  /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
+  function signIdToken(issue: Issue, accessToken: string, accessAlg: SigningAlg): string {
+    const { iss, sub, iat, exp, auth_time, amr, acr } = claimsOf(issue);
+    const at_hash = halfHash(accessToken, accessAlg);
+    const aud = issue.tool.clientId;
+    const alg = issue.client.metadata.idTokenAlg ?? 'RS256';
+    return keys.sign(alg, { typ: 'JWT' }, { iss, sub, aud, iat, exp, auth_time, amr, acr, at_hash });
+  }
+
+  /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */
+  function signIssue(issue: Issue): IssuedTokens {
+    const alg = issue.client.metadata.accessTokenAlg ?? keys.defaultAlg;
+    const accessToken = keys.sign(alg, { typ: 'at+jwt' }, claimsOf(issue));
+    const isOpenId = issue.scope.split(' ').includes('openid');
+    return {
+      accessToken,
+      expiresInSeconds: Math.max(0, Math.round((issue.access.expiresAt.getTime() - now().getTime()) / 1000)),
+      refreshToken: issue.refreshToken,
+      idToken: isOpenId ? signIdToken(issue, accessToken, alg) : undefined,
+      scope: issue.scope,
+    };
+  }
+
+  return {
+    /**
+     * Opens a linked tool inside the transaction that redeems its link, with the claims of its first access token and,
+     * for a client with the refresh grant, its first refresh token, derived from the device code.
+     */
+    async openLinkedTool(
+      stores: TokenStores,
+      asked: Pick<
+        LinkedTool,
+        | 'linkId'
+        | 'door'
+        | 'accountId'
+        | 'subjectId'
+        | 'scope'
+        | 'authenticatedAt'
+        | 'methods'
+        | 'keyThumbprint'
+      > & {
+        readonly client: Client;
+        readonly presented: string;
+        readonly origin: Origin;
+      },
+    ): Promise<Issue> {
+      const { client, presented, origin, ...link } = asked;
+      const access = stampAccess();
+      const tool: LinkedTool = {
+        ...link,
+        linkedToolId: newId() as LinkedToolId,
+        clientId: client.clientId,
+        name: client.name,
+        audience: issuer,
+        firstAccess: access,
+        linkedAt: now(),
+        linkedFrom: origin.networkAddress,
+        lastUsedAt: now(),
+        lastUsedFrom: origin.networkAddress,
+        endedAt: undefined,
+      };
+      await stores.tokens.insertLinkedTool(tool);
+      const issue = { tool, client, access, scope: tool.scope };
+      if (!client.metadata.grantTypes.includes('refresh_token')) return { ...issue, refreshToken: undefined };
+      const refreshToken = deriveRefreshToken(derivingKeys.currentId, presented, tool.linkedToolId, 0);
+      await stores.tokens.insertRefreshToken(
+        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope: tool.scope }),
+      );
+      return { ...issue, refreshToken };
+    },
+
+    signIssue,
+    stampAccess,
+    deriveRefreshToken,
+    refreshTokenRow,
+  };
+}

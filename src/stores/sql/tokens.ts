@@ -1,0 +1,290 @@
+// Keeps linked tools, refresh tokens (as hashes) and revoked access tokens (domain/tokens.ts).
+// Spending a refresh token is one conditional UPDATE; a link can leave one linked tool, and the schema holds that.
+import { statement, type Sql } from './statement.js';
+import type { LinkedToolsTable, RefreshTokensTable } from './tables.js';
+import type { LinkedTool, RefreshToken, TokenStore } from '../../domain/tokens.js';
+import type {
+  AccountId,
+  AuthenticationMethod,
+  LinkedToolId,
+  LinkId,
+  SubjectId,
+} from '../../domain/vocabulary.js';
+
+type NewTool = Omit<LinkedToolsTable, 'ended_at' | 'ended_why'>;
+
+const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((db, p) =>
+  db.insertInto('linked_tools').values({
+    linked_tool_id: p('linked_tool_id'),
+    link_id: p('link_id'),
+    door: p('door'),
+    account_id: p('account_id'),
+    subject_id: p('subject_id'),
+    client_id: p('client_id'),
+    name: p('name'),
+    scope: p('scope'),
+    audience: p('audience'),
+    authenticated_at: p('authenticated_at'),
+    methods: p('methods'),
+    key_thumbprint: p('key_thumbprint'),
+    access_jti: p('access_jti'),
+    access_issued_at: p('access_issued_at'),
+    access_expires_at: p('access_expires_at'),
+    linked_at: p('linked_at'),
+    linked_from: p('linked_from'),
+    last_used_at: p('last_used_at'),
+    last_used_from: p('last_used_from'),
+    ended_at: null,
+    ended_why: null,
+  }),
+);
+
+const selectTool = statement<{ linked_tool_id: string }>()((db, p) =>
+  db.selectFrom('linked_tools').selectAll().where('linked_tool_id', '=', p('linked_tool_id')),
+);
+
+const selectTools = statement<{ account_id: string }>()((db, p) =>
+  db
+    .selectFrom('linked_tools')
+    .selectAll()
+    .where('account_id', '=', p('account_id'))
+    .where('ended_at', 'is', null)
+    .orderBy('linked_at', 'desc')
+    .orderBy('linked_tool_id'),
+);
+
+const updateName = statement<{ linked_tool_id: string; account_id: string; name: string }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ name: p('name') })
+    .where('linked_tool_id', '=', p('linked_tool_id'))
+    .where('account_id', '=', p('account_id'))
+    .where('ended_at', 'is', null),
+);
+
+const updateEnded = statement<{ linked_tool_id: string; at: number; why: string }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ ended_at: p('at'), ended_why: p('why') })
+    .where('linked_tool_id', '=', p('linked_tool_id'))
+    .where('ended_at', 'is', null),
+);
+
+const updateLastUsed = statement<{ linked_tool_id: string; at: number; from: string }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ last_used_at: p('at'), last_used_from: p('from') })
+    .where('linked_tool_id', '=', p('linked_tool_id')),
+);
+
+type NewRefreshToken = Omit<RefreshTokensTable, 'used_at'>;
+
+const insertRefresh = statement<{ [Column in keyof NewRefreshToken]: NewRefreshToken[Column] }>()((db, p) =>
+  db.insertInto('refresh_tokens').values({
+    token_hash: p('token_hash'),
+    linked_tool_id: p('linked_tool_id'),
+    client_id: p('client_id'),
+    generation: p('generation'),
+    key_id: p('key_id'),
+    access_jti: p('access_jti'),
+    access_issued_at: p('access_issued_at'),
+    access_expires_at: p('access_expires_at'),
+    scope: p('scope'),
+    replays: p('replays'),
+    created_at: p('created_at'),
+    used_at: null,
+    expires_at: p('expires_at'),
+  }),
+);
+
+const selectRefresh = statement<{ token_hash: string }>()((db, p) =>
+  db.selectFrom('refresh_tokens').selectAll().where('token_hash', '=', p('token_hash')),
+);
+
+const selectGeneration = statement<{ linked_tool_id: string; generation: number }>()((db, p) =>
+  db
+    .selectFrom('refresh_tokens')
+    .selectAll()
+    .where('linked_tool_id', '=', p('linked_tool_id'))
+    .where('generation', '=', p('generation')),
+);
+
+const updateUsed = statement<{ token_hash: string; now: number }>()((db, p) =>
+  db
+    .updateTable('refresh_tokens')
+    .set({ used_at: p('now') })
+    .where('token_hash', '=', p('token_hash'))
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', p('now')),
+);
+
+const updateReplays = statement<{ token_hash: string; used_after: number; most: number }>()((db, p) =>
+  db
+    .updateTable('refresh_tokens')
+    .set((row) => ({ replays: row('replays', '+', 1) }))
+    .where('token_hash', '=', p('token_hash'))
+    .where('used_at', '>=', p('used_after'))
+    .where('replays', '<', p('most')),
+);
+
+const insertRevoked = statement<{ jti: string; expires_at: number }>()((db, p) =>
+  db
+    .insertInto('revoked_access_tokens')
+    .values({ jti: p('jti'), expires_at: p('expires_at') })
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+const selectRevoked = statement<{ jti: string }>()((db, p) =>
+  db.selectFrom('revoked_access_tokens').select('jti').where('jti', '=', p('jti')),
+);
+
+const deleteExpiredRefresh = statement<{ now: number }>()((db, p) =>
+  db.deleteFrom('refresh_tokens').where('expires_at', '<=', p('now')),
+);
+
+const deleteExpiredRevoked = statement<{ now: number }>()((db, p) =>
+  db.deleteFrom('revoked_access_tokens').where('expires_at', '<=', p('now')),
+);
+
+export function createTokenStore(sql: Sql): TokenStore {
+  return {
+    async insertLinkedTool(tool) {
+      await sql.change(insertTool, toToolValues(tool));
+    },
+    async findLinkedTool(linkedToolId) {
+      const row = await sql.one(selectTool, { linked_tool_id: linkedToolId });
+      return row && toLinkedTool(row);
+    },
+    async findLinkedTools(accountId) {
+      const rows = await sql.all(selectTools, { account_id: accountId });
+      return rows.map(toLinkedTool);
+    },
+    async rename(linkedToolId, accountId, name) {
+      return (
+        (await sql.change(updateName, { linked_tool_id: linkedToolId, account_id: accountId, name })) === 1
+      );
+    },
+    async endLinkedTool(linkedToolId, at, why) {
+      return (await sql.change(updateEnded, { linked_tool_id: linkedToolId, at: at.getTime(), why })) === 1;
+    },
+    async markUsed(linkedToolId, at, from) {
+      await sql.change(updateLastUsed, { linked_tool_id: linkedToolId, at: at.getTime(), from });
+    },
+    async insertRefreshToken(token) {
+      await sql.change(insertRefresh, toRefreshValues(token));
+    },
+    async findRefreshToken(tokenHash) {
+      const row = await sql.one(selectRefresh, { token_hash: tokenHash });
+      return row && toRefreshToken(row);
+    },
+    async findGeneration(linkedToolId, generation) {
+      const row = await sql.one(selectGeneration, { linked_tool_id: linkedToolId, generation });
+      return row && toRefreshToken(row);
+    },
+    async useRefreshToken(tokenHash, at) {
+      return (await sql.change(updateUsed, { token_hash: tokenHash, now: at.getTime() })) === 1;
+    },
+    async replayRefreshToken(tokenHash, usedAfter, most) {
+      const values = { token_hash: tokenHash, used_after: usedAfter.getTime(), most };
+      return (await sql.change(updateReplays, values)) === 1;
+    },
+    async insertRevokedAccess(jti, expiresAt) {
+      await sql.change(insertRevoked, { jti, expires_at: expiresAt.getTime() });
+    },
+    async isAccessRevoked(jti) {
+      return (await sql.one(selectRevoked, { jti })) !== undefined;
+    },
+    async removeExpired(now) {
+      const at = { now: now.getTime() };
+      return (await sql.change(deleteExpiredRefresh, at)) + (await sql.change(deleteExpiredRevoked, at));
+    },
+  };
+}
+
+function toToolValues(tool: LinkedTool): NewTool {
+  return {
+    linked_tool_id: tool.linkedToolId,
+    link_id: tool.linkId,
+    door: tool.door,
+    account_id: tool.accountId,
+    subject_id: tool.subjectId,
+    client_id: tool.clientId,
+    name: tool.name,
+    scope: tool.scope,
+    audience: tool.audience,
+    authenticated_at: tool.authenticatedAt.getTime(),
+    methods: tool.methods.join(' '),
+    key_thumbprint: tool.keyThumbprint ?? null,
+    access_jti: tool.firstAccess.jti,
+    access_issued_at: tool.firstAccess.issuedAt.getTime(),
+    access_expires_at: tool.firstAccess.expiresAt.getTime(),
+    linked_at: tool.linkedAt.getTime(),
+    linked_from: tool.linkedFrom,
+    last_used_at: tool.lastUsedAt.getTime(),
+    last_used_from: tool.lastUsedFrom,
+  };
+}
+
+function toLinkedTool(row: LinkedToolsTable): LinkedTool {
+  return {
+    linkedToolId: row.linked_tool_id as LinkedToolId,
+    linkId: row.link_id as LinkId,
+    door: row.door as LinkedTool['door'],
+    accountId: row.account_id as AccountId,
+    subjectId: row.subject_id as SubjectId,
+    clientId: row.client_id,
+    name: row.name,
+    scope: row.scope,
+    audience: row.audience,
+    authenticatedAt: new Date(row.authenticated_at),
+    methods: row.methods.split(' ').filter(Boolean) as AuthenticationMethod[],
+    keyThumbprint: row.key_thumbprint ?? undefined,
+    firstAccess: toStamp(row),
+    linkedAt: new Date(row.linked_at),
+    linkedFrom: row.linked_from,
+    lastUsedAt: new Date(row.last_used_at),
+    lastUsedFrom: row.last_used_from,
+    endedAt: row.ended_at === null ? undefined : new Date(row.ended_at),
+  };
+}
+
+function toRefreshValues(token: RefreshToken): NewRefreshToken {
+  return {
+    token_hash: token.tokenHash,
+    linked_tool_id: token.linkedToolId,
+    client_id: token.clientId,
+    generation: token.generation,
+    key_id: token.keyId,
+    access_jti: token.access.jti,
+    access_issued_at: token.access.issuedAt.getTime(),
+    access_expires_at: token.access.expiresAt.getTime(),
+    scope: token.scope,
+    replays: token.replays,
+    created_at: token.createdAt.getTime(),
+    expires_at: token.expiresAt.getTime(),
+  };
+}
+
+function toRefreshToken(row: RefreshTokensTable): RefreshToken {
+  return {
+    tokenHash: row.token_hash,
+    linkedToolId: row.linked_tool_id as LinkedToolId,
+    clientId: row.client_id,
+    generation: row.generation,
+    keyId: row.key_id,
+    access: toStamp(row),
+    scope: row.scope,
+    replays: row.replays,
+    createdAt: new Date(row.created_at),
+    usedAt: row.used_at === null ? undefined : new Date(row.used_at),
+    expiresAt: new Date(row.expires_at),
+  };
+}
+
+function toStamp(row: { access_jti: string; access_issued_at: number; access_expires_at: number }) {
+  return {
+    jti: row.access_jti,
+    issuedAt: new Date(row.access_issued_at),
+    expiresAt: new Date(row.access_expires_at),
+  };
+}

@@ -127,12 +127,10 @@ export interface Issue {
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
 const REFRESH_IDLE_SECONDS = 30 * 24 * 3600;
 const REFRESH_ABSOLUTE_SECONDS = 90 * 24 * 3600;
+
 export type Tokens = ReturnType<typeof createTokens>;
 
-export function createTokens<Stores extends TokenStores>(dependencies: TokensDependencies<Stores>) {
-  const { inTransaction, audit, keys, clients, derivingKeys, now, newId, issuer, mayReceiveToken } =
-    dependencies;
-
+export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensDependencies) {
   const inSeconds = (seconds: number, from = now()): Date => new Date(from.getTime() + seconds * 1000);
 
   function stampAccess(): AccessStamp {

@@ -39,9 +39,7 @@ export function statement<P extends Values>() {
       return {
         sql: compiled.sql,
         order: compiled.parameters.map((value) =>
-          value instanceof Placeholder
-            ? { name: value.name as keyof P & string }
-            : { value: value as SqlValue },
+          value instanceof Placeholder ? { name: value.name } : { value: value as SqlValue },
         ),
       };
     },

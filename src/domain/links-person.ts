@@ -1,0 +1,312 @@
+// The person's side of a link: enter the code (reserve), look at who is asking, approve or decline, or give it back.
+// Only the browser that entered the code decides, after a fresh proof, and not sooner than a person can read.
+// RFC 8628 §3.3, §5.4, §5.5; CHECKLIST 2, 3.1.
+import { equal } from '../crypto/secrets.js';
+import type { Audit, AuditEvent } from './audit.js';
+import type { Client, ClientStore } from './clients.js';
+import { stateOf } from './links.js';
+import type { Arrival, Holder, Link, LinkCheckpoint, LinkStore, LinkStores, PollGate } from './links.js';
+import type { Session } from './sessions.js';
+import type { Throttle } from './throttle.js';
+import { readUserCode } from './user-code.js';
+import {
+  DomainError,
+  type AccountId,
+  type Clock,
+  type InTransaction,
+  type LinkId,
+  type Origin,
+} from './vocabulary.js';
+import type { WakeUps } from './waiting.js';
+
+/** What an upper room knows of the account that decides. */
+export interface Decider {
+  readonly isVerified: boolean;
+  readonly hasSecondFactor: boolean;
+  readonly createdAt: Date;
+}
+
+export interface LinksForPersonDependencies<Stores extends LinkStores> {
+  readonly store: LinkStore;
+  readonly clients: Pick<ClientStore, 'find'>;
+  readonly inTransaction: InTransaction<Stores>;
+  readonly throttle: Throttle;
+  readonly audit: Audit;
+  readonly gate: PollGate;
+  readonly wakeUps: WakeUps;
+  readonly now: Clock;
+  /** Every keyed hash that a user code may be kept under, the current key's first. */
+  readonly userCodeMacs: (userCode: string) => string[];
+  /** Vouches that a review page was made by us, for this link and browser, at that moment. */
+  readonly pageMac: (linkId: LinkId, ticket: string, madeAt: number) => string;
+  readonly describeDecider: (accountId: AccountId) => Promise<Decider | undefined>;
+  readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
+  readonly isSecondFactorRequired: boolean;
+  readonly isVerificationRequired: boolean;
+  readonly onAlarm: (message: string) => void;
+  readonly checkpoint?: LinkCheckpoint;
+}
+
+/** Everything the review page shows of a link. */
+export interface LinkReview {
+  readonly linkId: LinkId;
+  readonly state: 'reserved' | 'approved' | 'denied' | 'redeemed' | 'expired';
+  /** What the tool calls itself, and whether the operator vouches for it. */
+  readonly toolName: string;
+  readonly isToolVerified: boolean;
+  readonly userAgent: string;
+  readonly networkAddress: string;
+  readonly isSameNetwork: boolean;
+  readonly webOrigin: string | undefined;
+  readonly arrival: Arrival;
+  readonly scopes: readonly string[];
+  readonly startedAt: Date;
+  readonly expiresAt: Date;
+  /** Names this page and when it was made; a decision carries it back. */
+  readonly page: string;
+}
+
+interface AboutLink {
+  readonly linkId: LinkId;
+  readonly session: Session;
+  readonly origin: Origin;
+}
+
+/** Approving needs a proof that is not older (DESIGN 6). */
+export const FRESH_PROOF_SECONDS = 600;
+/** Nobody reads a page and decides sooner; a tricked double-click does. */
+const SOONEST_DECISION_MS = 1000;
+const MOST_RELEASES = 2;
+const YOUNG_ACCOUNT_SECONDS = 24 * 3600;
+
+export type LinksForPerson = ReturnType<typeof createLinksForPerson>;
+
+export function createLinksForPerson<Stores extends LinkStores>(
+  dependencies: LinksForPersonDependencies<Stores>,
+) {
+  const { store, clients, inTransaction, throttle, audit, gate, wakeUps, now, userCodeMacs, pageMac } =
+    dependencies;
+  const { describeDecider, mayReceiveToken, isSecondFactorRequired, isVerificationRequired, onAlarm } =
+    dependencies;
+  const { checkpoint = () => undefined } = dependencies;
+
+  const holderOf = ({ accountId, ticket }: Session): Holder => ({ accountId, ticket });
+  const isHeldBy = (link: Link, session: Session): boolean =>
+    'holder' in link && link.holder?.accountId === session.accountId && link.holder.ticket === session.ticket;
+
+  /** Wrong codes are counted by account, by network and everywhere, as typed or not (RFC 8628 §5.1). */
+  async function refuseIfGuessing(session: Session, origin: Origin): Promise<void> {
+    await throttle.refuseIfSpent('user-code-by-account', session.accountId);
+    await throttle.refuseIfSpent('user-code-by-account-daily', session.accountId);
+    await throttle.refuseIfSpent('user-code-by-network', origin.network);
+    if (!(await throttle.isSpent('user-code-everywhere', 'everywhere'))) return;
+    const decider = await describeDecider(session.accountId);
+    const ageMs = decider ? now().getTime() - decider.createdAt.getTime() : 0;
+    const isEstablished = decider?.isVerified === true && ageMs >= YOUNG_ACCOUNT_SECONDS * 1000;
+    if (!isEstablished) throw new DomainError('too-many', { retryAfterSeconds: 600 });
+  }
+
+  async function countWrongCode(session: Session, origin: Origin): Promise<void> {
+    const spend = (...[budget, spender]: Parameters<Throttle['spend']>): Promise<unknown> =>
+      throttle.spend(budget, spender).catch((error: unknown) => {
+        if (error instanceof DomainError && error.code === 'too-many') return undefined;
+        throw error;
+      });
+    await spend('user-code-by-account', session.accountId);
+    await spend('user-code-by-account-daily', session.accountId);
+    await spend('user-code-by-network', origin.network);
+    await spend('user-code-everywhere', 'everywhere');
+    if (await throttle.isSpent('user-code-everywhere', 'everywhere')) {
+      onAlarm('wrong user codes everywhere have used up their budget: somebody is guessing');
+    }
+    await inTransaction((stores) =>
+      audit.record(stores, {
+        event: 'user-code-unknown',
+        accountId: session.accountId,
+        actor: session.accountId,
+        origin,
+      }),
+    );
+  }
+
+  /** A live code that another account has reserved is unknown to this one, but entering it is no guess (CHECKLIST 3.1). */
+  async function isReservedByAnother(macs: readonly string[], session: Session): Promise<boolean> {
+    for (const mac of macs) {
+      const link = await store.findByUserCode(mac);
+      if (link && stateOf(link, now()) === 'reserved' && 'holder' in link)
+        return link.holder?.accountId !== session.accountId;
+    }
+    return false;
+  }
+
+  function makePage(linkId: LinkId, session: Session): string {
+    const madeAt = now().getTime();
+    return `${madeAt}.${pageMac(linkId, session.ticket, madeAt)}`;
+  }
+
+  /** Refuses a decision that was not posted from our page, or sooner than a person could have read it. */
+  function refuseIfHasty({ linkId, session }: AboutLink, page: string): void {
+    const [madeAt = '', ...mac] = page.split('.');
+    const isOurs =
+      /^\d{1,16}$/.test(madeAt) && equal(mac.join('.'), pageMac(linkId, session.ticket, Number(madeAt)));
+    if (!isOurs || now().getTime() - Number(madeAt) < SOONEST_DECISION_MS)
+      throw new DomainError('link-too-hasty');
+  }
+
+  /** A second factor where the account has one, else the password, not older than ten minutes. */
+  async function refuseWithoutProof(session: Session): Promise<void> {
+    const decider = await describeDecider(session.accountId);
+    if (!decider) throw new DomainError('account-closed');
+    if (isVerificationRequired && !decider.isVerified) throw new DomainError('account-not-verified');
+    if (isSecondFactorRequired && !decider.hasSecondFactor) throw new DomainError('factor-required');
+    const isFresh = now().getTime() - session.provedAt.getTime() <= FRESH_PROOF_SECONDS * 1000;
+    const isOfKind = session.proofMethods.some((method) =>
+      decider.hasSecondFactor ? method === 'otp' || method === 'recovery' : method === 'pwd',
+    );
+    if (!isFresh || !isOfKind) throw new DomainError('proof-required');
+  }
+
+  async function record(
+    stores: Stores,
+    event: AuditEvent,
+    { linkId, session, origin }: AboutLink,
+    link: Link,
+  ): Promise<void> {
+    const details = { link: linkId, client: link.clientId, from: link.networkAddress };
+    await audit.record(stores, {
+      event,
+      accountId: session.accountId,
+      actor: session.accountId,
+      origin,
+      details,
+    });
+  }
+
+  /** Tells the tool's side at once: no poll may be answered "pending" after this. */
+  function announce(link: Link): void {
+    gate.remove(link.deviceCodeHash);
+    wakeUps.wake(link.deviceCodeHash);
+  }
+
+  async function present(
+    link: Link,
+    client: Client | undefined,
+    { linkId, session, origin }: AboutLink,
+  ): Promise<LinkReview> {
+    return {
+      linkId,
+      state: stateOf(link, now()) as LinkReview['state'],
+      toolName: client?.name ?? '',
+      isToolVerified: client?.registeredBy === 'operator',
+      userAgent: link.userAgent,
+      networkAddress: link.networkAddress,
+      isSameNetwork: link.network === origin.network,
+      webOrigin: link.webOrigin,
+      arrival: 'arrival' in link ? link.arrival : 'typed',
+      scopes: link.scope.split(' ').filter(Boolean),
+      startedAt: link.createdAt,
+      expiresAt: link.expiresAt,
+      page: makePage(linkId, session),
+    };
+  }
+
+  return {
+    /**
+     * Reserves the link of a typed code for this account, in this browser. Refuses `code-unknown` for a wrong, expired,
+     * used or foreign code alike, and `too-many` with seconds to wait.
+     */
+    async reserveLink(asked: {
+      userCode: string;
+      session: Session;
+      arrival: Arrival;
+      origin: Origin;
+    }): Promise<{ linkId: LinkId }> {
+      const { session, arrival, origin } = asked;
+      await refuseIfGuessing(session, origin);
+      const userCode = readUserCode(asked.userCode);
+      const macs = userCode === undefined ? [] : userCodeMacs(userCode);
+      const linkId = await inTransaction(async (stores) => {
+        for (const mac of macs) {
+          const link = await stores.links.reserve(mac, holderOf(session), arrival, now());
+          if (!link) continue;
+          await record(stores, 'link-reserved', { linkId: link.linkId, session, origin }, link);
+          return link.linkId;
+        }
+        return undefined;
+      });
+      if (linkId) return { linkId };
+      if (!(await isReservedByAnother(macs, session))) await countWrongCode(session, origin);
+      throw new DomainError('code-unknown');
+    },
+
+    /** The link that this browser holds, or decided, as its page shows it; undefined for anybody else's. */
+    async findForReview(about: AboutLink): Promise<LinkReview | undefined> {
+      const link = await store.find(about.linkId);
+      if (!link || !isHeldBy(link, about.session)) return undefined;
+      return present(link, await clients.find(link.clientId as Client['clientId']), about);
+    },
+
+    /** The newest live link that this browser has reserved and not decided. */
+    async findReservedBy(session: Session): Promise<LinkId | undefined> {
+      return (await store.findReservedBy(holderOf(session), now()))?.linkId;
+    },
+
+    /**
+     * Approves. Refuses `link-too-hasty`, `proof-required`, `factor-required`, `account-not-verified`, and `link-over` when
+     * it has expired, was declined, or is not this browser's. Approving again what this browser approved is fine.
+     */
+    async approveLink({ page, ...about }: AboutLink & { page: string }): Promise<void> {
+      const { linkId, session } = about;
+      refuseIfHasty(about, page);
+      await refuseWithoutProof(session);
+      checkpoint('approve:before');
+      const methods = [...new Set([...session.authentication.methods, ...session.proofMethods])];
+      const { accountId, subjectId } = session;
+      const approval = { accountId, subjectId, authenticatedAt: session.authentication.at, methods };
+      const approved = await inTransaction(async (stores) => {
+        if (!(await mayReceiveToken(stores, accountId))) throw new DomainError('account-closed');
+        const link = await stores.links.approve(linkId, holderOf(session), approval, now());
+        checkpoint('approve:updated');
+        if (link) await record(stores, 'link-approved', about, link);
+        return link;
+      });
+      if (approved) {
+        checkpoint('approve:committed');
+        return announce(approved);
+      }
+      const link = await store.find(linkId);
+      const wasApproved =
+        link && isHeldBy(link, session) && ['approved', 'redeemed'].includes(stateOf(link, now()));
+      if (!wasApproved) throw new DomainError('link-over');
+    },
+
+    /** Declines, for good. Refuses `link-too-hasty` and `link-over`; declining again is fine. */
+    async denyLink({ page, ...about }: AboutLink & { page: string }): Promise<void> {
+      const { linkId, session } = about;
+      refuseIfHasty(about, page);
+      const denied = await inTransaction(async (stores) => {
+        const link = await stores.links.deny(linkId, holderOf(session), now());
+        if (link) await record(stores, 'link-denied', about, link);
+        return link;
+      });
+      if (denied) {
+        await throttle.giveBack('live-links-by-network', denied.network);
+        return announce(denied);
+      }
+      const link = await store.find(linkId);
+      if (!link || !isHeldBy(link, session) || link.state !== 'denied') throw new DomainError('link-over');
+    },
+
+    /** Gives a reserved link back, so that another account can enter its code; the third time declines it. */
+    async releaseLink(about: AboutLink): Promise<void> {
+      const { linkId, session } = about;
+      const released = await inTransaction(async (stores) => {
+        const link = await stores.links.release(linkId, holderOf(session), MOST_RELEASES, now());
+        if (link) await record(stores, 'link-released', about, link);
+        return link;
+      });
+      if (!released) throw new DomainError('link-over');
+      if (released.state === 'denied') announce(released);
+    },
+  };
+}

@@ -1,0 +1,295 @@
+// What a tool does with a link: start it, ask how it stands, redeem it once. The states and their moves are in `links`.
+// A pending poll is answered by the gate alone, without the store. RFC 8628 §3.1, §3.2, §3.4, §3.5.
+import { drawCode, sha256 } from '../crypto/secrets.js';
+import type { Audit } from './audit.js';
+import type { Client } from './clients.js';
+import { stateOf } from './links.js';
+import type {
+  ApprovedLink,
+  LinkCheckpoint,
+  LinkRequest,
+  LinkStore,
+  LinkStores,
+  PollGate,
+  PollOutcome,
+} from './links.js';
+import type { Throttle } from './throttle.js';
+import type { IssuedTokens, Issue, Tokens } from './tokens.js';
+import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
+import {
+  DomainError,
+  type AccountId,
+  type Clock,
+  type InTransaction,
+  type LinkId,
+  type Origin,
+} from './vocabulary.js';
+import type { HoldAnswer, Waiting } from './waiting.js';
+
+export type RedeemOutcome =
+  { readonly outcome: 'issued'; readonly tokens: IssuedTokens } | { readonly outcome: PollOutcome };
+
+export interface LinksForToolDependencies<Stores extends LinkStores> {
+  readonly store: LinkStore;
+  readonly inTransaction: InTransaction<Stores>;
+  readonly tokens: Tokens;
+  readonly throttle: Throttle;
+  readonly audit: Audit;
+  readonly gate: PollGate;
+  readonly waiting: Waiting;
+  readonly now: Clock;
+  readonly newId: () => string;
+  readonly newDeviceCode: () => string;
+  /** The keyed hash under which a user code is kept. */
+  readonly userCodeMac: (userCode: string) => string;
+  readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
+  /** A raised interval could not be kept; the poll was answered all the same. */
+  readonly onFault: (error: unknown) => void;
+  readonly ttlSeconds: number;
+  readonly intervalSeconds: number;
+  readonly checkpoint?: LinkCheckpoint;
+}
+
+/** Codes are not used again for a day, and spent links answer as what they became for as long (RFC 8628 §3.5). */
+const KEPT_SECONDS = 24 * 3600;
+const USE_NOTED_EVERY_SECONDS = 24 * 3600;
+const LIVE_COUNTED_EVERY_MS = 60_000;
+const MOST_DRAWS = 5;
+
+export type LinksForTool = ReturnType<typeof createLinksForTool>;
+
+export function createLinksForTool<Stores extends LinkStores>(
+  dependencies: LinksForToolDependencies<Stores>,
+) {
+  const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newDeviceCode } =
+    dependencies;
+  const {
+    userCodeMac,
+    mayReceiveToken,
+    onFault,
+    ttlSeconds,
+    intervalSeconds,
+    checkpoint = () => undefined,
+  } = dependencies;
+  let live = { counted: 0, startedSince: 0, at: -Infinity };
+
+  /** How many links are live, near enough to choose the length of a code: counted once a minute, plus what was started since. */
+  async function liveLinks(): Promise<number> {
+    const at = now().getTime();
+    if (Math.abs(at - live.at) > LIVE_COUNTED_EVERY_MS) {
+      live = { counted: await store.countLive(now()), startedSince: 0, at };
+    }
+    return live.counted + live.startedSince;
+  }
+
+  async function insertWithFreshCode(
+    client: Client,
+    request: Omit<LinkRequest, 'userCodeMac'>,
+  ): Promise<string> {
+    const length = userCodeLength(await liveLinks());
+    const isUseDue =
+      !client.lastUsedAt || now().getTime() - client.lastUsedAt.getTime() > USE_NOTED_EVERY_SECONDS * 1000;
+    for (let draw = 0; draw < MOST_DRAWS; draw++) {
+      const userCode = drawCode(USER_CODE_ALPHABET, length);
+      const isKept = await inTransaction(async (stores) => {
+        if (isUseDue) await stores.clients.markUsed(client.clientId, now());
+        return stores.links.insert({ ...request, userCodeMac: userCodeMac(userCode) });
+      });
+      if (isKept) return userCode;
+    }
+    throw new DomainError('service-busy', { retryAfterSeconds: 5 });
+  }
+
+  /** Whom the gate knows a client as: the name alone is never enough for one that has a secret. */
+  const gateName = (client: Client): string =>
+    client.kind === 'public' ? client.clientId : `secret ${client.clientId}`;
+
+  /** The verdict of the gate; a raised interval is kept in SQL without making the poll wait for it. */
+  function askGate(deviceCodeHash: string, name: string): 'pending' | 'too-soon' | 'unknown' {
+    const answer = gate.check(deviceCodeHash, name, now().getTime());
+    if (answer.verdict !== 'raised') return answer.verdict;
+    keepRaised(deviceCodeHash, answer.intervalSeconds).catch(onFault);
+    return 'too-soon';
+  }
+
+  async function keepRaised(deviceCodeHash: string, raisedTo: number): Promise<void> {
+    await inTransaction(async ({ links }) => {
+      const link = await links.findByDeviceCode(deviceCodeHash);
+      if (link) await links.raiseInterval(link.linkId, raisedTo);
+    });
+  }
+
+  /** What the store says of a link, and of nobody else's; a pending one is admitted to the gate and counts as a poll there. */
+  async function askStore(deviceCodeHash: string, client: Client): Promise<PollOutcome> {
+    const stamp = gate.stamp();
+    const link = await store.findByDeviceCode(deviceCodeHash);
+    // RFC 6749 §5.2: a code of another client is unknown to this one, and asking for it changes nothing.
+    if (!link || link.clientId !== client.clientId) return 'unknown';
+    const state = stateOf(link, now());
+    if (state !== 'pending' && state !== 'reserved') return state;
+    const interval = Math.max(intervalSeconds, (await store.findInterval(link.linkId)) ?? 0);
+    gate.admit(
+      {
+        deviceCodeHash,
+        clientId: gateName(client),
+        intervalSeconds: interval,
+        expiresAt: link.expiresAt.getTime(),
+      },
+      stamp,
+    );
+    const verdict = askGate(deviceCodeHash, gateName(client));
+    return verdict === 'unknown' ? 'pending' : verdict;
+  }
+
+  async function isDecided(deviceCodeHash: string): Promise<boolean> {
+    const link = await store.findByDeviceCode(deviceCodeHash);
+    const state = link && stateOf(link, now());
+    return state !== 'pending' && state !== 'reserved';
+  }
+
+  /** One transaction: the state, the linked tool, the claims, the refresh token and the audit row, all or nothing. */
+  async function redeemInside(
+    stores: Stores,
+    asked: { deviceCode: string; client: Client; origin: Origin },
+  ): Promise<{ issue: Issue; link: ApprovedLink } | 'withdrawn' | 'lost'> {
+    const { deviceCode, client, origin } = asked;
+    const deviceCodeHash = sha256(deviceCode);
+    const link = await stores.links.redeem(deviceCodeHash, client.clientId, now());
+    checkpoint('redeem:updated');
+    if (!link) return 'lost';
+    const { approval } = link;
+    const issue = await tokens.openLinkedTool(stores, {
+      ...link,
+      ...approval,
+      client,
+      presented: deviceCode,
+      origin,
+    });
+    checkpoint('redeem:opened');
+    await audit.record(stores, {
+      event: 'link-redeemed',
+      accountId: approval.accountId,
+      actor: client.clientId,
+      origin,
+      details: { tool: issue.tool.name, linkedTool: issue.tool.linkedToolId },
+    });
+    return { issue, link };
+  }
+
+  /** The account is looked at again: one that was locked or closed since the approval gets no token (CHECKLIST 5). */
+  async function redeemOrWithdraw(
+    stores: Stores,
+    asked: { deviceCode: string; client: Client; origin: Origin },
+  ) {
+    const found = await stores.links.findByDeviceCode(sha256(asked.deviceCode));
+    const isMine = found?.state === 'approved' && found.clientId === asked.client.clientId;
+    if (isMine && !(await mayReceiveToken(stores, found.approval.accountId))) {
+      await stores.links.withdraw(found.deviceCodeHash, now());
+      return 'withdrawn' as const;
+    }
+    return redeemInside(stores, asked);
+  }
+
+  return {
+    /**
+     * Starts a link for a tool (RFC 8628 §3.1, §3.2). The codes are returned once and kept as hashes.
+     * Refuses `grant-not-allowed`, and `too-many` where the network has too many links that nobody finished.
+     */
+    async startLink(asked: {
+      client: Client;
+      scope: string;
+      origin: Origin;
+      keyThumbprint?: string;
+    }): Promise<{
+      deviceCode: string;
+      userCode: string;
+      expiresInSeconds: number;
+      intervalSeconds: number;
+    }> {
+      const { client, scope, origin, keyThumbprint } = asked;
+      await throttle.spend('live-links-by-network', origin.network);
+      const deviceCode = newDeviceCode();
+      const createdAt = now();
+      const request = {
+        linkId: newId() as LinkId,
+        door: 'oauth' as const,
+        clientId: client.clientId,
+        deviceCodeHash: sha256(deviceCode),
+        scope,
+        networkAddress: origin.networkAddress,
+        network: origin.network,
+        webOrigin: origin.webOrigin,
+        userAgent: (origin.userAgent ?? '').slice(0, 300),
+        keyThumbprint,
+        createdAt,
+        expiresAt: new Date(createdAt.getTime() + ttlSeconds * 1000),
+      };
+      const userCode = await insertWithFreshCode(client, request);
+      live.startedSince += 1;
+      // Nobody knows the code yet, so nobody can have decided it.
+      const stamp = gate.stamp();
+      const { deviceCodeHash, expiresAt } = request;
+      gate.admit(
+        { deviceCodeHash, clientId: gateName(client), intervalSeconds, expiresAt: expiresAt.getTime() },
+        stamp,
+      );
+      return {
+        deviceCode,
+        userCode: presentUserCode(userCode),
+        expiresInSeconds: ttlSeconds,
+        intervalSeconds,
+      };
+    },
+
+    /**
+     * What the gate alone knows: `pending`, `too-soon`, or `unknown`, which only means: ask `pollLink`. For public clients,
+     * whose identifier is all they can show; it touches no store and answers at once.
+     */
+    pollGate: (deviceCode: string, clientId: string) => askGate(sha256(deviceCode), clientId),
+
+    /** Where the link stands, for its own client. `unknown` and another client's are the same. */
+    async pollLink({ deviceCode, client }: { deviceCode: string; client: Client }): Promise<PollOutcome> {
+      const deviceCodeHash = sha256(deviceCode);
+      const known = askGate(deviceCodeHash, gateName(client));
+      return known === 'unknown' ? askStore(deviceCodeHash, client) : known;
+    },
+
+    /** Waits until the link is decided, but no longer than `seconds`; see `waiting` for the caps and the answers. */
+    holdPoll(asked: {
+      deviceCode: string;
+      seconds: number;
+      network: string;
+      signal?: AbortSignal;
+    }): Promise<HoldAnswer> {
+      const key = sha256(asked.deviceCode);
+      const { seconds, network, signal } = asked;
+      return waiting.hold({
+        key,
+        seconds,
+        network,
+        ...(signal ? { signal } : {}),
+        check: () => isDecided(key),
+      });
+    },
+
+    /**
+     * Redeems an approved link, once (RFC 8628 §3.5): whoever comes second gets `redeemed`. The tokens are signed after
+     * the commit, from what it stored.
+     */
+    async redeemLink(asked: { deviceCode: string; client: Client; origin: Origin }): Promise<RedeemOutcome> {
+      checkpoint('redeem:before');
+      const result = await inTransaction((stores) => redeemOrWithdraw(stores, asked));
+      if (result === 'withdrawn') return { outcome: 'denied' };
+      if (result === 'lost') return { outcome: await askStore(sha256(asked.deviceCode), asked.client) };
+      checkpoint('redeem:committed');
+      await throttle.giveBack('live-links-by-network', result.link.network);
+      const signed = tokens.signIssue(result.issue);
+      checkpoint('redeem:signed');
+      return { outcome: 'issued', tokens: signed };
+    },
+
+    /** Forgets links a day after they expired. Resolves to how many. */
+    removeExpired: (): Promise<number> =>
+      inTransaction(({ links }) => links.removeExpired(new Date(now().getTime() - KEPT_SECONDS * 1000))),
+  };
+}

@@ -1,0 +1,137 @@
+// Links: one attempt to connect a tool to an account, from the tool's request to the token. THE state machine.
+//
+//   pending --reserve--> reserved --approve--> approved --redeem--> redeemed
+//      ^------release-------'  '---deny---> denied          (expired: computed from the clock, never stored)
+//
+// Every move is one conditional UPDATE that names the state it leaves, in the store; poll bookkeeping never shares its row.
+// Here: the words, and what the store must be able to do. What a tool does with a link is in `links-tool`, what a person
+// does with it in `links-person`. RFC 8628.
+import type { AuditStore } from './audit.js';
+import type { ClientStore } from './clients.js';
+import type { TokenStores } from './tokens.js';
+import type { AccountId, AuthenticationMethod, BrowserTicket, LinkId, SubjectId } from './vocabulary.js';
+
+export type Arrival = 'typed' | 'link';
+
+/** What a tool says and shows of itself when it asks. */
+export interface LinkRequest {
+  readonly linkId: LinkId;
+  readonly door: 'oauth' | 'pin';
+  readonly clientId: string;
+  readonly deviceCodeHash: string;
+  readonly userCodeMac: string;
+  readonly scope: string;
+  readonly networkAddress: string;
+  readonly network: string;
+  readonly webOrigin: string | undefined;
+  readonly userAgent: string;
+  readonly keyThumbprint: string | undefined;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** Who holds a reserved link: an account, in one browser. */
+export interface Holder {
+  readonly accountId: AccountId;
+  readonly ticket: BrowserTicket;
+}
+
+/** On whose word a link was approved. */
+export interface Approval {
+  readonly accountId: AccountId;
+  readonly subjectId: SubjectId;
+  readonly authenticatedAt: Date;
+  readonly methods: readonly AuthenticationMethod[];
+}
+
+export type LinkProgress =
+  | { readonly state: 'pending' }
+  | { readonly state: 'reserved'; readonly holder: Holder; readonly arrival: Arrival }
+  | {
+      readonly state: 'approved';
+      readonly holder: Holder;
+      readonly approval: Approval;
+      readonly arrival: Arrival;
+    }
+  | { readonly state: 'denied'; readonly holder: Holder | undefined }
+  | { readonly state: 'redeemed'; readonly holder: Holder; readonly approval: Approval };
+
+export type Link = LinkRequest & LinkProgress;
+export type ApprovedLink = LinkRequest & { readonly approval: Approval };
+
+/** Each method that moves a link is one statement; false or undefined means that it was not in the state it must leave. */
+export interface LinkStore {
+  /** False when the user code is in use: draw another, never overwrite. */
+  insert(link: LinkRequest): Promise<boolean>;
+  find(linkId: LinkId): Promise<Link | undefined>;
+  findByDeviceCode(deviceCodeHash: string): Promise<Link | undefined>;
+  findByUserCode(userCodeMac: string): Promise<Link | undefined>;
+  /** The newest live link that this browser has reserved. */
+  findReservedBy(holder: Holder, now: Date): Promise<Link | undefined>;
+  /** Pending, or reserved by the same account in another browser, to reserved. */
+  reserve(userCodeMac: string, holder: Holder, arrival: Arrival, now: Date): Promise<Link | undefined>;
+  /** Reserved to pending, or to denied once it has been released `most` times. */
+  release(linkId: LinkId, holder: Holder, most: number, now: Date): Promise<Link | undefined>;
+  approve(linkId: LinkId, holder: Holder, approval: Approval, now: Date): Promise<Link | undefined>;
+  deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
+  redeem(deviceCodeHash: string, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
+  /** Approved to denied: the account lost its standing before the tool came back. */
+  withdraw(deviceCodeHash: string, now: Date): Promise<boolean>;
+  countLive(now: Date): Promise<number>;
+  findInterval(linkId: LinkId): Promise<number | undefined>;
+  /** Keeps a raised interval in seconds; it never goes down. */
+  raiseInterval(linkId: LinkId, intervalSeconds: number): Promise<void>;
+  removeExpired(before: Date): Promise<number>;
+}
+
+/**
+ * Answers polls of links that are still pending, without asking the store. It may know too little, never too much: what it
+ * does not know, the store is asked for. `stamp` guards admission: a decision since then makes it void.
+ */
+export interface PollGate {
+  stamp(): number;
+  admit(entry: GateEntry, stamp: number): void;
+  check(deviceCodeHash: string, clientId: string, now: number): GateVerdict;
+  /** Forgets a link: it was decided. */
+  remove(deviceCodeHash: string): void;
+  /** Forgets everything: a client was removed, or the clock jumped. */
+  clear(): void;
+  size(): number;
+}
+
+export interface GateEntry {
+  readonly deviceCodeHash: string;
+  readonly clientId: string;
+  readonly intervalSeconds: number;
+  readonly expiresAt: number;
+}
+
+export type GateVerdict =
+  | { readonly verdict: 'pending' | 'too-soon' | 'unknown' }
+  | { readonly verdict: 'raised'; readonly intervalSeconds: number };
+
+export type PollOutcome = 'pending' | 'too-soon' | 'approved' | 'denied' | 'expired' | 'redeemed' | 'unknown';
+export interface LinkStores extends TokenStores {
+  readonly links: LinkStore;
+  readonly clients: ClientStore;
+  readonly audit: AuditStore;
+}
+
+/** Moments at which a fault test may end the process. */
+export type LinkCheckpoint = (
+  moment:
+    | 'approve:before'
+    | 'approve:updated'
+    | 'approve:committed'
+    | 'redeem:before'
+    | 'redeem:updated'
+    | 'redeem:opened'
+    | 'redeem:committed'
+    | 'redeem:signed',
+) => void;
+
+/** The state as the clock sees it: a link that was not decided, or not collected, in time has expired. */
+export function stateOf(link: Link, now: Date): Link['state'] | 'expired' {
+  const isOpen = link.state === 'pending' || link.state === 'reserved' || link.state === 'approved';
+  return isOpen && link.expiresAt <= now ? 'expired' : link.state;
+}

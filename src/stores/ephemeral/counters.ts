@@ -1,0 +1,50 @@
+// Coarse counts in memory, for budgets that may be lost. A count lives one window, and another as a fading memory, so that
+// the turn of a window doubles nobody's budget. What the budgets are is said in domain/throttle.ts.
+import type { CoarseCounter } from '../../domain/throttle.js';
+
+interface Count {
+  windowStartsAt: number;
+  windowMs: number;
+  now: number;
+  before: number;
+}
+
+/** Beyond this many spenders the stalest are forgotten: a flood of networks must not fill the memory. */
+const MOST_SPENDERS = 200_000;
+
+export function createMemoryCounters({ now }: { now: () => Date }): CoarseCounter {
+  const counts = new Map<string, Count>();
+
+  /** Moves the count on to the window of this moment. */
+  function turned(count: Count): Count {
+    const at = now().getTime();
+    const passed = Math.floor((at - count.windowStartsAt) / count.windowMs);
+    if (passed === 0) return count;
+    count.before = passed === 1 ? count.now : 0;
+    count.now = 0;
+    count.windowStartsAt += passed * count.windowMs;
+    return count;
+  }
+
+  function sum(count: Count): number {
+    const share = 1 - (now().getTime() - count.windowStartsAt) / count.windowMs;
+    return Math.max(0, Math.round(count.now + count.before * share));
+  }
+
+  return {
+    async add(key, amount, windowSeconds) {
+      const known = counts.get(key);
+      if (!known && counts.size >= MOST_SPENDERS) counts.delete(counts.keys().next().value!);
+      const count = turned(
+        known ?? { windowStartsAt: now().getTime(), windowMs: windowSeconds * 1000, now: 0, before: 0 },
+      );
+      count.now = Math.max(count.now + amount, -count.before);
+      counts.set(key, count);
+      return sum(count);
+    },
+    async find(key) {
+      const count = counts.get(key);
+      return count ? sum(turned(count)) : 0;
+    },
+  };
+}

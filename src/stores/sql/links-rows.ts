@@ -1,0 +1,98 @@
+// How a row of `links` becomes a link and back. Nullable columns end here: outside, each state has exactly its own facts.
+import type { LinksTable } from './tables.js';
+import type { Approval, ApprovedLink, Arrival, Link, LinkProgress, LinkRequest } from '../../domain/links.js';
+import type {
+  AccountId,
+  AuthenticationMethod,
+  BrowserTicket,
+  LinkId,
+  SubjectId,
+} from '../../domain/vocabulary.js';
+
+export type NewLink = Pick<
+  LinksTable,
+  | 'link_id'
+  | 'door'
+  | 'client_id'
+  | 'device_code_hash'
+  | 'user_code_mac'
+  | 'scope'
+  | 'network_address'
+  | 'network'
+  | 'web_origin'
+  | 'user_agent'
+  | 'key_thumbprint'
+  | 'created_at'
+  | 'expires_at'
+>;
+
+export function toNewLink(link: LinkRequest): NewLink {
+  return {
+    link_id: link.linkId,
+    door: link.door,
+    client_id: link.clientId,
+    device_code_hash: link.deviceCodeHash,
+    user_code_mac: link.userCodeMac,
+    scope: link.scope,
+    network_address: link.networkAddress,
+    network: link.network,
+    web_origin: link.webOrigin ?? null,
+    user_agent: link.userAgent,
+    key_thumbprint: link.keyThumbprint ?? null,
+    created_at: link.createdAt.getTime(),
+    expires_at: link.expiresAt.getTime(),
+  };
+}
+
+function toRequest(row: LinksTable): LinkRequest {
+  return {
+    linkId: row.link_id as LinkId,
+    door: row.door as LinkRequest['door'],
+    clientId: row.client_id,
+    deviceCodeHash: row.device_code_hash ?? '',
+    userCodeMac: row.user_code_mac,
+    scope: row.scope,
+    networkAddress: row.network_address,
+    network: row.network,
+    webOrigin: row.web_origin ?? undefined,
+    userAgent: row.user_agent,
+    keyThumbprint: row.key_thumbprint ?? undefined,
+    createdAt: new Date(row.created_at),
+    expiresAt: new Date(row.expires_at),
+  };
+}
+
+/** The schema's checks promise that an approved or redeemed row has all of these. */
+function toApproval(row: LinksTable): Approval {
+  return {
+    accountId: row.account_id as AccountId,
+    subjectId: row.subject_id as SubjectId,
+    authenticatedAt: new Date(row.authenticated_at!),
+    methods: row.methods!.split(' ').filter(Boolean) as AuthenticationMethod[],
+  };
+}
+
+export function toApprovedLink(row: LinksTable): ApprovedLink {
+  return { ...toRequest(row), approval: toApproval(row) };
+}
+
+function toProgress(row: LinksTable): LinkProgress {
+  const holder = { accountId: row.account_id as AccountId, ticket: row.ticket as BrowserTicket };
+  const arrival = row.arrival as Arrival;
+  switch (row.state) {
+    case 'reserved':
+      return { state: 'reserved', holder, arrival };
+    case 'approved':
+      return { state: 'approved', holder, arrival, approval: toApproval(row) };
+    case 'redeemed':
+      return { state: 'redeemed', holder, approval: toApproval(row) };
+    case 'denied':
+      return { state: 'denied', holder: row.account_id === null ? undefined : holder };
+    default:
+      return { state: 'pending' };
+  }
+}
+
+export function toLink(row: LinksTable): Link {
+  return { ...toRequest(row), ...toProgress(row) };
+}

@@ -1,0 +1,133 @@
+// The poll gate against a plain model of what it must answer: random histories of admissions, polls, decisions and time.
+import fc from 'fast-check';
+import { createMemoryPollGate } from '../../../src/stores/ephemeral/poll-gate.js';
+import { sha256 } from '../../../src/crypto/secrets.js';
+import { createTestClock } from '../../support/clock.js';
+
+const START = new Date('2026-01-01T00:00:00Z').getTime();
+const hashOf = (name: number | string) => sha256(`code ${name}`);
+
+function openGate(intervalSeconds = 5) {
+  const clock = createTestClock(new Date(START));
+  const gate = createMemoryPollGate({ now: clock.now });
+  const admit = (name: number | string, ttl = 600) =>
+    gate.admit(
+      {
+        deviceCodeHash: hashOf(name),
+        clientId: 'c',
+        intervalSeconds,
+        expiresAt: clock.now().getTime() + ttl * 1000,
+      },
+      gate.stamp(),
+    );
+  const poll = (name: number | string, client = 'c') =>
+    gate.check(hashOf(name), client, clock.now().getTime()).verdict;
+  return { clock, gate, admit, poll };
+}
+
+describe('the poll gate in memory', () => {
+  it('answers slow_down by the example of RFC 8628 §3.5: 0 s pending, 1 s raised, 6 s too soon, 10 s pending', () => {
+    const { clock, gate, admit } = openGate();
+    admit('x');
+    const at = (second: number) => gate.check(hashOf('x'), 'c', START + second * 1000);
+    expect(at(0)).toEqual({ verdict: 'pending' });
+    expect(at(1)).toEqual({ verdict: 'raised', intervalSeconds: 10 });
+    expect(at(6)).toEqual({ verdict: 'too-soon' });
+    expect(at(10)).toEqual({ verdict: 'pending' });
+    expect(clock.now().getTime()).toBe(START);
+  });
+
+  it('never traps a steady client: one that waits its interval, less a second of grace, is always answered', () => {
+    const { gate, admit } = openGate();
+    admit('x');
+    for (let poll = 0; poll < 20; poll++) {
+      expect(gate.check(hashOf('x'), 'c', START + poll * 4_100).verdict).toBe('pending');
+    }
+  });
+
+  it('raises the interval to 60 seconds and no further (CHECKLIST 3.1)', () => {
+    const { gate, admit } = openGate();
+    admit('x', 10_000);
+    let at = START;
+    const raised: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      at += 100_000;
+      expect(gate.check(hashOf('x'), 'c', at).verdict).toBe('pending');
+      const answer = gate.check(hashOf('x'), 'c', at + 1);
+      if (answer.verdict === 'raised') raised.push(answer.intervalSeconds);
+    }
+    expect(raised).toEqual([10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60]);
+  });
+
+  it('knows nothing of another client, of an expired link, or of one that was decided', () => {
+    const { clock, gate, admit, poll } = openGate();
+    admit('x');
+    admit('y');
+    expect(poll('x', 'another')).toBe('unknown');
+    gate.remove(hashOf('y'));
+    expect(poll('y')).toBe('unknown');
+    clock.advance(600);
+    expect(poll('x')).toBe('unknown');
+  });
+
+  it('admits nothing that was read before a decision', () => {
+    const { gate, poll } = openGate();
+    const stamp = gate.stamp();
+    gate.remove(hashOf('something else'));
+    gate.admit(
+      { deviceCodeHash: hashOf('x'), clientId: 'c', intervalSeconds: 5, expiresAt: START + 600_000 },
+      stamp,
+    );
+    expect(poll('x')).toBe('unknown');
+  });
+
+  it('goes on after a clock that was set back', () => {
+    const { gate, admit } = openGate();
+    admit('x', 100_000);
+    expect(gate.check(hashOf('x'), 'c', START + 3_600_000).verdict).toBe('pending');
+    expect(gate.check(hashOf('x'), 'c', START).verdict).toBe('pending');
+    expect(gate.check(hashOf('x'), 'c', START + 5_000).verdict).toBe('pending');
+  });
+
+  it('agrees with a plain map over any history of admissions, decisions and time', () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ do: fc.constant('admit' as const), name: fc.nat(3000) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), name: fc.nat(3000) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('advance' as const), seconds: fc.nat(300) }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 200, maxLength: 2500, size: 'max' }), (steps) => {
+        const { clock, gate, admit, poll } = openGate(0);
+        const model = new Map<number, number>();
+        for (const taken of steps) {
+          if (taken.do === 'advance') clock.advance(taken.seconds);
+          else if (taken.do === 'remove') {
+            gate.remove(hashOf(taken.name));
+            model.delete(taken.name);
+          } else {
+            admit(taken.name);
+            const isKnown = (model.get(taken.name) ?? 0) > clock.now().getTime();
+            if (!isKnown && poll(taken.name) === 'pending')
+              model.set(taken.name, clock.now().getTime() + 600_000);
+          }
+        }
+        for (let name = 0; name <= 3000; name++) {
+          const isPending = (model.get(name) ?? 0) > clock.now().getTime();
+          expect(poll(name)).toBe(isPending ? 'pending' : 'unknown');
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('holds a hundred thousand links, finds each, and forgets what has expired when it needs the room', () => {
+    const { clock, gate, admit, poll } = openGate(0);
+    for (let name = 0; name < 100_000; name++) admit(name);
+    expect(gate.size()).toBe(100_000);
+    for (let name = 0; name < 100_000; name += 97) expect(poll(name)).toBe('pending');
+    clock.advance(601);
+    for (let name = 0; name < 100_000; name++) admit(`later ${name}`);
+    expect(gate.size()).toBeLessThan(140_000);
+    for (let name = 0; name < 100_000; name += 97) expect(poll(`later ${name}`)).toBe('pending');
+  });
+});

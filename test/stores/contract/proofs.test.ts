@@ -1,0 +1,160 @@
+// What every store of second factors must do (domain/proofs.ts): steps, recovery codes and attempts are used up exactly once,
+// and the counters hold however many attempts come at once.
+import { createProofStore } from '../../../src/stores/sql/proofs.js';
+import type { Authenticator } from '../../../src/domain/proofs.js';
+import type { AccountId } from '../../../src/domain/vocabulary.js';
+import { backends } from '../../support/databases.js';
+
+const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
+const account = (name: string) => name as AccountId;
+
+const authenticator = (name: string, owner: string): Authenticator => ({
+  authenticatorId: name,
+  accountId: account(owner),
+  sealedSecret: `sealed secret of ${name}`,
+  lastStep: 0,
+  createdAt: at(0),
+});
+
+describe.each(backends)('a store of second factors on $name', ({ open }) => {
+  const database = open((sql) => ({ proofs: createProofStore(sql) }));
+  const { inTransaction } = database;
+  const { proofs: reading } = database.stores;
+  afterAll(() => database.close());
+
+  const putInert = (kept: Authenticator) => inTransaction(({ proofs }) => proofs.putInert(kept));
+  const activate = (kept: Authenticator, step = 7, madeAfter = at(-1)) =>
+    inTransaction(({ proofs }) => proofs.activate(kept, step, madeAfter));
+
+  describe('authenticators', () => {
+    it('keeps one inert authenticator for an account: a later one takes its place', async () => {
+      await putInert(authenticator('i1', 'inert'));
+      await putInert(authenticator('i2', 'inert'));
+      expect(await reading.findAuthenticator(account('inert'), 'inert')).toEqual(
+        authenticator('i2', 'inert'),
+      );
+      expect(await reading.findAuthenticator(account('inert'), 'active')).toBeUndefined();
+      expect(await activate(authenticator('i1', 'inert'))).toBe(false);
+    });
+
+    it('turns an inert one on once, with the step that proved it', async () => {
+      const made = authenticator('on', 'once');
+      await putInert(made);
+      expect(await Promise.all([activate(made, 41), activate(made, 42)])).toEqual([true, false]);
+      expect(await reading.findAuthenticator(account('once'), 'inert')).toBeUndefined();
+      expect(await reading.findAuthenticator(account('once'), 'active')).toEqual({ ...made, lastStep: 41 });
+    });
+
+    it('turns nothing on that was made too long ago', async () => {
+      await putInert(authenticator('old', 'old'));
+      expect(await activate(authenticator('old', 'old'), 7, at(0))).toBe(false);
+    });
+
+    it('turns no second one on, and keeps the first as it was', async () => {
+      await putInert(authenticator('first', 'two'));
+      await activate(authenticator('first', 'two'));
+      await putInert(authenticator('second', 'two'));
+      expect(await activate(authenticator('second', 'two'))).toBe(false);
+      expect((await reading.findAuthenticator(account('two'), 'active'))?.authenticatorId).toBe('first');
+    });
+
+    it('burns a step once, and no earlier one after it (RFC 6238 §5.2)', async () => {
+      const made = authenticator('steps', 'steps');
+      await putInert(made);
+      const burn = (step: number) => inTransaction(({ proofs }) => proofs.burnStep('steps', step));
+      expect(await burn(8)).toBe(false);
+      await activate(made, 7);
+      expect(await Promise.all([burn(9), burn(9), burn(8), burn(7)])).toEqual([true, false, false, false]);
+      expect(await burn(10)).toBe(true);
+    });
+  });
+
+  describe('recovery codes', () => {
+    const replaceCodes = (owner: string, hashes: Record<string, string>) =>
+      inTransaction(({ proofs }) =>
+        proofs.replaceRecoveryCodes(
+          account(owner),
+          Object.entries(hashes).map(([selector, codeHash]) => ({ selector, codeHash })),
+        ),
+      );
+    const spend = (owner: string, selector: string, codeHash: string) =>
+      inTransaction(({ proofs }) => proofs.spendRecoveryCode(account(owner), { selector, codeHash }, at(1)));
+
+    it('finds an unused code by its selector, of its own account only', async () => {
+      await replaceCodes('r', { AA: 'hash 1', BB: 'hash 2' });
+      expect(await reading.findRecoveryCode(account('r'), 'AA')).toEqual({
+        selector: 'AA',
+        codeHash: 'hash 1',
+      });
+      expect(await reading.findRecoveryCode(account('r'), 'CC')).toBeUndefined();
+      expect(await reading.findRecoveryCode(account('s'), 'AA')).toBeUndefined();
+      expect(await reading.countRecoveryCodes(account('r'))).toBe(2);
+    });
+
+    it('spends a code once, and counts it no more', async () => {
+      await replaceCodes('spent', { AA: 'hash 1', BB: 'hash 2' });
+      const both = [spend('spent', 'AA', 'hash 1'), spend('spent', 'AA', 'hash 1')];
+      expect(await Promise.all(both)).toEqual([true, false]);
+      expect(await reading.findRecoveryCode(account('spent'), 'AA')).toBeUndefined();
+      expect(await reading.countRecoveryCodes(account('spent'))).toBe(1);
+    });
+
+    it('kills the old set with the new one: what was checked against it spends nothing', async () => {
+      await replaceCodes('new', { AA: 'hash 1', BB: 'hash 2' });
+      await spend('new', 'BB', 'hash 2');
+      await replaceCodes('new', { AA: 'hash 3', BB: 'hash 4', CC: 'hash 5' });
+      expect(await spend('new', 'AA', 'hash 1')).toBe(false);
+      expect(await reading.countRecoveryCodes(account('new'))).toBe(3);
+      expect(await reading.countRecoveryCodes(account('r'))).toBe(2);
+    });
+  });
+
+  describe('counters of failures', () => {
+    const charge = (owner: string, day: number, most = { consecutive: 100, today: 20 }) =>
+      inTransaction(({ proofs }) =>
+        proofs.charge({ accountId: account(owner), kind: 'totp', day, at: at(day) }, most),
+      );
+    const forgive = (owner: string) => inTransaction(({ proofs }) => proofs.forgive(account(owner), 'totp'));
+
+    it('charges exactly the cap, however many attempts come at once', async () => {
+      const charges = await Promise.all(Array.from({ length: 50 }, () => charge('many', 1)));
+      expect(charges.filter(Boolean)).toHaveLength(20);
+      expect(charges[19]).toEqual({ consecutive: 20, today: 20 });
+      expect(charges[20]).toBeUndefined();
+    });
+
+    it('starts a new count on a later day, and none on an earlier one', async () => {
+      await charge('days', 5);
+      expect(await charge('days', 6)).toEqual({ consecutive: 2, today: 1 });
+      expect(await charge('days', 5)).toEqual({ consecutive: 3, today: 2 });
+      expect(await charge('days', 6)).toEqual({ consecutive: 4, today: 3 });
+    });
+
+    it('stays shut on the following days when the consecutive cap is reached', async () => {
+      const most = { consecutive: 3, today: 2 };
+      expect(await charge('shut', 1, most)).toBeDefined();
+      expect(await charge('shut', 1, most)).toBeDefined();
+      expect(await charge('shut', 1, most)).toBeUndefined();
+      expect(await charge('shut', 2, most)).toEqual({ consecutive: 3, today: 1 });
+      expect(await charge('shut', 3, most)).toBeUndefined();
+    });
+
+    it('forgives the consecutive ones, and gives one attempt back to the day', async () => {
+      for (let i = 0; i < 4; i++) await charge('forgiven', 1);
+      await forgive('forgiven');
+      expect(await charge('forgiven', 1)).toEqual({ consecutive: 1, today: 4 });
+    });
+
+    it('counts each account and each kind apart', async () => {
+      await charge('apart', 1);
+      expect(await charge('apart2', 1)).toEqual({ consecutive: 1, today: 1 });
+      const other = await inTransaction(({ proofs }) =>
+        proofs.charge(
+          { accountId: account('apart'), kind: 'recovery', day: 1, at: at(1) },
+          { consecutive: 100, today: 20 },
+        ),
+      );
+      expect(other).toEqual({ consecutive: 1, today: 1 });
+    });
+  });
+});

@@ -28,6 +28,8 @@ export interface AuthenticatorStore {
   findAuthenticator(accountId: AccountId, state: 'inert' | 'active'): Promise<Authenticator | undefined>;
   /** Keeps an inert one; an earlier inert one of the account gives way. */
   putInert(authenticator: Authenticator): Promise<void>;
+  /** Charges one try at proving an inert one; false when it is gone, or has been tried `most` times. */
+  chargeInert(authenticatorId: string, most: number): Promise<boolean>;
   /** Inert to active, with the step that proved it; false when it is gone, not made after `madeAfter`, or another is on. */
   activate(authenticator: Authenticator, step: number, madeAfter: Date): Promise<boolean>;
   /** Raises the last step; false when this step, or a later one, is used already. */
@@ -38,6 +40,8 @@ export interface ProofStore extends AuthenticatorStore, RecoveryCodeStore, Facto
 
 /** How long a shown secret waits for the code that proves it. */
 const INERT_SECONDS = 600;
+/** Who has a stolen session, but not the secret on the owner's screen, must not guess its code and be shown the rest. */
+const MOST_SET_UP_TRIES = 10;
 
 export interface ProofsDependencies {
   readonly store: ProofStore;
@@ -112,8 +116,8 @@ export function createProofs(dependencies: ProofsDependencies) {
 
     /**
      * Turns the authenticator on that is being set up; resolves to ten recovery codes, shown this once. The code that
-     * proves it is used up. Refuses `code-wrong` (try again), `factor-not-on` (nothing is being set up),
-     * `factor-already-on`, `service-busy`.
+     * proves it is used up. Refuses `code-wrong` (try again), `factor-not-on` (nothing is being set up, any more: ten
+     * minutes or ten tries are over), `factor-already-on`, `service-busy`.
      */
     async confirmAuthenticator(
       accountId: AccountId,
@@ -122,6 +126,11 @@ export function createProofs(dependencies: ProofsDependencies) {
     ): Promise<{ recoveryCodes: string[] }> {
       const inert = await store.findAuthenticator(accountId, 'inert');
       if (!inert || inert.createdAt <= inertSince()) throw new DomainError('factor-not-on');
+      const { authenticatorId } = inert;
+      const mayTry = await inTransaction((stores) =>
+        stores.proofs.chargeInert(authenticatorId, MOST_SET_UP_TRIES),
+      );
+      if (!mayTry) throw new DomainError('factor-not-on');
       const attempt = { secret: openSecret(inert), code: cleanTotpCode(code), at: now() };
       const step = await checkTotp({ ...attempt, afterStep: inert.lastStep });
       if (step === undefined) throw new DomainError('code-wrong');

@@ -171,6 +171,20 @@ describe('second factors', () => {
       await confirm(second.secret);
     });
 
+    it('is over after ten tries, however many come at once: guessing it is no way to the recovery codes', async () => {
+      const accountId = newAccount();
+      const { secret } = await proofs.beginAuthenticator(accountId, 'alice');
+      const wrong = await wrongCode(secret);
+      const guesses = Array.from({ length: 15 }, () => proofs.confirmAuthenticator(accountId, wrong, origin));
+      const refused = await Promise.allSettled(guesses);
+      const codes = refused.map((guess) => (guess.status === 'rejected' ? String(guess.reason) : 'guessed'));
+      expect(codes.filter((refusal) => refusal.includes('code-wrong'))).toHaveLength(10);
+      expect(codes.filter((refusal) => refusal.includes('factor-not-on'))).toHaveLength(5);
+      const late = proofs.confirmAuthenticator(accountId, await code(secret), origin);
+      await expect(late).rejects.toMatchObject({ code: 'factor-not-on' });
+      expect((await enabled(accountId)).recoveryCodes).toHaveLength(10);
+    });
+
     it('is over after ten minutes, and where nothing was begun', async () => {
       const accountId = newAccount();
       const { secret } = await proofs.beginAuthenticator(accountId, 'alice');

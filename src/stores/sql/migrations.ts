@@ -42,6 +42,7 @@ const SHAPES: Record<keyof Tables, Shape> = {
     // One active and one inert of a kind: the schema refuses a second even if two set-ups end at once.
     key: ['account_id', 'kind', 'state'],
     text: 'authenticator_id account_id kind state sealed_secret',
+    integer: 'set_up_tries',
     time: 'last_step created_at',
     unique: ['authenticator_id'],
     checks: ["state in ('inert', 'active')"],

@@ -26,6 +26,7 @@ const putInert = statement<AuthenticatorRow>()((db, p) =>
       state: p('state'),
       sealed_secret: p('sealed_secret'),
       last_step: p('last_step'),
+      set_up_tries: p('set_up_tries'),
       created_at: p('created_at'),
     })
     .onConflict((conflict) =>
@@ -33,9 +34,19 @@ const putInert = statement<AuthenticatorRow>()((db, p) =>
         authenticator_id: row.ref('excluded.authenticator_id'),
         sealed_secret: row.ref('excluded.sealed_secret'),
         last_step: row.ref('excluded.last_step'),
+        set_up_tries: row.ref('excluded.set_up_tries'),
         created_at: row.ref('excluded.created_at'),
       })),
     ),
+);
+
+const chargeInertRow = statement<{ authenticator_id: string; most: number }>()((db, p) =>
+  db
+    .updateTable('authenticators')
+    .set((row) => ({ set_up_tries: row('set_up_tries', '+', 1) }))
+    .where('authenticator_id', '=', p('authenticator_id'))
+    .where('state', '=', 'inert')
+    .where('set_up_tries', '<', p('most')),
 );
 
 const activateRow = statement<{
@@ -182,8 +193,12 @@ export function createProofStore(sql: Sql): ProofStore {
         state: 'inert',
         sealed_secret: authenticator.sealedSecret,
         last_step: authenticator.lastStep,
+        set_up_tries: 0,
         created_at: authenticator.createdAt.getTime(),
       });
+    },
+    async chargeInert(authenticatorId, most) {
+      return (await sql.change(chargeInertRow, { authenticator_id: authenticatorId, most })) === 1;
     },
     async activate({ authenticatorId, accountId }, step, madeAfter) {
       const ids = { authenticator_id: authenticatorId, account_id: accountId };

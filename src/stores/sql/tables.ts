@@ -49,6 +49,7 @@ export interface AuthenticatorsTable {
   state: string;
   sealed_secret: string;
   last_step: number;
+  set_up_tries: number;
   created_at: number;
 }
 

@@ -37,6 +37,18 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       expect(await activate(authenticator('i1', 'inert'))).toBe(false);
     });
 
+    it('charges a try at an inert one up to the given number, and starts again with a new one', async () => {
+      await putInert(authenticator('t1', 'tries'));
+      const charge = (name: string) => inTransaction(({ proofs }) => proofs.chargeInert(name, 3));
+      const charges = await Promise.all(Array.from({ length: 5 }, () => charge('t1')));
+      expect(charges).toEqual([true, true, true, false, false]);
+      await putInert(authenticator('t2', 'tries'));
+      expect(await charge('t1')).toBe(false);
+      expect(await charge('t2')).toBe(true);
+      await activate(authenticator('t2', 'tries'));
+      expect(await charge('t2')).toBe(false);
+    });
+
     it('turns an inert one on once, with the step that proved it', async () => {
       const made = authenticator('on', 'once');
       await putInert(made);

@@ -1,0 +1,93 @@
+// The lane for pending polls, ahead of Koa: nine of ten requests are a tool asking whether its link was decided. It takes only
+// the plain shape (the three known fields, once each, no other wish), asks the gate, and answers in microseconds; whatever
+// else comes in is handed on with its body already read. RFC 8628 §3.4, §3.5.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { NO_STORE, OPEN_TO_SCRIPTS } from './guards.js';
+import { newRequestId, type Counters } from './observe.js';
+import { bodyFault, collectBody, handOnBody } from './request.js';
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+
+export interface PollLaneDependencies {
+  /** What the gate alone knows; `unknown` sends the request on. */
+  readonly pollGate: (deviceCode: string, clientId: string) => 'pending' | 'too-soon' | 'unknown';
+  /** The door's own words for the two answers, as JSON text. */
+  readonly answers: Readonly<Record<'pending' | 'too-soon', string>>;
+  readonly counters: Counters;
+  /** Where every other request goes. */
+  readonly next: Handler;
+}
+
+const PATH = '/oauth/token';
+const FORM = 'application/x-www-form-urlencoded';
+const LARGEST_POLL = 1024;
+/** A header that asks for more than a plain answer, or proves more than an identifier. */
+const WISHES = ['prefer', 'authorization', 'dpop', 'transfer-encoding', 'expect'] as const;
+
+/** The three fields in any order. A value that needs decoding is not plain; other readers will decode it. */
+const FIELD = /^(grant_type|device_code|client_id)=([\w.:%-]+)$/;
+const GRANTS = [
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code',
+];
+
+interface PlainPoll {
+  readonly deviceCode: string;
+  readonly clientId: string;
+}
+
+function isPlain({ method, url, headers }: IncomingMessage): boolean {
+  if (method !== 'POST' || url !== PATH || headers['content-type'] !== FORM) return false;
+  return headers['content-length'] !== undefined && WISHES.every((name) => headers[name] === undefined);
+}
+
+/** Undefined for any form that is not exactly a plain poll. */
+function readPoll(text: string): PlainPoll | undefined {
+  const parts = text.split('&');
+  if (parts.length !== 3) return undefined;
+  const fields: { grant_type?: string; device_code?: string; client_id?: string } = {};
+  for (const part of parts) {
+    const [, name, value] = FIELD.exec(part) ?? [];
+    if (name === undefined || fields[name as keyof typeof fields] !== undefined) return undefined;
+    fields[name as keyof typeof fields] = value!;
+  }
+  const { grant_type: grant, device_code: deviceCode, client_id: clientId } = fields;
+  const isPoll =
+    grant && deviceCode && clientId && GRANTS.includes(grant) && !(deviceCode + clientId).includes('%');
+  return isPoll ? { deviceCode, clientId } : undefined;
+}
+
+/** Status line and headers as one flat list: an object per answer would cost as much again as the rest. */
+function createAnswer(body: string) {
+  const fixed = Object.entries({
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    'X-Content-Type-Options': 'nosniff',
+    ...NO_STORE,
+    ...OPEN_TO_SCRIPTS,
+  }).flat();
+  return (res: ServerResponse): void => {
+    res.writeHead(400, [...fixed, 'X-Request-Id', newRequestId()]);
+    res.end(body);
+  };
+}
+
+/** Makes the outermost request handler. */
+export function createPollLane({ pollGate, answers, counters, next }: PollLaneDependencies): Handler {
+  const answer = { pending: createAnswer(answers.pending), 'too-soon': createAnswer(answers['too-soon']) };
+
+  return (req, res) => {
+    if (!isPlain(req) || bodyFault(req.headers, LARGEST_POLL)) return next(req, res);
+    collectBody(req, LARGEST_POLL, (fault, body) => {
+      if (fault) return void res.destroy();
+      const poll = readPoll(body.toString('latin1'));
+      const verdict = poll ? pollGate(poll.deviceCode, poll.clientId) : 'unknown';
+      if (verdict === 'unknown') {
+        handOnBody(req, body);
+        return next(req, res);
+      }
+      counters.count(verdict === 'pending' ? 'polls_pending' : 'polls_too_soon');
+      answer[verdict](res);
+    });
+  };
+}

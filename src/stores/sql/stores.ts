@@ -1,0 +1,31 @@
+// Every store of the house, bound to one connection. A transaction hands all of them to its work.
+import { createAccountStore } from './accounts.js';
+import { createAuditStore } from './audit.js';
+import { createBudgetStore } from './budgets.js';
+import { createClientStore } from './clients.js';
+import { createKeyStore } from './keys.js';
+import { createLinkStore } from './links.js';
+import { createOutboxStore } from './outbox.js';
+import { createProofStore } from './proofs.js';
+import { createSessionStore } from './sessions.js';
+import { createSignInStore } from './sign-ins.js';
+import type { Sql } from './statement.js';
+import { createTokenStore } from './tokens.js';
+
+export type Stores = ReturnType<typeof createStores>;
+
+export function createStores(sql: Sql) {
+  return {
+    accounts: createAccountStore(sql),
+    audit: createAuditStore(sql),
+    budgets: createBudgetStore(sql),
+    clients: createClientStore(sql),
+    keys: createKeyStore(sql),
+    links: createLinkStore(sql),
+    outbox: createOutboxStore(sql),
+    proofs: createProofStore(sql),
+    sessions: createSessionStore(sql),
+    signIns: createSignInStore(sql),
+    tokens: createTokenStore(sql),
+  };
+}

@@ -1,0 +1,217 @@
+// What every link store must do (domain/links.ts): each move leaves exactly the state it names, for its holder, in time.
+import { createLinkStore } from '../../../src/stores/sql/links.js';
+import type { Approval, Holder, Link, LinkRequest, LinkStore } from '../../../src/domain/links.js';
+import type { AccountId, BrowserTicket, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
+import { backends } from '../../support/databases.js';
+
+const NOW = new Date('2026-05-01T10:00:00Z');
+const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+const anna: Holder = { accountId: 'anna' as AccountId, ticket: 'anna laptop' as BrowserTicket };
+const annaPhone: Holder = { accountId: 'anna' as AccountId, ticket: 'anna phone' as BrowserTicket };
+const boris: Holder = { accountId: 'boris' as AccountId, ticket: 'boris laptop' as BrowserTicket };
+const approval: Approval = {
+  accountId: 'anna' as AccountId,
+  subjectId: 'anna' as SubjectId,
+  authenticatedAt: NOW,
+  methods: ['pwd', 'otp'],
+};
+
+let made = 0;
+function newRequest(): LinkRequest {
+  made += 1;
+  return {
+    linkId: `link ${made}` as LinkId,
+    door: 'oauth',
+    clientId: 'tv',
+    deviceCodeHash: `device ${made}`,
+    userCodeMac: `user ${made}`,
+    scope: 'openid',
+    networkAddress: '203.0.113.7',
+    network: '203.0.113.7',
+    webOrigin: 'https://tool.example',
+    userAgent: 'a tool',
+    keyThumbprint: undefined,
+    createdAt: NOW,
+    expiresAt: later(600),
+  };
+}
+
+type Moves = Record<string, (links: LinkStore, link: LinkRequest) => Promise<unknown>>;
+/** Every move, as its rightful holder would make it. */
+const moves: Moves = {
+  reserve: (links, { userCodeMac }) => links.reserve(userCodeMac, anna, 'typed', NOW),
+  release: (links, { linkId }) => links.release(linkId, anna, 2, NOW),
+  approve: (links, { linkId }) => links.approve(linkId, anna, approval, NOW),
+  deny: (links, { linkId }) => links.deny(linkId, anna, NOW),
+  redeem: (links, { deviceCodeHash }) => links.redeem(deviceCodeHash, 'tv', NOW),
+  withdraw: (links, { deviceCodeHash }) => links.withdraw(deviceCodeHash, NOW),
+};
+const paths: Record<Link['state'], string[]> = {
+  pending: [],
+  reserved: ['reserve'],
+  approved: ['reserve', 'approve'],
+  denied: ['reserve', 'deny'],
+  redeemed: ['reserve', 'approve', 'redeem'],
+};
+const allowed: Record<Link['state'], Record<string, Link['state']>> = {
+  pending: { reserve: 'reserved' },
+  reserved: { reserve: 'reserved', release: 'pending', approve: 'approved', deny: 'denied' },
+  approved: { redeem: 'redeemed', withdraw: 'denied' },
+  denied: {},
+  redeemed: {},
+};
+const states = Object.keys(paths) as Link['state'][];
+
+describe.each(backends)('a link store on $name', ({ open }) => {
+  const database = open((sql) => ({ links: createLinkStore(sql) }));
+  afterAll(() => database.close());
+  const inStore = <T>(work: (links: LinkStore) => Promise<T>) =>
+    database.inTransaction(({ links }) => work(links));
+
+  async function linkIn(state: Link['state']): Promise<LinkRequest> {
+    const request = newRequest();
+    await inStore(async (links) => {
+      await links.insert(request);
+      for (const move of paths[state]) await moves[move]!(links, request);
+    });
+    return request;
+  }
+  const stateOf = async ({ linkId }: LinkRequest) => (await database.stores.links.find(linkId))?.state;
+
+  it.each(states.flatMap((state) => Object.keys(moves).map((move) => [move, state] as const)))(
+    'a %s of a link that is %s moves it only where the machine says so',
+    async (move, state) => {
+      const link = await linkIn(state);
+      expect(await stateOf(link)).toBe(state);
+      const moved = await inStore((links) => moves[move]!(links, link));
+      expect(Boolean(moved)).toBe(allowed[state][move] !== undefined);
+      expect(await stateOf(link)).toBe(allowed[state][move] ?? state);
+    },
+  );
+
+  it.each([
+    ['another account', boris],
+    ['another browser of the account', annaPhone],
+  ])('a reserved link is not moved by %s', async (_, holder) => {
+    const link = await linkIn('reserved');
+    await inStore(async (links) => {
+      expect(await links.approve(link.linkId, holder, approval, NOW)).toBeUndefined();
+      expect(await links.deny(link.linkId, holder, NOW)).toBeUndefined();
+      expect(await links.release(link.linkId, holder, 2, NOW)).toBeUndefined();
+    });
+    expect(await stateOf(link)).toBe('reserved');
+  });
+
+  it('a reserved link can be reserved again by its account in another browser, never by another account', async () => {
+    const link = await linkIn('reserved');
+    await inStore(async (links) => {
+      expect(await links.reserve(link.userCodeMac, boris, 'typed', NOW)).toBeUndefined();
+      expect(await links.reserve(link.userCodeMac, annaPhone, 'link', NOW)).toMatchObject({
+        holder: annaPhone,
+        arrival: 'link',
+      });
+      expect(await links.approve(link.linkId, anna, approval, NOW)).toBeUndefined();
+    });
+  });
+
+  it.each(['reserve', 'release', 'approve', 'deny', 'redeem'])(
+    'nothing can %s a link at the moment it expires',
+    async (move) => {
+      const before = { reserve: 'pending', redeem: 'approved' }[move] ?? 'reserved';
+      const link = await linkIn(before as Link['state']);
+      const at = link.expiresAt;
+      const late: Moves = {
+        reserve: (links) => links.reserve(link.userCodeMac, anna, 'typed', at),
+        release: (links) => links.release(link.linkId, anna, 2, at),
+        approve: (links) => links.approve(link.linkId, anna, approval, at),
+        deny: (links) => links.deny(link.linkId, anna, at),
+        redeem: (links) => links.redeem(link.deviceCodeHash, 'tv', at),
+      };
+      expect(await inStore((links) => late[move]!(links, link))).toBeUndefined();
+      expect(await stateOf(link)).toBe(before);
+    },
+  );
+
+  it('is redeemed by its own client only', async () => {
+    const link = await linkIn('approved');
+    expect(await inStore((links) => links.redeem(link.deviceCodeHash, 'another', NOW))).toBeUndefined();
+    expect(await inStore((links) => links.redeem(link.deviceCodeHash, 'tv', NOW))).toEqual({
+      ...link,
+      approval,
+    });
+  });
+
+  it('gives back everything that was said of a link, with the facts of its state and no others', async () => {
+    const link = await linkIn('approved');
+    const expected = { ...link, state: 'approved', holder: anna, arrival: 'typed', approval };
+    expect(await database.stores.links.find(link.linkId)).toEqual(expected);
+    expect(await database.stores.links.findByDeviceCode(link.deviceCodeHash)).toEqual(expected);
+    expect(await database.stores.links.findByUserCode(link.userCodeMac)).toEqual(expected);
+  });
+
+  it('refuses a user code that is in use, and leaves the older link alone (Jellyfin, CHECKLIST 5)', async () => {
+    const older = await linkIn('reserved');
+    const newer = { ...newRequest(), userCodeMac: older.userCodeMac };
+    expect(await inStore((links) => links.insert(newer))).toBe(false);
+    expect(await database.stores.links.find(newer.linkId)).toBeUndefined();
+    expect(await stateOf(older)).toBe('reserved');
+  });
+
+  it('denies a link that is released once more than it may be', async () => {
+    const link = await linkIn('pending');
+    const states = [];
+    for (let round = 0; round < 3; round++) {
+      const released = await inStore(async (links) => {
+        await links.reserve(link.userCodeMac, anna, 'typed', NOW);
+        return links.release(link.linkId, anna, 2, NOW);
+      });
+      states.push(released?.state);
+    }
+    expect(states).toEqual(['pending', 'pending', 'denied']);
+  });
+
+  it('finds the newest live link that a browser holds', async () => {
+    const holder: Holder = { accountId: 'clara' as AccountId, ticket: 'clara' as BrowserTicket };
+    const [first, second] = [await linkIn('pending'), await linkIn('pending')];
+    await inStore(async (links) => {
+      await links.reserve(second.userCodeMac, holder, 'typed', later(1));
+      await links.reserve(first.userCodeMac, holder, 'typed', later(2));
+    });
+    const found = (at: Date) => database.stores.links.findReservedBy(holder, at);
+    expect((await found(later(3)))?.linkId).toBe(first.linkId);
+    expect(await found(first.expiresAt)).toBeUndefined();
+    expect(
+      await database.stores.links.findReservedBy({ ...holder, ticket: 'x' as BrowserTicket }, NOW),
+    ).toBeUndefined();
+  });
+
+  it('keeps the longest interval that was asked for, apart from the link', async () => {
+    const { linkId } = await linkIn('pending');
+    const intervals = [];
+    for (const seconds of [10, 20, 15]) {
+      await inStore((links) => links.raiseInterval(linkId, seconds));
+      intervals.push(await database.stores.links.findInterval(linkId));
+    }
+    expect(intervals).toEqual([10, 20, 20]);
+  });
+
+  it('counts live links and forgets old ones, with their intervals', async () => {
+    const live = await database.stores.links.countLive(NOW);
+    const { linkId } = await linkIn('pending');
+    await inStore((links) => links.raiseInterval(linkId, 10));
+    expect(await database.stores.links.countLive(NOW)).toBe(live + 1);
+    expect(await database.stores.links.countLive(later(600))).toBe(0);
+    expect(await inStore((links) => links.removeExpired(later(600)))).toBe(0);
+    expect(await inStore((links) => links.removeExpired(later(601)))).toBeGreaterThan(live);
+    expect(await database.stores.links.find(linkId)).toBeUndefined();
+    expect(await database.stores.links.findInterval(linkId)).toBeUndefined();
+  });
+
+  it('lets one of fifty win who redeem at once', async () => {
+    const link = await linkIn('approved');
+    const ends = await Promise.all(
+      Array.from({ length: 50 }, () => inStore((links) => links.redeem(link.deviceCodeHash, 'tv', NOW))),
+    );
+    expect(ends.filter(Boolean)).toHaveLength(1);
+  });
+});

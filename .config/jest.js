@@ -8,6 +8,7 @@ export default {
   transform: { '\\.ts$': '<rootDir>/.config/jest-esbuild.js' },
   // Sources name the file that a build would make (`./x.js`); here the TypeScript file is read instead.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  setupFiles: ['<rootDir>/.config/jest-sqlite.js'],
   reporters: ['default', '<rootDir>/.config/jest-totals.js'],
   // The default leaves a two-core machine with one worker.
   maxWorkers: '100%',

@@ -67,7 +67,11 @@ const rooms: readonly Room[] = [
     mayTypes: ['src/domain/'],
     packages: ['node:', 'ioredis'],
   },
-  { room: 'src/outside/', mayTypes: ['src/domain/'], packages: ['node:', 'nodemailer', 'openid-client'] },
+  {
+    room: 'src/outside/',
+    mayTypes: ['src/domain/'],
+    packages: ['node:', 'ejs', 'nodemailer', 'openid-client'],
+  },
   {
     room: 'src/http/poll-lane',
     may: [
@@ -205,9 +209,9 @@ const readsSettingsInOnePlace: Rule = (files) =>
     .map(({ path }) => `${path} reads the environment`);
 
 const SQLITE_TEXT =
-  /\b(PRAGMA\b|sqlite_|strftime\s*\(|julianday\s*\(|unixepoch\s*\(|datetime\s*\(|json_(extract|each)\s*\(|AUTOINCREMENT\b|WITHOUT\s+ROWID|INSERT\s+OR\b|REPLACE\s+INTO\b|GLOB\s+')/i;
+  /\b(PRAGMA\s+\w|sqlite_|strftime\s*\(|julianday\s*\(|unixepoch\s*\(|datetime\s*\(|json_(extract|each)\s*\(|AUTOINCREMENT\b|WITHOUT\s+ROWID|INSERT\s+OR\b|REPLACE\s+INTO\b|GLOB\s+')/i;
 const SQLITE_NAME =
-  /^(autoIncrement|orAbort|orFail|orIgnore|orReplace|orRollback|insertOrReplace|Sqlite[A-Z]\w*)$/;
+  /^(pragma|autoIncrement|orAbort|orFail|orIgnore|orReplace|orRollback|insertOrReplace|Sqlite[A-Z]\w*)$/;
 
 const keepsSqliteInOneFile: Rule = (files) =>
   files

@@ -1,0 +1,123 @@
+// The half-done sign-in: the first proof was given, the second is awaited. It is kept apart from sessions and has no rights
+// at all. How often a code may be tried on one is counted here; the account's own counters, across all, are in factor-locks.
+// Specification: OWASP ASVS 6.3, CHECKLIST 3.3–3.4.
+import {
+  DomainError,
+  type AccountId,
+  type AuthenticationMethod,
+  type Clock,
+  type InTransaction,
+  type Origin,
+} from './vocabulary.js';
+import type { Audit, AuditStore } from './audit.js';
+
+export interface HalfDoneSignIn {
+  readonly signInHash: string;
+  readonly accountId: AccountId;
+  /** The proofs given so far. */
+  readonly methods: readonly AuthenticationMethod[];
+  /** Wrong codes, and those still being looked at. */
+  readonly failures: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface SignInStore {
+  /** False when the hash is taken. */
+  insert(signIn: HalfDoneSignIn): Promise<boolean>;
+  find(signInHash: string): Promise<HalfDoneSignIn | undefined>;
+  /** Charges one attempt and gives the new count; undefined when it is gone, expired, or `mostFailures` are charged. */
+  charge(signInHash: string, now: Date, mostFailures: number): Promise<HalfDoneSignIn | undefined>;
+  /** Gives an attempt back that came to nothing. */
+  giveBack(signInHash: string): Promise<void>;
+  /** Removes it and hands it over, to one caller only; undefined when it is gone or expired. */
+  take(signInHash: string, now: Date): Promise<HalfDoneSignIn | undefined>;
+  removeByAccount(accountId: AccountId): Promise<number>;
+  removeExpired(now: Date): Promise<number>;
+}
+
+const LIFE_SECONDS = 600;
+/** On one half-done sign-in; a new one does not reset the account's counters (CHECKLIST 3.3). */
+const MOST_FAILURES = 5;
+
+export interface HalfDoneSignInsDependencies {
+  readonly store: SignInStore;
+  readonly inTransaction: InTransaction<{ signIns: SignInStore; audit: AuditStore }>;
+  readonly audit: Audit;
+  readonly now: Clock;
+  readonly newSecret: () => string;
+  readonly hash: (secret: string) => string;
+}
+
+export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies) {
+  const { store, inTransaction, audit, now, newSecret, hash } = dependencies;
+
+  async function refuse(outcome: 'wrong' | 'locked', charged: HalfDoneSignIn): Promise<never> {
+    if (outcome === 'locked') {
+      await endHalfDone(charged.accountId);
+      throw new DomainError('factor-locked');
+    }
+    if (charged.failures < MOST_FAILURES) throw new DomainError('code-wrong');
+    await inTransaction(({ signIns }) => signIns.take(charged.signInHash, now()));
+    throw new DomainError('sign-in-over');
+  }
+
+  /** A lock ends every half-done sign-in of the account: none outlives the right to try a code (Keycloak #26180). */
+  async function endHalfDone(accountId: AccountId): Promise<void> {
+    await inTransaction(({ signIns }) => signIns.removeByAccount(accountId));
+  }
+
+  return {
+    endHalfDone,
+
+    /** After a right password; resolves to the token that the second step needs within ten minutes. */
+    async startHalfDone(accountId: AccountId, origin: Origin): Promise<string> {
+      const signInToken = newSecret();
+      const createdAt = now();
+      const expiresAt = new Date(createdAt.getTime() + LIFE_SECONDS * 1000);
+      const methods = ['pwd'] as const;
+      await inTransaction(async (stores) => {
+        const signIn = {
+          signInHash: hash(signInToken),
+          accountId,
+          methods,
+          failures: 0,
+          createdAt,
+          expiresAt,
+        };
+        if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
+        const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;
+        await audit.record(stores, { ...entry, details: { methods: 'pwd' } });
+      });
+      return signInToken;
+    },
+
+    async findHalfDone(signInToken: string): Promise<HalfDoneSignIn | undefined> {
+      const signIn = await store.find(hash(signInToken));
+      return signIn && signIn.expiresAt > now() && signIn.failures < MOST_FAILURES ? signIn : undefined;
+    },
+
+    /**
+     * Makes one attempt at the second proof, and resolves when it was right. It is charged before it is made, so that many
+     * at once are not more than five, and given back if it was not made after all. Refuses `code-wrong`, `factor-locked`,
+     * and `sign-in-over` (unknown, ten minutes old, or the fifth wrong one), and what `prove` refuses.
+     */
+    async attemptSecondProof<Right extends { readonly outcome: 'right' }>(
+      signInToken: string,
+      prove: (accountId: AccountId) => Promise<Right | { readonly outcome: 'wrong' | 'locked' }>,
+    ): Promise<{ signIn: HalfDoneSignIn; proof: Right }> {
+      const signInHash = hash(signInToken);
+      const charged = await inTransaction(({ signIns }) => signIns.charge(signInHash, now(), MOST_FAILURES));
+      if (!charged) throw new DomainError('sign-in-over');
+      let proof;
+      try {
+        proof = await prove(charged.accountId);
+      } catch (error) {
+        // A fault of ours is not the person's failure. If this fails too, the first fault is the one to tell.
+        await inTransaction(({ signIns }) => signIns.giveBack(signInHash)).catch(() => undefined);
+        throw error;
+      }
+      return proof.outcome === 'right' ? { signIn: charged, proof } : refuse(proof.outcome, charged);
+    },
+  };
+}

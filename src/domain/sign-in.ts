@@ -1,0 +1,213 @@
+// Sign-in: a sum of proofs becomes a session. The proofs themselves, with their counters, belong to accounts and proofs; what
+// waits between the first and the second is in sign-in-half-done.ts. It also signs out, and steps a session up.
+// Specification: DESIGN 6, NIST SP 800-63B §3.2.2, OWASP ASVS 6.3 and 7.2.4, CHECKLIST 3.2–3.5.
+import { createHalfDoneSignIns, type HalfDoneSignIn, type SignInStore } from './sign-in-half-done.js';
+import {
+  DomainError,
+  type AccountId,
+  type AuthenticationMethod,
+  type Clock,
+  type InTransaction,
+  type Origin,
+} from './vocabulary.js';
+import type { Account, Accounts, AccountsStore } from './accounts.js';
+import type { Audit, AuditEvent, AuditStore } from './audit.js';
+import type { Proofs } from './proofs.js';
+import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
+import type { Throttle } from './throttle.js';
+
+export interface SignInStores {
+  readonly signIns: SignInStore;
+  readonly sessions: SessionStore;
+  readonly accounts: AccountsStore;
+  readonly audit: AuditStore;
+}
+
+type SecondFactors = Pick<
+  Proofs,
+  'hasSecondFactor' | 'checkCode' | 'useRecoveryCode' | 'confirmAuthenticator'
+>;
+
+export interface SignInDependencies {
+  readonly store: SignInStore;
+  readonly inTransaction: InTransaction<SignInStores>;
+  readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive'>;
+  readonly proofs: SecondFactors;
+  readonly sessions: Pick<Sessions, 'startSession' | 'rotateSession' | 'endSession'>;
+  readonly throttle: Pick<Throttle, 'refuseIfSpent' | 'spend'>;
+  readonly audit: Audit;
+  readonly now: Clock;
+  /** A new 256-bit secret. */
+  readonly newSecret: () => string;
+  readonly hash: (secret: string) => string;
+}
+
+export type SignIn = ReturnType<typeof createSignIn>;
+
+export function createSignIn(dependencies: SignInDependencies) {
+  const { inTransaction, accounts, proofs, sessions, throttle, audit, now } = dependencies;
+  const { startHalfDone, findHalfDone, attemptSecondProof, endHalfDone } =
+    createHalfDoneSignIns(dependencies);
+
+  /** In the transaction that gives something to an account: whether it may still have it, and the audit row. */
+  async function admit(
+    stores: SignInStores,
+    accountId: AccountId,
+    event: AuditEvent,
+    methods: readonly AuthenticationMethod[],
+    origin: Origin,
+  ): Promise<void> {
+    if (!(await accounts.isActive(stores, accountId))) throw new DomainError('sign-in-over');
+    const details = { methods: methods.join(' ') };
+    await audit.record(stores, { event, accountId, actor: accountId, origin, details });
+  }
+
+  async function startSession(
+    stores: SignInStores,
+    { accountId, subjectId }: Account,
+    methods: readonly AuthenticationMethod[],
+    origin: Origin,
+  ): Promise<IssuedSession> {
+    await admit(stores, accountId, 'sign-in', methods, origin);
+    return sessions.startSession(stores, { accountId, subjectId, methods, origin });
+  }
+
+  /** The half-done sign-in becomes a session, once. */
+  async function finish(
+    { signInHash, accountId }: HalfDoneSignIn,
+    method: AuthenticationMethod,
+    origin: Origin,
+  ): Promise<IssuedSession> {
+    const account = await accounts.findAccount(accountId);
+    if (!account) throw new DomainError('sign-in-over');
+    return inTransaction(async (stores) => {
+      const signIn = await stores.signIns.take(signInHash, now());
+      if (!signIn) throw new DomainError('sign-in-over');
+      return startSession(stores, account, [...signIn.methods, method], origin);
+    });
+  }
+
+  /** The session goes on under a new token, with the proof that was just given in it. */
+  function goOnWith(method: AuthenticationMethod, session: Session, origin: Origin): Promise<IssuedSession> {
+    return inTransaction(async (stores) => {
+      await admit(stores, session.accountId, 'proof-given', [method], origin);
+      return sessions.rotateSession(stores, session, { provedWith: [method], origin });
+    });
+  }
+
+  /** A missing code is no guess. */
+  async function proveCode(accountId: AccountId, code: string | undefined, origin: Origin): Promise<void> {
+    if (!code) throw new DomainError('code-wrong');
+    const outcome = await proofs.checkCode(accountId, code, origin);
+    if (outcome === 'wrong') throw new DomainError('code-wrong');
+    if (outcome === 'right') return;
+    await endHalfDone(accountId);
+    throw new DomainError('factor-locked');
+  }
+
+  return {
+    /**
+     * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
+     * `credentials-wrong` (wrong, unknown, locked, closed: one answer), `too-many` (wrong ones from this network),
+     * `service-busy`.
+     */
+    async startSignIn(
+      { login, password }: { readonly login: string; readonly password: string },
+      origin: Origin,
+    ): Promise<
+      | ({ readonly next: 'done' } & IssuedSession)
+      | { readonly next: 'second-factor'; readonly signInToken: string }
+    > {
+      await throttle.refuseIfSpent('sign-in-by-network', origin.network);
+      const account = await accounts.checkPassword({ login }, password, origin);
+      if (!account) {
+        await throttle.spend('sign-in-by-network', origin.network);
+        throw new DomainError('credentials-wrong');
+      }
+      if (await proofs.hasSecondFactor(account.accountId)) {
+        return { next: 'second-factor', signInToken: await startHalfDone(account.accountId, origin) };
+      }
+      const issued = await inTransaction((stores) => startSession(stores, account, ['pwd'], origin));
+      return { next: 'done', ...issued };
+    },
+
+    /** Whose second step this is; undefined for a token that is unknown, over, or ten minutes old. */
+    async findSignIn(
+      signInToken: string,
+    ): Promise<{ readonly accountId: AccountId; readonly username: string } | undefined> {
+      const signIn = await findHalfDone(signInToken);
+      const account = signIn && (await accounts.findAccount(signIn.accountId));
+      if (!account || account.isClosed) return undefined;
+      return { accountId: account.accountId, username: account.username };
+    },
+
+    /**
+     * The second step, by one-time code. Refuses `code-wrong`, `factor-locked` (recovery codes are the way on, after a
+     * new first step), `sign-in-over` (unknown, ten minutes old, or the fifth wrong code: begin again).
+     */
+    async finishWithCode(signInToken: string, code: string, origin: Origin): Promise<IssuedSession> {
+      const { signIn } = await attemptSecondProof(signInToken, async (accountId) => ({
+        outcome: await proofs.checkCode(accountId, code, origin),
+      }));
+      return finish(signIn, 'otp', origin);
+    },
+
+    /** The second step, by a recovery code as typed; `codesLeft` remain. Refuses as `finishWithCode`, and `service-busy`. */
+    async finishWithRecoveryCode(
+      signInToken: string,
+      typed: string,
+      origin: Origin,
+    ): Promise<IssuedSession & { readonly codesLeft: number }> {
+      const { signIn, proof } = await attemptSecondProof<{ outcome: 'right'; left: number }>(
+        signInToken,
+        (accountId) => proofs.useRecoveryCode(accountId, typed, origin),
+      );
+      return { ...(await finish(signIn, 'recovery', origin)), codesLeft: proof.left };
+    },
+
+    async signOut(session: Pick<Session, 'sessionHash' | 'accountId'>, origin: Origin): Promise<void> {
+      await sessions.endSession(session, origin, 'sign-out');
+    },
+
+    /**
+     * A fresh proof in a session, which is rotated: the one-time code where the account has a second factor, and then the
+     * password does not stand in for it; else the password. Refuses `code-wrong`, `credentials-wrong`, `factor-locked`,
+     * `service-busy`, and `sign-in-over` when the session or the account has ended meanwhile.
+     */
+    async stepUp(
+      session: Session,
+      proof: { readonly password?: string; readonly code?: string },
+      origin: Origin,
+    ): Promise<IssuedSession> {
+      const { accountId } = session;
+      if (await proofs.hasSecondFactor(accountId)) {
+        await proveCode(accountId, proof.code, origin);
+        return goOnWith('otp', session, origin);
+      }
+      if (!(await accounts.checkPassword({ accountId }, proof.password ?? '', origin))) {
+        throw new DomainError('credentials-wrong');
+      }
+      return goOnWith('pwd', session, origin);
+    },
+
+    /**
+     * Ends the setting up of an authenticator with its first code, which counts as this session's fresh proof, since it
+     * is used up by it; the session is rotated (ASVS 7.2.4). Refuses as `confirmAuthenticator` and `stepUp` do.
+     */
+    async enableSecondFactor(
+      session: Session,
+      code: string,
+      origin: Origin,
+    ): Promise<IssuedSession & { readonly recoveryCodes: readonly string[] }> {
+      const { recoveryCodes } = await proofs.confirmAuthenticator(session.accountId, code, origin);
+      return { ...(await goOnWith('otp', session, origin)), recoveryCodes };
+    },
+
+    /** A session for an account that was made a moment ago in this browser, with its password. For the first run only. */
+    async startSessionFor(accountId: AccountId, origin: Origin): Promise<IssuedSession> {
+      const account = await accounts.findAccount(accountId);
+      if (!account || (await proofs.hasSecondFactor(accountId))) throw new DomainError('sign-in-over');
+      return inTransaction((stores) => startSession(stores, account, ['pwd'], origin));
+    },
+  };
+}

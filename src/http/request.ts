@@ -1,5 +1,5 @@
 // Reads requests strictly: bodies up to a cap, urlencoded forms, JSON objects. Nothing here trusts a byte that came in.
-// Where a request came from is worked out in origin.ts, what may stop it in guards.ts; how a fault looks is each door's own.
+// Where a request came from is worked out in request-origin.ts, what may stop it in guards.ts; how a fault looks is each door's own.
 // RFC 6749 §3.1 and §3.2 (no repeats, empty is absent), WHATWG URL (urlencoded), RFC 8259 (JSON), CHECKLIST 4 (weird bodies).
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
@@ -31,7 +31,7 @@ export interface Incoming {
   readonly req: IncomingMessage;
 }
 
-/** Where the request came from; `observe` has worked it out before any door is reached (origin.ts). */
+/** Where the request came from; `observe` has worked it out before any door is reached (request-origin.ts). */
 export function originOf(ctx: { readonly state: { readonly origin?: Origin } }): Origin {
   if (ctx.state.origin === undefined) throw new Error('no origin: this request did not pass observe');
   return ctx.state.origin;

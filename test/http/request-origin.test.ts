@@ -1,6 +1,6 @@
 // Addresses in one spelling, networks, and how far a forwarded header is believed.
 import type { IncomingMessage } from 'node:http';
-import { createOriginReader } from '../../src/http/origin.js';
+import { createOriginReader } from '../../src/http/request-origin.js';
 
 function read(
   remoteAddress: string | undefined,

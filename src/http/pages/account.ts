@@ -1,0 +1,49 @@
+// The account as its owner sees it: who they are, their address, their language, and what stands guard over it.
+import type { PagesDependencies } from './dependencies.js';
+import { isLanguageTag, languageNames } from './language.js';
+import { formFault, type Renderer } from './render.js';
+import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'proofs' | 'settings'> {
+  readonly renderer: Renderer;
+}
+
+export function createAccountPages({ accounts, proofs, settings, renderer }: Dependencies) {
+  function showAccount(ctx: PageContext, extra: object = {}): void {
+    const { language } = visitorOf(ctx);
+    const { account } = signedIn(ctx);
+    renderer.show(ctx, 'account/account', {
+      title: language.t('account.title'),
+      account,
+      languages: languageNames,
+      chosen: language.tag,
+      maySendMail: settings.maySendMail,
+      ...extra,
+    });
+  }
+
+  return {
+    show: (ctx: PageContext) => showAccount(ctx),
+
+    async changeLanguage(ctx: PageContext): Promise<void> {
+      const tag = formOf(ctx).get('language');
+      if (!isLanguageTag(tag)) {
+        const fault = formFault(visitorOf(ctx).language, 'language', 'language-unknown');
+        return showAccount(ctx, { faults: [fault] });
+      }
+      await accounts.changeLanguage(signedIn(ctx).account.accountId, tag);
+      leadTo(ctx, '/account?notice=language-saved');
+    },
+
+    async showSecurity(ctx: PageContext): Promise<void> {
+      const { account } = signedIn(ctx);
+      const hasSecondFactor = await proofs.hasSecondFactor(account.accountId);
+      renderer.show(ctx, 'account/security', {
+        title: visitorOf(ctx).language.t('security.title'),
+        hasSecondFactor,
+        codesLeft: hasSecondFactor ? await proofs.countRecoveryCodes(account.accountId) : 0,
+        isRequired: settings.twoFactor === 'required',
+      });
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// What the pages ask of the rooms below them: the use cases each page calls, and the operator's settings that change
+// what a page says. It owns no behaviour; wiring fills it in.
+import type { Accounts } from '../../domain/accounts.js';
+import type { LinkedTools } from '../../domain/linked-tools.js';
+import type { LinksForPerson } from '../../domain/links-person.js';
+import type { Sealer } from '../../domain/notices.js';
+import type { Proofs } from '../../domain/proofs.js';
+import type { Sessions } from '../../domain/sessions.js';
+import type { SignIn } from '../../domain/sign-in.js';
+import type { Clock } from '../../domain/vocabulary.js';
+import type { Guards } from '../guards.js';
+
+export interface PagesDependencies {
+  readonly accounts: Pick<
+    Accounts,
+    | 'isFirstRun'
+    | 'isFirstRunToken'
+    | 'createOperator'
+    | 'signUp'
+    | 'sendVerification'
+    | 'findVerification'
+    | 'verifyEmail'
+    | 'findAccount'
+    | 'checkPassword'
+    | 'changeLanguage'
+  >;
+  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'beginAuthenticator' | 'countRecoveryCodes'>;
+  readonly signIn: Pick<
+    SignIn,
+    | 'startSignIn'
+    | 'findSignIn'
+    | 'finishWithCode'
+    | 'finishWithRecoveryCode'
+    | 'signOut'
+    | 'stepUp'
+    | 'enableSecondFactor'
+    | 'startSessionFor'
+  >;
+  readonly sessions: Pick<Sessions, 'hasFreshProof'>;
+  readonly links: LinksForPerson;
+  readonly linkedTools: LinkedTools;
+  /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */
+  readonly sealer: Sealer;
+  readonly now: Clock;
+  readonly guards: Guards;
+  readonly settings: PageSettings;
+  /** The folder with templates, catalogues and static files. */
+  readonly viewsFolder: string;
+}
+
+export interface PageSettings {
+  readonly publicUrl: string;
+  readonly twoFactor: 'offered' | 'required';
+  readonly signUp: 'open' | 'closed';
+  /** False without SMTP_URL: mails go to a folder of the server. */
+  readonly maySendMail: boolean;
+  /** With DEMO_PAGE: the client that the page plays. */
+  readonly demo?: { readonly clientId: string } | undefined;
+}

@@ -1,0 +1,107 @@
+// What every request for a page meets, in order: static files, headers, who it is, forged forms, then the table of
+// routes; and what becomes of an address that is not in it, and of whatever goes wrong on the way.
+import Router from '@koa/router';
+import type { Middleware, Next } from 'koa';
+import type { Guard } from '../guards.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain, methodNotAllowed, notFound } from './errors.js';
+import { createPageHeaders } from './headers.js';
+import type { Place } from './journey.js';
+import type { Languages } from './language.js';
+import type { Renderer } from './render.js';
+import type { Assets } from './static.js';
+import { createArrival, createRecognition, leadTo, visitorOf, type PageContext } from './visitor.js';
+
+/** `anyone`; `person`: signed in; a place: signed in, with a verified address where that is due, and led back there. */
+export type Access = 'anyone' | 'person' | Place;
+
+export type Route = readonly [
+  method: 'GET' | 'POST',
+  path: string,
+  access: Access,
+  handler: (ctx: PageContext) => void | Promise<void>,
+];
+
+/** Leads away who may not come here yet: to the sign-in, and back afterwards; or to proving the address. */
+function guardOf(access: Access): Guard {
+  return async (ctx, next) => {
+    const { session, account } = visitorOf(ctx);
+    const isKnown = access === 'anyone' || session;
+    if (!isKnown) return leadTo(ctx, `/sign-in?next=${access === 'person' ? 'account' : access}`);
+    const isOpen = access === 'anyone' || access === 'person';
+    if (!isOpen && account?.mayOnlyVerify) return leadTo(ctx, '/verify-email');
+    await next();
+  };
+}
+
+/** Whatever goes wrong from here on becomes a page; what nobody foresaw is logged with its cause. */
+function createErrorPages(renderer: Renderer): Guard {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (explain(error).isFault) ctx.app.emit('error', error, ctx);
+      renderer.showError(ctx, error);
+    }
+  };
+}
+
+/** Answers for addresses and methods that are not in the table, before anything is read of the request. */
+function refuseUnknown(table: readonly Route[], renderer: Renderer): Guard {
+  return async (ctx, next) => {
+    const path = ctx.path.toLowerCase().replace(/(?<=.)\/$/, '');
+    const methods = table.filter((route) => route[1] === path).map(([method]) => method);
+    if (methods.length === 0) return renderer.showAnswer(ctx, notFound);
+    const allowed: string[] = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+    if (!allowed.includes(ctx.method)) {
+      ctx.set('Allow', allowed.join(', '));
+      return renderer.showAnswer(ctx, methodNotAllowed);
+    }
+    await next();
+  };
+}
+
+function createRouter(table: readonly Route[]): Router {
+  const router = new Router();
+  for (const [method, path, access, handler] of table) {
+    const steps = [guardOf(access), async (ctx: PageContext) => handler(ctx)] as unknown as Middleware[];
+    if (method === 'GET') router.get(path, ...steps);
+    else router.post(path, ...steps);
+  }
+  return router;
+}
+
+function inOrder(steps: readonly Middleware[]): Middleware {
+  return (ctx, next) => {
+    const run = async (index: number): Promise<unknown> => {
+      const step = steps[index];
+      return step ? (step(ctx, (() => run(index + 1)) as Next) as unknown) : next();
+    };
+    return run(0);
+  };
+}
+
+export interface DoorDependencies extends Pick<PagesDependencies, 'accounts' | 'guards' | 'settings'> {
+  readonly languages: Languages;
+  readonly assets: Assets;
+  readonly renderer: Renderer;
+  readonly table: readonly Route[];
+}
+
+export function createDoor(dependencies: DoorDependencies): Middleware {
+  const { accounts, guards, settings, languages, assets, renderer, table } = dependencies;
+  const guarded: readonly Guard[] = [
+    createArrival(languages),
+    createErrorPages(renderer),
+    guards.loadSession,
+    createRecognition(accounts, languages),
+    refuseUnknown(table, renderer),
+    guards.refuseForgery,
+  ];
+  return inOrder([
+    assets.serve,
+    createPageHeaders({ isSecure: settings.publicUrl.startsWith('https:') }),
+    ...(guarded as unknown as readonly Middleware[]),
+    createRouter(table).routes() as unknown as Middleware,
+  ]);
+}

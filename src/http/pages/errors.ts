@@ -1,0 +1,88 @@
+// What a page says for each refusal of the domain: a status, and the words in the catalogue (what happened, why, what
+// to do next). A page that can say it at a field does so itself; everything else becomes an error page.
+import { ForgeryRefusal } from '../guards.js';
+import { MessageFault, type MessageFaultKind } from '../request.js';
+import { DomainError, isUnavailable, type DomainErrorCode } from '../../domain/vocabulary.js';
+
+/** `refusal.<words>.title`, `.text` and `.next` in the catalogues; `next` may lead somewhere. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly words: string;
+  readonly leadsTo: string;
+}
+
+const answer = (status: number, words: string, leadsTo = '/'): PageAnswer => ({ status, words, leadsTo });
+
+export const refusalAnswers = {
+  'account-closed': answer(403, 'account-closed'),
+  'account-name-invalid': answer(400, 'account-name-invalid', '/sign-up'),
+  'account-name-taken': answer(409, 'account-name-taken', '/sign-up'),
+  'account-not-verified': answer(403, 'account-not-verified', '/verify-email'),
+  'client-authentication-failed': answer(500, 'fault'),
+  'client-metadata-invalid': answer(400, 'form-unreadable'),
+  'client-unknown': answer(404, 'not-found'),
+  'code-unknown': answer(404, 'code-unknown', '/link'),
+  'code-wrong': answer(403, 'code-wrong', '/sign-in'),
+  'credentials-wrong': answer(403, 'credentials-wrong', '/sign-in'),
+  'email-invalid': answer(400, 'email-invalid', '/sign-up'),
+  'factor-already-on': answer(409, 'factor-already-on', '/account/security'),
+  'factor-locked': answer(403, 'factor-locked', '/help/two-factor'),
+  'factor-not-on': answer(409, 'factor-not-on', '/account/security'),
+  'factor-required': answer(403, 'factor-required', '/account/security/two-factor'),
+  'first-run-over': answer(410, 'first-run-over', '/sign-in'),
+  'grant-invalid': answer(400, 'link-over', '/link'),
+  'grant-not-allowed': answer(403, 'not-allowed'),
+  'link-expired': answer(410, 'link-over', '/link'),
+  'link-over': answer(410, 'link-over', '/link'),
+  'link-too-hasty': answer(409, 'link-too-hasty', '/link/review'),
+  'live-links-exceeded': answer(429, 'too-many'),
+  'mail-token-invalid': answer(410, 'mail-token-invalid', '/sign-in'),
+  'not-found': answer(404, 'not-found'),
+  'password-breaks-rule': answer(400, 'password-breaks-rule', '/sign-up'),
+  'proof-required': answer(403, 'proof-required', '/step-up'),
+  'scope-invalid': answer(400, 'not-allowed'),
+  'service-busy': answer(503, 'service-busy'),
+  'sign-in-over': answer(403, 'sign-in-over', '/sign-in'),
+  'sign-up-closed': answer(403, 'sign-up-closed', '/sign-in'),
+  'store-unavailable': answer(503, 'service-busy'),
+  'token-invalid': answer(403, 'not-allowed'),
+  'too-many': answer(429, 'too-many'),
+} satisfies Record<DomainErrorCode, PageAnswer>;
+
+const faultAnswers = {
+  missing: answer(400, 'form-unreadable'),
+  repeated: answer(400, 'form-unreadable'),
+  malformed: answer(400, 'form-unreadable'),
+  'too-large': answer(413, 'form-too-large'),
+  'unsupported-type': answer(415, 'form-unreadable'),
+} satisfies Record<MessageFaultKind, PageAnswer>;
+
+const forgeryAnswers = {
+  'foreign-site': answer(403, 'foreign-form'),
+  'stale-form': answer(403, 'stale-form'),
+} satisfies Record<ForgeryRefusal['reason'], PageAnswer>;
+
+const UNAVAILABLE_SECONDS = 5;
+
+export const notFound = answer(404, 'not-found');
+export const methodNotAllowed = answer(405, 'method-not-allowed');
+
+export interface Explained extends PageAnswer {
+  readonly retryAfterSeconds?: number | undefined;
+  /** True for what nobody foresaw: it is logged with its cause, and the page tells nothing of it. */
+  readonly isFault: boolean;
+}
+
+/** The answer for anything that was thrown while a page was made. */
+export function explain(error: unknown): Explained {
+  if (error instanceof DomainError) {
+    const found = refusalAnswers[error.code];
+    return { ...found, retryAfterSeconds: error.retryAfterSeconds, isFault: found.status === 500 };
+  }
+  if (error instanceof MessageFault) return { ...faultAnswers[error.kind], isFault: false };
+  if (isUnavailable(error)) {
+    return { ...refusalAnswers['store-unavailable'], retryAfterSeconds: UNAVAILABLE_SECONDS, isFault: false };
+  }
+  if (error instanceof ForgeryRefusal) return { ...forgeryAnswers[error.reason], isFault: false };
+  return { ...answer(500, 'fault'), isFault: true };
+}

@@ -1,0 +1,92 @@
+// What a person came for, carried through the steps in between: a place of ours to go on to, and the code of a tool.
+// An address only ever names a place from the list below, so nobody can be sent elsewhere (RFC 9700 §4.11).
+import type { Form } from '../request.js';
+import type { Clock } from '../../domain/vocabulary.js';
+import { readUserCode } from '../../domain/user-code.js';
+import { codeGroups, typedCode, type PendingCodes } from './pending-code.js';
+import type { PageContext } from './visitor.js';
+
+const PLACES = {
+  account: '/account',
+  link: '/link',
+  review: '/link/review',
+  security: '/account/security',
+  tools: '/account/tools',
+  'two-factor': '/account/security/two-factor',
+} as const;
+
+export type Place = keyof typeof PLACES;
+
+export interface Journey {
+  readonly place?: Place;
+  /** A code that the address of the page carried. */
+  readonly broughtCode?: string;
+}
+
+/** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
+export interface Reminder {
+  readonly userCode: string;
+  readonly groups: readonly string[];
+  readonly expiresAt: Date | undefined;
+  readonly minutesLeft: number | undefined;
+  readonly isOver: boolean;
+}
+
+const isPlace = (text: string | undefined): text is Place =>
+  text !== undefined && Object.hasOwn(PLACES, text);
+
+/** The fields of a query or a form: `next`, and the code as `user_code`, `code` or `pin`. */
+export function readJourney(fields: Form, codeNames: readonly string[] = ['user_code']): Journey {
+  const next = fields.get('next');
+  const code = codeNames.map((name) => typedCode(fields.get(name))).find((found) => found !== undefined);
+  return { ...(isPlace(next) ? { place: next } : {}), ...(code ? { broughtCode: code } : {}) };
+}
+
+/** The same journey as the query of an address; empty for none. */
+export function journeyQuery({ place, broughtCode }: Journey): string {
+  const query = new URLSearchParams({
+    ...(place ? { next: place } : {}),
+    ...(broughtCode ? { user_code: broughtCode } : {}),
+  }).toString();
+  return query && `?${query}`;
+}
+
+export const addressOf = (place: Place): string => PLACES[place];
+
+export type Journeys = ReturnType<typeof createJourneys>;
+
+export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCodes; now: Clock }) {
+  const same = (one: string, other: string) => (readUserCode(one) ?? one) === (readUserCode(other) ?? other);
+
+  return {
+    /** Keeps a code that came along in this browser: after a form was taken, never on a mere visit. */
+    settle(ctx: PageContext, { broughtCode }: Journey): void {
+      const pending = pendingCodes.find(ctx);
+      if (broughtCode === undefined || (pending && same(pending.userCode, broughtCode))) return;
+      pendingCodes.keep(ctx, { userCode: broughtCode, arrival: 'link' });
+    },
+
+    /** Where to go once nothing stands in between any more. */
+    destination(ctx: PageContext, { place, broughtCode }: Journey): string {
+      if (place === 'review') return PLACES.review;
+      if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;
+      return PLACES[place ?? 'account'];
+    },
+
+    reminder(ctx: PageContext, { broughtCode }: Journey = {}): Reminder | undefined {
+      const pending = pendingCodes.find(ctx);
+      const isPending = pending && (broughtCode === undefined || same(pending.userCode, broughtCode));
+      const userCode = broughtCode ?? pending?.userCode;
+      if (userCode === undefined) return undefined;
+      const expiresAt = isPending ? pending.expiresAt : undefined;
+      const left = expiresAt && expiresAt.getTime() - now().getTime();
+      return {
+        userCode,
+        groups: codeGroups(userCode),
+        expiresAt,
+        minutesLeft: left === undefined ? undefined : Math.max(0, Math.ceil(left / 60_000)),
+        isOver: left !== undefined && left <= 0,
+      };
+    },
+  };
+}

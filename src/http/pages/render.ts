@@ -1,0 +1,169 @@
+// Turns a view and its model into a page. Every template is compiled once at start, so the set is fixed and bounded;
+// a view says where words and facts stand, and decides nothing.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ejs, { type TemplateFunction } from 'ejs';
+import type { Clock } from '../../domain/vocabulary.js';
+import type { Guards } from '../guards.js';
+import { explain, type PageAnswer } from './errors.js';
+import type { Language, MessageKey } from './language.js';
+import { readIcons, type Assets } from './static.js';
+import { visitorOf, type PageContext } from './visitor.js';
+
+/** Something that keeps a form from being taken: a short state for the title, and what to do about it. */
+export interface PageFault {
+  /** The form field it belongs to, if one. */
+  readonly field?: string;
+  readonly title: string;
+  readonly text: string;
+}
+
+export interface PageModel {
+  readonly title: string;
+  readonly status?: number;
+  /** Cards are narrow; lists and long reading are wide. */
+  readonly width?: 'narrow' | 'wide';
+  readonly faults?: readonly PageFault[];
+  readonly [name: string]: unknown;
+}
+
+const ICONS = [
+  'arrow-down', 'arrow-right', 'check', 'circle-alert', 'circle-check', 'circle-x', 'clock', 'copy', 'download',
+  'eye', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'log-out', 'mail', 'monitor-smartphone', 'network',
+  'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone', 'tv', 'unplug', 'user-round',
+] as const; // prettier-ignore
+
+/** Names that every template may use. */
+const LOCALS = [
+  't', 'count', 'ago', 'day', 'icon', 'part', 'asset', 'csrf', 'visitor', 'language', 'page', 'faults', 'faultAt',
+]; // prettier-ignore
+
+function compileAll(folder: string): Map<string, TemplateFunction> {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => path.endsWith('.ejs') && !path.startsWith('mail/'));
+  return new Map(
+    paths.map((path) => {
+      const template = ejs.compile(readFileSync(join(folder, path), 'utf8'), {
+        filename: path,
+        _with: false,
+        strict: true,
+        destructuredLocals: LOCALS,
+        rmWhitespace: true,
+      });
+      return [path.slice(0, -'.ejs'.length), template] as const;
+    }),
+  );
+}
+
+export type Renderer = ReturnType<typeof createRenderer>;
+
+export interface RendererDependencies {
+  readonly viewsFolder: string;
+  readonly assets: Assets;
+  readonly now: Clock;
+  readonly guards: Pick<Guards, 'csrfToken'>;
+}
+
+export function createRenderer({ viewsFolder, assets, now, guards }: RendererDependencies) {
+  const templates = compileAll(viewsFolder);
+  const icons = readIcons(ICONS);
+
+  function fill(view: string, locals: Record<string, unknown>): string {
+    const template = templates.get(view);
+    if (!template) throw new Error(`there is no view ${view}`);
+    const part = (name: string, page: unknown) => fill(`parts/${name}`, { ...locals, page });
+    return template({ ...locals, part });
+  }
+
+  /** Answers with a page. With faults, its title says the first one, and the status is 400 unless another is given. */
+  function show(ctx: PageContext, view: string, model: PageModel): void {
+    const { language, ...visitor } = visitorOf(ctx);
+    const faults = model.faults ?? [];
+    const locals = {
+      t: language.t,
+      count: language.count,
+      ago: (time: Date) => language.ago(time, now()),
+      day: language.day,
+      icon: (name: keyof typeof icons) => icons[name],
+      asset: assets.addressOf,
+      // Only a page with a form asks for it: it may set a cookie.
+      csrf: () => guards.csrfToken(ctx),
+      visitor,
+      language,
+      page: { width: 'narrow', notice: noticeOf(ctx, language), ...model },
+      faults,
+      faultAt: (field: string) => faults.find((fault) => fault.field === field),
+    };
+    const title = faults[0] ? `${faults[0].title}: ${model.title}` : model.title;
+    ctx.status = model.status ?? (faults.length > 0 ? 400 : 200);
+    ctx.type = 'html';
+    ctx.body = fill('layout', { ...locals, page: { ...locals.page, title, body: fill(view, locals) } });
+  }
+
+  /** Answers with an error page: what happened, why, what to do next, and the number to quote. */
+  function showAnswer(ctx: PageContext, found: PageAnswer, retryAfterSeconds?: number): void {
+    const { language, origin } = visitorOf(ctx);
+    const words = (part: 'title' | 'text' | 'next') =>
+      language.t(`refusal.${found.words}.${part}` as MessageKey, waitValues(retryAfterSeconds));
+    if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
+    show(ctx, 'error', {
+      title: words('title'),
+      status: found.status,
+      text: words('text'),
+      next: words('next'),
+      leadsTo: found.leadsTo,
+      requestId: origin.requestId,
+    });
+  }
+
+  return {
+    show,
+    showAnswer,
+    showError: (ctx: PageContext, error: unknown): void => {
+      const found = explain(error);
+      showAnswer(ctx, found, found.retryAfterSeconds);
+    },
+  };
+}
+
+const NOTICES = [
+  'account-made',
+  'email-verified',
+  'language-saved',
+  'mail-sent',
+  'no-tools',
+  'operator-made',
+  'tool-renamed',
+  'tool-unlinked',
+  'tools-unlinked',
+  'two-factor-on',
+] as const;
+
+/** What has just been done, as the address of the page says it, from a closed list; it changes nothing. */
+function noticeOf(ctx: PageContext, language: Language): string | undefined {
+  const named = new URLSearchParams(ctx.querystring).get('notice');
+  const notice = NOTICES.find((name) => name === named);
+  return notice && language.t(`notice.${notice}`);
+}
+
+const waitValues = (seconds = 60) => ({ minutes: Math.max(1, Math.ceil(seconds / 60)) });
+
+/** The words of a refusal, for a page that shows it beside its form. */
+export function faultOf(language: Language, error: unknown, field?: string): PageFault {
+  const { words, retryAfterSeconds } = explain(error);
+  return {
+    ...(field === undefined ? {} : { field }),
+    title: language.t(`refusal.${words}.title` as MessageKey),
+    text: language.t(`refusal.${words}.text` as MessageKey, waitValues(retryAfterSeconds)),
+  };
+}
+
+/** A fault that the page itself found in a form, by its words in the catalogue: `fault.<words>.title` and `.text`. */
+export function formFault(language: Language, field: string, words: string): PageFault {
+  return {
+    field,
+    title: language.t(`fault.${words}.title` as MessageKey),
+    text: language.t(`fault.${words}.text` as MessageKey),
+  };
+}

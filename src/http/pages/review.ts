@@ -1,0 +1,144 @@
+// Who is asking, and the decision (RFC 8628 §3.3, §5.4): the facts as the server knows them, Decline first. Whether a
+// decision still counts is decided in domain/links; a visit decides nothing.
+import { isRefusal, type LinkId } from '../../domain/vocabulary.js';
+import { readQuery } from '../request.js';
+import type { LinkReview } from '../../domain/links-person.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain } from './errors.js';
+import { addressOf, type Journeys } from './journey.js';
+import type { MessageKey } from './language.js';
+import type { PendingCodes } from './pending-code.js';
+import { faultOf, type Renderer } from './render.js';
+import { leadTo, formOf, signedIn, visitorOf, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<
+  PagesDependencies,
+  'links' | 'proofs' | 'sessions' | 'signIn' | 'guards' | 'settings'
+> {
+  readonly pendingCodes: PendingCodes;
+  readonly journeys: Journeys;
+  readonly renderer: Renderer;
+}
+
+/** Scopes that have words of their own; the operator's own scopes are shown by name. */
+const KNOWN_SCOPES = ['openid', 'profile', 'email', 'offline_access'];
+
+export function createReviewPages(dependencies: Dependencies) {
+  const { links, proofs, sessions, signIn, guards, settings, pendingCodes, journeys, renderer } =
+    dependencies;
+
+  function askerOf(ctx: PageContext) {
+    return { session: signedIn(ctx).session, origin: visitorOf(ctx).origin };
+  }
+
+  async function findReview(ctx: PageContext, named: string | undefined): Promise<LinkReview | undefined> {
+    const asker = askerOf(ctx);
+    const linkId = (named as LinkId | undefined) ?? (await links.findReservedBy(asker.session));
+    return linkId && links.findForReview({ ...asker, linkId });
+  }
+
+  const doneAddress = ({ linkId }: Pick<LinkReview, 'linkId'>) =>
+    `/link/done?${new URLSearchParams({ link: linkId }).toString()}`;
+
+  /** What must be done before approving: add a second factor, or prove oneself anew (DESIGN 6); undefined for nothing. */
+  async function findStepBefore(ctx: PageContext): Promise<string | undefined> {
+    const { session, account } = signedIn(ctx);
+    const hasFactor = await proofs.hasSecondFactor(account.accountId);
+    if (!hasFactor && settings.twoFactor === 'required') return `${addressOf('two-factor')}?next=review`;
+    const kind = hasFactor ? 'second-factor' : 'any';
+    return sessions.hasFreshProof(session, { kind }) ? undefined : '/step-up?next=review';
+  }
+
+  function showReview(ctx: PageContext, review: LinkReview, extra: object = {}): void {
+    const { language } = visitorOf(ctx);
+    renderer.show(ctx, 'link/review', {
+      title: language.t('review.title'),
+      review,
+      reminder: journeys.reminder(ctx),
+      scopes: review.scopes.map((scope) =>
+        KNOWN_SCOPES.includes(scope)
+          ? language.t(`scope.${scope}` as MessageKey)
+          : language.t('scope.other', { scope }),
+      ),
+      ...extra,
+    });
+  }
+
+  function showOver(ctx: PageContext, status: number): void {
+    pendingCodes.forget(ctx);
+    renderer.show(ctx, 'link/over', { title: visitorOf(ctx).language.t('over.title'), status });
+  }
+
+  async function decide(ctx: PageContext, review: LinkReview, decision: string, page: string): Promise<void> {
+    const asked = { ...askerOf(ctx), linkId: review.linkId, page };
+    if (decision === 'decline') {
+      await links.denyLink(asked);
+    } else {
+      const before = await findStepBefore(ctx);
+      if (before) return leadTo(ctx, before);
+      await links.approveLink(asked);
+    }
+    pendingCodes.forget(ctx);
+    leadTo(ctx, doneAddress(review));
+  }
+
+  return {
+    async show(ctx: PageContext): Promise<void> {
+      const review = await findReview(ctx, readQuery(ctx).get('link'));
+      if (!review) return leadTo(ctx, addressOf('link'));
+      if (review.state === 'expired') return showOver(ctx, 200);
+      if (review.state !== 'reserved') return leadTo(ctx, doneAddress(review));
+      const before = await findStepBefore(ctx);
+      if (before) return leadTo(ctx, before);
+      showReview(ctx, review);
+    },
+
+    async decide(ctx: PageContext): Promise<void> {
+      const { language } = visitorOf(ctx);
+      const form = formOf(ctx);
+      const decision = form.get('decision');
+      const review = await findReview(ctx, form.get('link'));
+      if (!review) return showOver(ctx, 410);
+      if (decision !== 'approve' && decision !== 'decline') return leadTo(ctx, addressOf('review'));
+      try {
+        await decide(ctx, review, decision, form.get('page') ?? '');
+      } catch (error) {
+        if (isRefusal(error, 'link-over') || isRefusal(error, 'link-expired')) return showOver(ctx, 410);
+        if (!isRefusal(error, 'link-too-hasty')) throw error;
+        showReview(ctx, review, { faults: [faultOf(language, error)], status: explain(error).status });
+      }
+    },
+
+    /** "Use another account": gives the code free, signs out, and keeps the code for whoever signs in next. */
+    async useAnotherAccount(ctx: PageContext): Promise<void> {
+      const form = formOf(ctx);
+      const review = await findReview(ctx, form.get('link'));
+      if (!review) return showOver(ctx, 410);
+      try {
+        await links.releaseLink({ ...askerOf(ctx), linkId: review.linkId });
+      } catch (error) {
+        if (isRefusal(error, 'link-over') || isRefusal(error, 'link-expired')) return showOver(ctx, 410);
+        throw error;
+      }
+      const { session, origin } = askerOf(ctx);
+      await signIn.signOut(session, origin);
+      guards.forgetSession(ctx);
+      leadTo(ctx, '/sign-in?next=link');
+    },
+
+    async showDone(ctx: PageContext): Promise<void> {
+      const { language } = visitorOf(ctx);
+      const { account } = signedIn(ctx);
+      const review = await findReview(ctx, readQuery(ctx).get('link') ?? '');
+      if (!review) return leadTo(ctx, addressOf('link'));
+      if (review.state === 'reserved') return leadTo(ctx, addressOf('review'));
+      if (review.state === 'expired') return showOver(ctx, 200);
+      const isDenied = review.state === 'denied';
+      renderer.show(ctx, isDenied ? 'link/declined' : 'link/done', {
+        title: language.t(isDenied ? 'declined.title' : 'done.title'),
+        toolName: review.toolName,
+        inviteSecondFactor: !isDenied && !(await proofs.hasSecondFactor(account.accountId)),
+      });
+    },
+  };
+}

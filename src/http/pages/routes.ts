@@ -1,0 +1,104 @@
+// The pages' door: every page and every form of it in one table, with who may come there.
+// What stands before the table (headers, session, language, forged forms) is in door.ts.
+import type { Middleware } from 'koa';
+import { createAccountPages } from './account.js';
+import { createDemoPages } from './demo.js';
+import type { PagesDependencies } from './dependencies.js';
+import { createDoor, type Route } from './door.js';
+import { createHelpPages } from './help.js';
+import { createHomePage } from './home.js';
+import { createJourneys } from './journey.js';
+import { createLanguages } from './language.js';
+import { createLinkPages } from './link.js';
+import { createPendingCodes } from './pending-code.js';
+import { createRenderer, type Renderer } from './render.js';
+import { createReviewPages } from './review.js';
+import { createSignInPages } from './sign-in.js';
+import { createSignUpPages } from './sign-up.js';
+import { createAssets } from './static.js';
+import { createStepUpPages } from './step-up.js';
+import { createToolPages } from './tools.js';
+import { createTwoFactorPages } from './two-factor.js';
+import { createVerifyEmailPages } from './verify-email.js';
+import { createEntrance } from './visitor.js';
+
+function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
+  const { home, signIn, signUp, verifyEmail, link, review, stepUp, account, twoFactor, tools, help, demo } =
+    pages;
+  return [
+    ['GET', '/', 'anyone', home.show],
+    ['GET', '/first-run', 'anyone', signUp.showFirstRun],
+    ['POST', '/first-run', 'anyone', signUp.submitFirstRun],
+    ['GET', '/link', 'anyone', link.show],
+    ['POST', '/link', 'anyone', link.submit],
+    ['GET', '/link/review', 'review', review.show],
+    ['POST', '/link/review', 'review', review.decide],
+    ['POST', '/link/another-account', 'review', review.useAnotherAccount],
+    ['GET', '/link/done', 'link', review.showDone],
+    ['GET', '/step-up', 'account', stepUp.show],
+    ['POST', '/step-up', 'account', stepUp.submit],
+    ['GET', '/sign-in', 'anyone', signIn.show],
+    ['POST', '/sign-in', 'anyone', signIn.submit],
+    ['GET', '/sign-in/code', 'anyone', signIn.showCode],
+    ['POST', '/sign-in/code', 'anyone', signIn.submitCode],
+    ['GET', '/sign-in/recovery', 'anyone', signIn.showRecovery],
+    ['POST', '/sign-in/recovery', 'anyone', signIn.submitRecovery],
+    ['GET', '/sign-in/recovered', 'person', signIn.showRecovered],
+    ['POST', '/sign-out', 'anyone', signIn.signOut],
+    ['GET', '/sign-up', 'anyone', signUp.show],
+    ['POST', '/sign-up', 'anyone', signUp.submit],
+    ['GET', '/verify-email', 'anyone', verifyEmail.show],
+    ['POST', '/verify-email', 'anyone', verifyEmail.submit],
+    ['POST', '/verify-email/again', 'person', verifyEmail.sendAgain],
+    ['GET', '/account', 'account', account.show],
+    ['POST', '/account/language', 'account', account.changeLanguage],
+    ['GET', '/account/security', 'security', account.showSecurity],
+    ['GET', '/account/security/two-factor', 'two-factor', twoFactor.show],
+    ['POST', '/account/security/two-factor', 'two-factor', twoFactor.begin],
+    ['POST', '/account/security/two-factor/confirm', 'two-factor', twoFactor.confirm],
+    ['POST', '/account/security/two-factor/stored', 'two-factor', twoFactor.finish],
+    ['GET', '/account/tools', 'tools', tools.show],
+    ['POST', '/account/tools/rename', 'tools', tools.rename],
+    ['GET', '/account/tools/unlink', 'tools', tools.askUnlink],
+    ['POST', '/account/tools/unlink', 'tools', tools.unlink],
+    ['GET', '/account/tools/unlink-all', 'tools', tools.askUnlinkAll],
+    ['POST', '/account/tools/unlink-all', 'tools', tools.unlinkAll],
+    ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
+    ['GET', '/demo', 'anyone', demo.show],
+    ['GET', '/demo/qr', 'anyone', demo.showQr],
+  ];
+}
+
+function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
+  const pendingCodes = createPendingCodes(dependencies);
+  const journeys = createJourneys({ ...dependencies, pendingCodes });
+  const enter = createEntrance(dependencies.guards);
+  const given = { ...dependencies, pendingCodes, journeys, enter, renderer };
+  return {
+    home: createHomePage(given),
+    signIn: createSignInPages(given),
+    signUp: createSignUpPages(given),
+    verifyEmail: createVerifyEmailPages(given),
+    link: createLinkPages(given),
+    review: createReviewPages(given),
+    stepUp: createStepUpPages(given),
+    account: createAccountPages(given),
+    twoFactor: createTwoFactorPages(given),
+    tools: createToolPages(given),
+    help: createHelpPages(given),
+    demo: createDemoPages(given),
+  };
+}
+
+/**
+ * Makes the pages' door: the last in the house, since it also answers for every address that nobody else knows.
+ * Reads every template, catalogue and static file now, and none later.
+ */
+export function createPages(dependencies: PagesDependencies): { middleware: Middleware } {
+  const { viewsFolder } = dependencies;
+  const languages = createLanguages(`${viewsFolder}/language`);
+  const assets = createAssets(viewsFolder);
+  const renderer = createRenderer({ ...dependencies, assets });
+  const table = pageTable(createPageGroups(dependencies, renderer));
+  return { middleware: createDoor({ ...dependencies, languages, assets, renderer, table }) };
+}

@@ -1,0 +1,181 @@
+// Signing in and out: login and password, then the six digits or a recovery code, one question a page.
+// What a right answer is worth is decided in domain/sign-in; between the two steps there is no session.
+import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
+import { readQuery, type Form } from '../request.js';
+import type { IssuedSession } from '../../domain/sessions.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain } from './errors.js';
+import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
+import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
+import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
+
+const HALF_DONE_SECONDS = 600;
+
+interface Dependencies extends Pick<
+  PagesDependencies,
+  'signIn' | 'proofs' | 'settings' | 'accounts' | 'guards'
+> {
+  readonly journeys: Journeys;
+  readonly enter: Entrance;
+  readonly renderer: Renderer;
+}
+
+/** The refusals that a form shows beside itself; any other becomes an error page. */
+function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
+  return codes.some((code) => isRefusal(error, code));
+}
+
+export function createSignInPages(dependencies: Dependencies) {
+  const { signIn, proofs, settings, accounts, guards, journeys, enter, renderer } = dependencies;
+  const { cookies } = guards;
+
+  function showSignIn(ctx: PageContext, journey: Journey, extra: object = {}): void {
+    renderer.show(ctx, 'sign-in/password', {
+      title: visitorOf(ctx).language.t('sign-in.title'),
+      journey,
+      query: journeyQuery(journey),
+      reminder: journeys.reminder(ctx, journey),
+      maySignUp: settings.signUp === 'open',
+      ...extra,
+    });
+  }
+
+  async function showSecondStep(
+    ctx: PageContext,
+    view: 'code' | 'recovery',
+    journey: Journey,
+    extra: object = {},
+  ): Promise<void> {
+    const { language } = visitorOf(ctx);
+    const halfDone = await signIn.findSignIn(cookies.read(ctx, 'sign-in') ?? '');
+    if (!halfDone) return showOver(ctx, journey);
+    renderer.show(ctx, `sign-in/${view}`, {
+      title: language.t(`${view === 'code' ? 'sign-in-code' : 'sign-in-recovery'}.title`),
+      username: halfDone.username,
+      journey,
+      query: journeyQuery(journey),
+      ...extra,
+    });
+  }
+
+  /** The half-done sign-in has ended: the way on is to start again. */
+  function showOver(ctx: PageContext, journey: Journey): void {
+    cookies.clear(ctx, 'sign-in');
+    const { language } = visitorOf(ctx);
+    const over = {
+      title: language.t('refusal.sign-in-over.title'),
+      text: language.t('refusal.sign-in-over.text'),
+    };
+    showSignIn(ctx, journey, { faults: [over], status: 403 });
+  }
+
+  async function finish(
+    ctx: PageContext,
+    issued: IssuedSession,
+    journey: Journey,
+    address?: string,
+  ): Promise<void> {
+    cookies.clear(ctx, 'sign-in');
+    enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
+    journeys.settle(ctx, journey);
+    leadTo(ctx, address ?? journeys.destination(ctx, journey));
+  }
+
+  function missingFields(ctx: PageContext, form: Form): PageFault[] {
+    const { language } = visitorOf(ctx);
+    return ['login', 'password']
+      .filter((name) => form.get(name) === undefined)
+      .map((name) => formFault(language, name, `${name}-missing`));
+  }
+
+  async function submitSecondStep(
+    ctx: PageContext,
+    view: 'code' | 'recovery',
+    field: 'code' | 'recovery_code',
+    prove: (token: string, typed: string, journey: Journey) => Promise<void>,
+  ): Promise<void> {
+    const { language } = visitorOf(ctx);
+    const form = formOf(ctx);
+    const journey = readJourney(form);
+    const typed = form.get(field);
+    if (typed === undefined) {
+      return showSecondStep(ctx, view, journey, { faults: [formFault(language, field, 'code-missing')] });
+    }
+    try {
+      await prove(cookies.read(ctx, 'sign-in') ?? '', typed, journey);
+    } catch (error) {
+      if (isRefusal(error, 'sign-in-over')) return showOver(ctx, journey);
+      if (!isAnyOf(error, ['code-wrong', 'factor-locked', 'too-many'])) throw error;
+      await showSecondStep(ctx, view, journey, {
+        faults: [faultOf(language, error, field)],
+        status: explain(error).status,
+      });
+    }
+  }
+
+  return {
+    async show(ctx: PageContext): Promise<void> {
+      const journey = readJourney(readQuery(ctx));
+      if (visitorOf(ctx).session) {
+        return leadTo(ctx, `${journeys.destination(ctx, journey)}${journeyQuery(journey)}`);
+      }
+      showSignIn(ctx, journey);
+    },
+
+    async submit(ctx: PageContext): Promise<void> {
+      const { language, origin } = visitorOf(ctx);
+      const form = formOf(ctx);
+      const journey = readJourney(form);
+      const login = form.get('login');
+      const faults = missingFields(ctx, form);
+      if (faults.length > 0) return showSignIn(ctx, journey, { faults, login });
+      try {
+        const credentials = { login: login ?? '', password: form.get('password') ?? '' };
+        const begun = await signIn.startSignIn(credentials, origin);
+        if (begun.next === 'done') return await finish(ctx, begun, journey);
+        cookies.write(ctx, 'sign-in', begun.signInToken, HALF_DONE_SECONDS);
+        journeys.settle(ctx, journey);
+        leadTo(ctx, `/sign-in/code${journeyQuery(journey)}`);
+      } catch (error) {
+        if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
+        const { status, retryAfterSeconds } = explain(error);
+        if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
+        showSignIn(ctx, journey, { faults: [faultOf(language, error, 'login')], status, login });
+      }
+    },
+
+    showCode: (ctx: PageContext) => showSecondStep(ctx, 'code', readJourney(readQuery(ctx))),
+
+    submitCode: (ctx: PageContext) =>
+      submitSecondStep(ctx, 'code', 'code', async (token, typed, journey) => {
+        await finish(ctx, await signIn.finishWithCode(token, typed, visitorOf(ctx).origin), journey);
+      }),
+
+    showRecovery: (ctx: PageContext) => showSecondStep(ctx, 'recovery', readJourney(readQuery(ctx))),
+
+    submitRecovery: (ctx: PageContext) =>
+      submitSecondStep(ctx, 'recovery', 'recovery_code', async (token, typed, journey) => {
+        const issued = await signIn.finishWithRecoveryCode(token, typed, visitorOf(ctx).origin);
+        await finish(ctx, issued, journey, `/sign-in/recovered${journeyQuery(journey)}`);
+      }),
+
+    /** The first page after a recovery code: how many are left, and what that means. */
+    async showRecovered(ctx: PageContext): Promise<void> {
+      const { account } = signedIn(ctx);
+      const journey = readJourney(readQuery(ctx));
+      renderer.show(ctx, 'sign-in/recovered', {
+        title: visitorOf(ctx).language.t('recovered.title'),
+        codesLeft: await proofs.countRecoveryCodes(account.accountId),
+        goOn: journeys.destination(ctx, journey),
+      });
+    },
+
+    async signOut(ctx: PageContext): Promise<void> {
+      const { session, origin } = visitorOf(ctx);
+      if (session) await signIn.signOut(session, origin);
+      guards.forgetSession(ctx);
+      cookies.clear(ctx, 'pending');
+      leadTo(ctx, '/');
+    },
+  };
+}

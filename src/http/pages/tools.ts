@@ -1,0 +1,86 @@
+// The tools that are linked to an account: named by their owner, and unlinked after a question.
+// What a linked tool may do, and how its tokens end, is decided in domain/linkedTools.
+import { DomainError, type LinkedToolId } from '../../domain/vocabulary.js';
+import { readQuery, type Form } from '../request.js';
+import type { PagesDependencies } from './dependencies.js';
+import { formFault, type Renderer } from './render.js';
+import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<PagesDependencies, 'linkedTools'> {
+  readonly renderer: Renderer;
+}
+
+const LONGEST_NAME = 60;
+
+export function createToolPages({ linkedTools, renderer }: Dependencies) {
+  async function showList(ctx: PageContext, extra: object = {}): Promise<void> {
+    renderer.show(ctx, 'account/tools', {
+      title: visitorOf(ctx).language.t('tools.title'),
+      width: 'wide',
+      tools: await linkedTools.listLinkedTools(signedIn(ctx).account.accountId),
+      longestName: LONGEST_NAME,
+      ...extra,
+    });
+  }
+
+  function whose(ctx: PageContext) {
+    return { accountId: signedIn(ctx).account.accountId, origin: visitorOf(ctx).origin };
+  }
+
+  /** The named tool, if it is linked to this account. Refuses `not-found`. */
+  async function findTool(ctx: PageContext, fields: Form) {
+    const named = fields.get('tool');
+    const tools = await linkedTools.listLinkedTools(whose(ctx).accountId);
+    const tool = tools.find(({ linkedToolId }) => linkedToolId === (named as LinkedToolId | undefined));
+    if (!tool) throw new DomainError('not-found');
+    return tool;
+  }
+
+  function goBack(ctx: PageContext, notice: string): void {
+    leadTo(ctx, `/account/tools?notice=${notice}`);
+  }
+
+  return {
+    show: (ctx: PageContext) => showList(ctx),
+
+    async rename(ctx: PageContext): Promise<void> {
+      const form = formOf(ctx);
+      const { linkedToolId } = await findTool(ctx, form);
+      const name = form.get('name')?.trim();
+      if (!name || name.length > LONGEST_NAME) {
+        const fault = formFault(visitorOf(ctx).language, `name-${linkedToolId}`, 'name-invalid');
+        return showList(ctx, { faults: [fault], renaming: linkedToolId });
+      }
+      await linkedTools.renameLinkedTool({ ...whose(ctx), linkedToolId, name });
+      goBack(ctx, 'tool-renamed');
+    },
+
+    async askUnlink(ctx: PageContext): Promise<void> {
+      const tool = await findTool(ctx, readQuery(ctx));
+      renderer.show(ctx, 'account/unlink', {
+        title: visitorOf(ctx).language.t('unlink.title', { name: tool.name }),
+        tool,
+      });
+    },
+
+    async unlink(ctx: PageContext): Promise<void> {
+      const { linkedToolId } = await findTool(ctx, formOf(ctx));
+      await linkedTools.unlinkTool({ ...whose(ctx), linkedToolId });
+      goBack(ctx, 'tool-unlinked');
+    },
+
+    async askUnlinkAll(ctx: PageContext): Promise<void> {
+      const tools = await linkedTools.listLinkedTools(whose(ctx).accountId);
+      if (tools.length === 0) return goBack(ctx, 'no-tools');
+      renderer.show(ctx, 'account/unlink-all', {
+        title: visitorOf(ctx).language.t('unlink-all.title'),
+        tools,
+      });
+    },
+
+    async unlinkAll(ctx: PageContext): Promise<void> {
+      await linkedTools.unlinkAllTools(whose(ctx));
+      goBack(ctx, 'tools-unlinked');
+    },
+  };
+}

@@ -15,6 +15,7 @@ export type AuditEvent =
   | 'session-ended'
   | 'proof-given'
   | 'proof-failed'
+  | 'password-locked'
   | 'second-factor-failed'
   | 'second-factor-locked'
   | 'two-factor-enabled'

@@ -1,0 +1,85 @@
+// Accounts: the one front of the rooms that make them (registration, first-run), prove their address
+// (email-verification) and check their password (password-check), and what is left to find and to change.
+// Second factors are in proofs.ts, sessions in sessions.ts.
+import {
+  presentAccount,
+  type Account,
+  type AccountStore,
+  type EmailVerificationMode,
+} from './account-records.js';
+import type { Audit, AuditStore } from './audit.js';
+import { createEmailVerification, type EmailStore } from './email-verification.js';
+import { createFirstRun, type FirstRunStore } from './first-run.js';
+import { foldLogin } from './login-names.js';
+import type { Notices, OutboxStore } from './notices.js';
+import { createPasswordCheck, type PasswordStore } from './password-check.js';
+import type { PasswordRule } from './password-rule.js';
+import { createRegistration } from './registration.js';
+import type { Throttle } from './throttle.js';
+import type { AccountId, Clock, InTransaction } from './vocabulary.js';
+import type { Passwords } from '../crypto/passwords.js';
+import type { Keyring } from '../crypto/secrets.js';
+
+export type { Account, AccountRole, EmailVerificationMode } from './account-records.js';
+
+/** All that the rooms of an account keep. */
+export type AccountsStore = AccountStore & EmailStore & PasswordStore & FirstRunStore;
+
+export interface AccountsDependencies {
+  /** For reading what is committed. */
+  readonly store: AccountsStore;
+  readonly inTransaction: InTransaction<{ accounts: AccountsStore; audit: AuditStore; outbox: OutboxStore }>;
+  readonly audit: Audit;
+  readonly notices: Notices;
+  readonly throttle: Pick<Throttle, 'spend'>;
+  readonly passwords: Pick<Passwords, 'hash' | 'verify'>;
+  readonly rule: PasswordRule;
+  readonly keyring: Pick<Keyring, 'mac' | 'macs' | 'seal' | 'open'>;
+  readonly now: Clock;
+  readonly newId: () => string;
+  readonly newSecret: () => string;
+  readonly settings: {
+    readonly signUp: 'open' | 'closed';
+    readonly emailVerification: EmailVerificationMode;
+    readonly publicUrl: string;
+  };
+}
+
+export type Accounts = ReturnType<typeof createAccounts>;
+
+export function createAccounts(dependencies: AccountsDependencies) {
+  const { store, inTransaction, now, settings } = dependencies;
+  const verification = createEmailVerification(dependencies);
+  const { sendVerification, findVerification, verifyEmail } = verification;
+
+  return {
+    ...createFirstRun(dependencies),
+    ...createRegistration({ ...dependencies, verification }),
+    ...createPasswordCheck(dependencies),
+    sendVerification,
+    findVerification,
+    verifyEmail,
+
+    async findAccount(accountId: AccountId): Promise<Account | undefined> {
+      const record = await store.find(accountId);
+      return record && presentAccount(record, settings.emailVerification);
+    },
+
+    /** By e-mail address or user name, however it is spelt. */
+    async findByLogin(login: string): Promise<Account | undefined> {
+      const folded = foldLogin(login);
+      const record = folded === undefined ? undefined : await store.findByLoginName(folded);
+      return record && presentAccount(record, settings.emailVerification);
+    },
+
+    /** The language of an account's pages and mails; false when there is no such account. */
+    async changeLanguage(accountId: AccountId, language: string): Promise<boolean> {
+      return inTransaction(({ accounts }) => accounts.changeLanguage(accountId, language));
+    },
+
+    /** Removes mail tokens whose time is over. */
+    async removeExpired(): Promise<number> {
+      return inTransaction(({ accounts }) => accounts.removeExpiredMailTokens(now()));
+    },
+  };
+}

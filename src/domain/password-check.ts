@@ -1,0 +1,195 @@
+// Whether a password is right, and what a wrong one costs: one counter for each account, the same at every door, kept in
+// SQL. A wrong password, an unknown account and a locked one get one answer after the same work.
+// What a good password is: password-rule. Specification: NIST SP 800-63B §3.2.2, CHECKLIST 3.2.
+import { PasswordsBusy, type Passwords } from '../crypto/passwords.js';
+import type { Audit, AuditStore } from './audit.js';
+import { foldLogin } from './login-names.js';
+import type { Notices, OutboxStore } from './notices.js';
+import {
+  presentAccount,
+  type Account,
+  type AccountRecord,
+  type AccountStore,
+  type EmailVerificationMode,
+} from './account-records.js';
+import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
+
+export interface PasswordFailures {
+  readonly consecutive: number;
+  readonly lastAt: Date;
+}
+
+export interface PasswordStore {
+  findFailures(accountId: AccountId): Promise<PasswordFailures | undefined>;
+  /** Counts one more; false when the count is not `seen` any more (0: no row, or none since a success). */
+  chargeFailure(accountId: AccountId, seen: number, at: Date): Promise<boolean>;
+  /** Takes one back: nothing was looked at. */
+  giveFailureBack(accountId: AccountId): Promise<void>;
+  forgiveFailures(accountId: AccountId): Promise<void>;
+  /** False when the hash is not `from` any more. */
+  replacePasswordHash(accountId: AccountId, from: string, to: string): Promise<boolean>;
+}
+
+type Reading = AccountStore & PasswordStore;
+interface Stores {
+  readonly accounts: Reading;
+  readonly audit: AuditStore;
+  readonly outbox: OutboxStore;
+}
+
+export interface PasswordCheckDependencies {
+  readonly store: Reading;
+  readonly inTransaction: InTransaction<Stores>;
+  readonly audit: Audit;
+  readonly notices: Notices;
+  readonly passwords: Pick<Passwords, 'hash' | 'verify'>;
+  readonly now: Clock;
+  readonly settings: { readonly emailVerification: EmailVerificationMode };
+}
+
+/** Whose password: by what a person typed, or of the account that a session names. */
+export type Who = { readonly login: string } | { readonly accountId: AccountId };
+
+/** CHECKLIST 3.2: at most 100 in a row, then the password is locked. */
+export const MOST_FAILURES = 100;
+/** From the tenth failure in a row on, the next try waits: 30 s, doubling, at most an hour. */
+const FREE_FAILURES = 10;
+const FIRST_WAIT_SECONDS = 30;
+const LONGEST_WAIT_SECONDS = 3600;
+/** Is charged where no account may be, so that the same is written whoever was named. */
+const NOBODY = 'nobody' as AccountId;
+
+/** How long the next try has to wait after `consecutive` failures, in seconds. */
+export function waitSeconds(consecutive: number): number {
+  if (consecutive < FREE_FAILURES) return 0;
+  return Math.min(FIRST_WAIT_SECONDS * 2 ** (consecutive - FREE_FAILURES), LONGEST_WAIT_SECONDS);
+}
+
+export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
+  const { store, inTransaction, audit, notices, passwords, now, settings } = dependencies;
+
+  function findRecord(who: Who): Promise<AccountRecord | undefined> | undefined {
+    if ('accountId' in who) return store.find(who.accountId);
+    const folded = foldLogin(who.login);
+    // Looked up all the same: what cannot be a name is as much work as a name that nobody has.
+    return store.findByLoginName(folded ?? '');
+  }
+
+  /**
+   * Charges the attempt before the password is looked at, so that any number of attempts at once stays under the cap.
+   * False while the account waits or is locked: then nothing is looked at, so nothing is counted, and nobody outside can
+   * push an account to its lock faster than the waits allow.
+   */
+  function charge(record: AccountRecord | undefined): Promise<boolean> {
+    return inTransaction(async ({ accounts }) => {
+      const at = now();
+      const failures = record && (await accounts.findFailures(record.accountId));
+      const seen = failures?.consecutive ?? 0;
+      const readyAt = (failures?.lastAt.getTime() ?? 0) + waitSeconds(seen) * 1000;
+      const mayTry = record !== undefined && seen < MOST_FAILURES && (seen === 0 || readyAt <= at.getTime());
+      if (mayTry) return accounts.chargeFailure(record.accountId, seen, at);
+      const nobody = await accounts.findFailures(NOBODY);
+      await accounts.chargeFailure(NOBODY, nobody?.consecutive ?? 0, at);
+      return false;
+    });
+  }
+
+  async function verify(stored: string | undefined, password: string, charged: AccountId | undefined) {
+    try {
+      return await passwords.verify(stored, password);
+    } catch (error) {
+      if (!(error instanceof PasswordsBusy)) throw error;
+      if (charged) await inTransaction(({ accounts }) => accounts.giveFailureBack(charged));
+      throw new DomainError('service-busy', { retryAfterSeconds: error.retryAfterSeconds, cause: error });
+    }
+  }
+
+  async function rehash(record: AccountRecord, password: string): Promise<void> {
+    try {
+      const made = await passwords.hash(password);
+      await inTransaction(({ accounts }) =>
+        accounts.replacePasswordHash(record.accountId, record.passwordHash, made),
+      );
+    } catch (error) {
+      // It is done at another sign-in: a full queue is no reason to turn somebody away who has proved who they are.
+      if (!(error instanceof PasswordsBusy)) throw error;
+    }
+  }
+
+  async function recordFailure(
+    who: Who,
+    record: AccountRecord | undefined,
+    isCharged: boolean,
+    origin: Origin,
+  ): Promise<void> {
+    await inTransaction(async (stores) => {
+      const event = 'login' in who ? 'sign-in-failed' : 'proof-failed';
+      const whose = record && { accountId: record.accountId };
+      await audit.record(stores, {
+        event,
+        ...whose,
+        actor: 'anyone',
+        origin,
+        details: { factor: 'password' },
+      });
+      const failures = await stores.accounts.findFailures(record?.accountId ?? NOBODY);
+      if (isCharged && record && failures?.consecutive === MOST_FAILURES)
+        await tellLocked(stores, record, origin);
+    });
+  }
+
+  async function tellLocked(stores: Stores, record: AccountRecord, origin: Origin): Promise<void> {
+    const { accountId, email, username, language } = record;
+    await audit.record(stores, { event: 'password-locked', accountId, actor: 'anyone', origin });
+    if (record.emailVerifiedAt === undefined) return;
+    await notices.tell(
+      stores,
+      'factor-locked',
+      { email, language: language ?? 'en', accountId },
+      { username },
+    );
+  }
+
+  /**
+   * Whether an account is there, open and not locked, asked inside the caller's transaction: what was approved before a
+   * lock is not handed out after it (CVE-2026-88770).
+   */
+  async function isActive(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
+    const record = await stores.accounts.find(accountId);
+    if (!record || record.closedAt) return false;
+    const failures = await stores.accounts.findFailures(accountId);
+    return (failures?.consecutive ?? 0) < MOST_FAILURES;
+  }
+
+  return {
+    /**
+     * The account, if the password is its own and it may be used; undefined for everything else: wrong, unknown, waiting,
+     * locked, closed. One argon2id verification always. Refuses `service-busy`; then nothing has been counted.
+     */
+    async checkPassword(who: Who, password: string, origin: Origin): Promise<Account | undefined> {
+      const record = await findRecord(who);
+      const mayTry = await charge(record);
+      const { ok, needsRehash } = await verify(
+        record?.passwordHash,
+        password,
+        mayTry ? record?.accountId : undefined,
+      );
+      if (!record || !ok || !mayTry || record.closedAt) {
+        await recordFailure(who, record, mayTry, origin);
+        return undefined;
+      }
+      await inTransaction(({ accounts }) => accounts.forgiveFailures(record.accountId));
+      if (needsRehash) await rehash(record, password);
+      return presentAccount(record, settings.emailVerification);
+    },
+
+    isActive,
+
+    /** Whether a token may be made for the account now: it is active, and verified where that is required. */
+    async mayReceiveToken(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
+      const record = await stores.accounts.find(accountId);
+      if (!record || presentAccount(record, settings.emailVerification).mayOnlyVerify) return false;
+      return isActive(stores, accountId);
+    },
+  };
+}

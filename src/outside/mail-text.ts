@@ -1,0 +1,55 @@
+// The words of mails: one EJS view for each notice, one catalogue for each language, plain text only.
+// Which mail is due is the domain's to say (domain/notices.ts); sending it is mail.ts's.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ejs from 'ejs';
+import type { MailText, RenderMail } from './mail.js';
+import type { NoticeName } from '../domain/notices.js';
+
+const NOTICES: Readonly<Record<NoticeName, true>> = {
+  'verify-email': true,
+  'email-already-known': true,
+  'factor-locked': true,
+};
+const LANGUAGES = ['en', 'de'] as const;
+
+type Catalogue = Readonly<Record<string, string>>;
+type Values = Readonly<Record<string, string | number>>;
+
+/** Reads every view and catalogue of the folder once, so that a missing one stops the start and not a mail. */
+export function createMailText({ folder, serviceName }: { folder: string; serviceName: string }): RenderMail {
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  const views = new Map(
+    Object.keys(NOTICES).map((notice) => [
+      notice,
+      ejs.compile(read(`${notice}.ejs`), { strict: true, localsName: 'mail' }),
+    ]),
+  );
+  const catalogues = new Map<string, Catalogue>(
+    LANGUAGES.map((language) => [language, JSON.parse(read(`${language}.json`)) as Catalogue]),
+  );
+
+  return (notice, details, language): MailText => {
+    const catalogue = catalogues.get(language) ?? catalogues.get('en')!;
+    const values: Values = { ...details, serviceName, ...hoursOf(details) };
+    const t = (key: string): string => fill(catalogue, key, values);
+    const text = views.get(notice)!({ t, ...values });
+    return {
+      // One line: what a name holds must not become a header.
+      subject: t(`${notice}.subject`).replace(/\s+/gu, ' ').trim(),
+      text: text.replace(/\n{3,}/g, '\n\n').trim(),
+    };
+  };
+}
+
+function hoursOf(details: object): { hours?: number } {
+  return 'minutes' in details && typeof details.minutes === 'number'
+    ? { hours: Math.round(details.minutes / 60) }
+    : {};
+}
+
+function fill(catalogue: Catalogue, key: string, values: Values): string {
+  const text = catalogue[key];
+  if (text === undefined) throw new Error(`no mail text for ${key}`);
+  return text.replace(/\{([a-z]+)\}/gi, (whole, name: string) => String(values[name] ?? whole));
+}

@@ -1,0 +1,103 @@
+// Notices over a real outbox: in the transaction of what they tell about, each sent once, tried again slower and slower.
+import { createNotices, type Deliver } from '../../src/domain/notices.js';
+import { createKeyring } from '../../src/crypto/secrets.js';
+import { createOutboxStore } from '../../src/stores/sql/outbox.js';
+import { createTestClock } from '../support/clock.js';
+import { openTestDatabase } from '../support/databases.js';
+
+const keyring = createKeyring({ secret: 'a root secret for tests, long enough' });
+const eve = { email: 'eve@example.org', language: 'de' };
+const details = { address: 'https://pin.example.org/sign-in' };
+
+function openNotices() {
+  const clock = createTestClock();
+  const database = openTestDatabase((sql) => ({ outbox: createOutboxStore(sql) }));
+  const { inTransaction, stores } = database;
+  let ids = 0;
+  const notices = createNotices({
+    now: clock.now,
+    newId: () => `mail-${(ids += 1)}`,
+    sealer: {
+      seal: (plaintext, context) => keyring.seal('mail-token', plaintext, context),
+      open: (sealed, context) => keyring.open('mail-token', sealed, context),
+    },
+  });
+  const tell = (ttlSeconds?: number) =>
+    inTransaction((s) => notices.tell(s, 'email-already-known', eve, details, ttlSeconds));
+  const send = (deliver: Deliver) => notices.sendDue(stores.outbox, inTransaction, deliver);
+  return { clock, stores, inTransaction, notices, tell, send, close: database.close };
+}
+
+let house: ReturnType<typeof openNotices>;
+beforeEach(() => (house = openNotices()));
+afterEach(() => house.close());
+
+const nothing: Deliver = async () => undefined;
+const down: Deliver = async () => {
+  throw new Error('the mail server is down');
+};
+
+describe('notices', () => {
+  it('are sent once, with what they were told', async () => {
+    const received: unknown[] = [];
+    await house.tell();
+    const deliver: Deliver = async (mail) => void received.push(mail);
+    expect(await house.send(deliver)).toEqual({ sent: 1, failed: [] });
+    expect(await house.send(deliver)).toEqual({ sent: 0, failed: [] });
+    expect(received).toEqual([
+      { recipient: 'eve@example.org', notice: 'email-already-known', language: 'de', details },
+    ]);
+  });
+
+  it('are not sent for something that did not happen', async () => {
+    const failing = house.inTransaction(async (stores) => {
+      await house.notices.tell(stores, 'email-already-known', eve, details);
+      throw new Error('after all not');
+    });
+    await expect(failing).rejects.toThrow('after all not');
+    expect(await house.send(nothing)).toEqual({ sent: 0, failed: [] });
+  });
+
+  it('are sent by one of two senders at once', async () => {
+    await house.tell();
+    const outcomes = await Promise.all([house.send(nothing), house.send(nothing)]);
+    expect(outcomes.map(({ sent }) => sent).sort()).toEqual([0, 1]);
+  });
+
+  it('are tried again after 30 s, then slower, up to an hour, while a mail server is down (CHECKLIST 4)', async () => {
+    await house.tell();
+    for (const wait of [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]) {
+      expect((await house.send(down)).failed).toMatchObject([{ mailId: 'mail-1' }]);
+      house.clock.advance(wait - 1);
+      expect((await house.send(down)).failed).toEqual([]);
+      house.clock.advance(1);
+    }
+    expect((await house.send(nothing)).sent).toBe(1);
+  });
+
+  it('do not hold each other up: one that cannot be sent leaves the others alone', async () => {
+    await house.tell();
+    await house.tell();
+    let calls = 0;
+    const outcome = await house.send(async () => {
+      calls += 1;
+      if (calls === 1) throw new Error('this one bounced');
+    });
+    expect(outcome).toMatchObject({ sent: 1, failed: [{ mailId: 'mail-1' }] });
+  });
+
+  it('are dropped when their use has passed, and kept when they have no end (CHECKLIST 4)', async () => {
+    await house.tell(3600);
+    await house.tell();
+    house.clock.advance(3600);
+    expect(await house.inTransaction(({ outbox }) => outbox.removeExpired(house.clock.now()))).toBe(1);
+    expect((await house.send(nothing)).sent).toBe(1);
+  });
+
+  it('are sealed where they wait, each for itself', async () => {
+    await house.tell();
+    const [mail] = await house.stores.outbox.findDue(house.clock.now(), 1);
+    expect(mail?.sealedDetails).not.toContain('pin.example.org');
+    expect(() => keyring.open('mail-token', mail!.sealedDetails, 'mail-2')).toThrow();
+  });
+});

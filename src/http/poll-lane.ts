@@ -2,7 +2,6 @@
 // the plain shape (the three known fields, once each, no other wish), asks the gate, and answers in microseconds; whatever
 // else comes in is handed on with its body already read. RFC 8628 §3.4, §3.5.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { NO_STORE, OPEN_TO_SCRIPTS } from './guards.js';
 import { newRequestId, type Counters } from './observe.js';
 import { bodyFault, collectBody, handOnBody } from './request.js';
 
@@ -13,6 +12,8 @@ export interface PollLaneDependencies {
   readonly pollGate: (deviceCode: string, clientId: string) => 'pending' | 'too-soon' | 'unknown';
   /** The door's own words for the two answers, as JSON text. */
   readonly answers: Readonly<Record<'pending' | 'too-soon', string>>;
+  /** What every answer of the door carries. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly counters: Counters;
   /** Where every other request goes. */
   readonly next: Handler;
@@ -58,13 +59,12 @@ function readPoll(text: string): PlainPoll | undefined {
 }
 
 /** Status line and headers as one flat list: an object per answer would cost as much again as the rest. */
-function createAnswer(body: string) {
+function createAnswer(body: string, headers: Readonly<Record<string, string>>) {
   const fixed = Object.entries({
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(body)),
     'X-Content-Type-Options': 'nosniff',
-    ...NO_STORE,
-    ...OPEN_TO_SCRIPTS,
+    ...headers,
   }).flat();
   return (res: ServerResponse): void => {
     res.writeHead(400, [...fixed, 'X-Request-Id', newRequestId()]);
@@ -73,8 +73,17 @@ function createAnswer(body: string) {
 }
 
 /** Makes the outermost request handler. */
-export function createPollLane({ pollGate, answers, counters, next }: PollLaneDependencies): Handler {
-  const answer = { pending: createAnswer(answers.pending), 'too-soon': createAnswer(answers['too-soon']) };
+export function createPollLane({
+  pollGate,
+  answers,
+  headers,
+  counters,
+  next,
+}: PollLaneDependencies): Handler {
+  const answer = {
+    pending: createAnswer(answers.pending, headers),
+    'too-soon': createAnswer(answers['too-soon'], headers),
+  };
 
   return (req, res) => {
     if (!isPlain(req) || bodyFault(req.headers, LARGEST_POLL)) return next(req, res);

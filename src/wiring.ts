@@ -1,0 +1,171 @@
+// Where the concrete parts of the house meet: the rooms behind their doors, the clock's tasks beside
+// them (the rooms themselves: wiring-rooms.ts). It decides nothing; each part is handed what it declares it needs.
+import { join } from 'node:path';
+import type { RequestListener } from 'node:http';
+import { createApp } from './app.js';
+import type { Config } from './config.js';
+import { randomSecret } from './crypto/secrets.js';
+import { type Deliver } from './domain/notices.js';
+import { createGuards, NO_STORE, OPEN_TO_SCRIPTS } from './http/guards.js';
+import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
+import { createOAuthDoor } from './http/oauth/routes.js';
+import { createCounters, createHealth, createObserve, type Log } from './http/observe.js';
+import { createPages } from './http/pages/routes.js';
+import { createOriginReader } from './http/request-origin.js';
+import { createJobs } from './jobs.js';
+import { createMail } from './outside/mail.js';
+import { createMailText } from './outside/mail-text.js';
+import { openRooms, sealerOf, SERVICE_NAME, type Rooms, type WiringOptions } from './wiring-rooms.js';
+
+/** `views` stands beside `src`, and beside the folder of the built files. */
+const VIEWS = join(import.meta.dirname, '..', 'views');
+
+export type House = Awaited<ReturnType<typeof wire>>;
+
+/** The client that the demo page plays, made at the first start with that page. */
+async function findDemoClient({ clients }: Rooms): Promise<{ clientId: string }> {
+  const name = 'The demo page';
+  const known = (await clients.listClients()).find(
+    (client) => client.registeredBy === 'operator' && client.name === name,
+  );
+  return known ?? (await clients.createByOperator({ name, isConfidential: false })).client;
+}
+
+function openOAuthDoor(
+  config: Config,
+  rooms: Rooms,
+  reportFault: Parameters<typeof createOAuthDoor>[0]['reportFault'],
+) {
+  const { accounts, linksForTool, keys, clients, tokensRefresh, tokensStanding } = rooms;
+  return createOAuthDoor({
+    links: linksForTool,
+    clients,
+    tokensRefresh,
+    tokensStanding,
+    keys,
+    accounts,
+    issuer: config.publicUrl,
+    reportFault,
+  });
+}
+
+function openPagesDoor(config: Config, rooms: Rooms, demo: { clientId: string } | undefined) {
+  const { keyring, accounts, proofs, signIn, sessions, linksForPerson, linkedTools, now } = rooms;
+  const guards = createGuards({
+    sessions,
+    publicUrl: config.publicUrl,
+    mac: (...parts) => keyring.mac('csrf', ...parts),
+    macs: (...parts) => keyring.macs('csrf', ...parts),
+    newSecret: randomSecret,
+  });
+  return createPages({
+    accounts,
+    proofs,
+    signIn,
+    sessions,
+    links: linksForPerson,
+    linkedTools,
+    sealer: sealerOf(keyring, 'pending-code'),
+    now,
+    guards,
+    settings: {
+      publicUrl: config.publicUrl,
+      twoFactor: config.twoFactor,
+      signUp: config.signUp,
+      maySendMail: config.smtpUrl !== undefined,
+      demo,
+    },
+    viewsFolder: VIEWS,
+  });
+}
+
+/** What runs by the clock. */
+function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
+  const { stores, inTransaction, notices, keys, clients, accounts, linksForTool, log, now } = rooms;
+  const purge = (): Promise<unknown> =>
+    inTransaction(async (inside) => {
+      const at = now();
+      await inside.sessions.removeExpired(at);
+      await inside.signIns.removeExpired(at);
+      await inside.tokens.removeExpired(at);
+      await inside.budgets.removeExpired(at);
+      await inside.outbox.removeExpired(at);
+    });
+  const sendMail = async (): Promise<void> => {
+    const { failed } = await notices.sendDue(stores.outbox, inTransaction, deliver);
+    for (const { mailId, cause } of failed)
+      log.warn({ mailId, err: cause }, 'a mail could not be sent; it will be tried again');
+  };
+  const forgetAudit = () =>
+    inTransaction(({ audit }) =>
+      audit.removeBefore(new Date(now().getTime() - config.auditDays * 86_400_000)),
+    );
+  return createJobs({
+    log,
+    tasks: [
+      { name: 'send mail', everySeconds: 5, run: sendMail },
+      { name: 'look at the signing keys', everySeconds: 30, run: keys.refresh },
+      { name: 'tend the signing keys', everySeconds: 3600, run: keys.tend },
+      { name: 'forget what has expired', everySeconds: 60, run: purge },
+      { name: 'forget old links', everySeconds: 60, run: linksForTool.removeExpired },
+      { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
+      { name: 'forget unused tools', everySeconds: 3600, run: clients.removeUnused },
+      { name: 'forget old activity', everySeconds: 86_400, run: forgetAudit },
+    ],
+  });
+}
+
+function openMail(config: Config, { log, now }: Rooms): Deliver {
+  const { deliver } = createMail({
+    smtpUrl: config.smtpUrl,
+    from: config.mailFrom,
+    outboxFolder: join(config.dataDir, 'outbox'),
+    render: createMailText({ folder: join(VIEWS, 'mail'), serviceName: SERVICE_NAME }),
+    now,
+    announce: (file) => log.info({ file }, 'a mail was written to a file, since SMTP_URL is not set'),
+  });
+  return deliver;
+}
+
+/** Opens the house. It does not listen: `app` answers whatever a server hands it. Jobs start with `jobs.start()`. */
+export async function wire(config: Config, options: WiringOptions = {}) {
+  const rooms = await openRooms(config, options);
+
+  const counters = createCounters();
+  const readOrigin = createOriginReader({ trustedProxies: config.trustedProxies });
+  const observe = createObserve({ log: rooms.log, counters, originOf: readOrigin });
+  const health = createHealth({ ping: rooms.database.ping });
+  const demo = config.demoPage ? await findDemoClient(rooms) : undefined;
+  const app: RequestListener = createApp({
+    observe,
+    health,
+    oauth: openOAuthDoor(config, rooms, observe.reportFault),
+    pages: openPagesDoor(config, rooms, demo),
+    pollLane: {
+      pollGate: rooms.linksForTool.pollGate,
+      answers: { pending: PENDING_BODY, 'too-soon': SLOW_DOWN_BODY },
+      headers: { ...NO_STORE, ...OPEN_TO_SCRIPTS },
+      counters,
+    },
+  });
+  const jobs = openJobs(config, rooms, options.deliver ?? openMail(config, rooms));
+
+  return {
+    ...rooms,
+    log: rooms.log as Log,
+    app,
+    counters,
+    health,
+    jobs,
+    /** Ends held polls and says "not ready", so that the last requests can be finished. */
+    drain(): void {
+      health.startDraining();
+      rooms.waiting.drain();
+    },
+    async close(): Promise<void> {
+      await jobs.stop();
+      rooms.strength.close();
+      rooms.database.close();
+    },
+  };
+}

@@ -1,0 +1,103 @@
+// A whole house for tests: the real wiring over a real SQLite file, behind a real server on a free loopback port, with the
+// clock and the mailbox in the test's hands.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import type { Config } from '../../src/config.js';
+import type { Deliver } from '../../src/domain/notices.js';
+import { wire, type House } from '../../src/wiring.js';
+import type { WiringOptions } from '../../src/wiring-rooms.js';
+import { createTestClock } from './clock.js';
+
+export interface TestHouseOptions extends Omit<WiringOptions, 'now' | 'deliver'> {
+  readonly config?: Partial<Config>;
+  readonly clock?: ReturnType<typeof createTestClock>;
+}
+
+export type Mail = Parameters<Deliver>[0];
+
+/** Cheap on purpose: what a password costs is measured by the bench, not paid by every test. */
+const CHEAP = { memoryKib: 1024, passes: 1 };
+
+export async function startTestHouse({
+  config = {},
+  clock = createTestClock(),
+  ...options
+}: TestHouseOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'linchpin-house-'));
+  let house: House | undefined;
+  const server: Server = createServer((req, res) => house!.app(req, res));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://localhost:${port}`;
+  const mails: Mail[] = [];
+  house = await wire(
+    {
+      publicUrl: url,
+      port,
+      host: '127.0.0.1',
+      allowHttp: false,
+      trustedProxies: [],
+      dataDir: folder,
+      databaseFile: join(folder, 'linchpin.sqlite'),
+      secret: 'a secret for tests that is long enough',
+      secretPrevious: undefined,
+      smtpUrl: undefined,
+      mailFrom: 'Linchpin <linchpin@localhost>',
+      signUp: 'open',
+      emailVerification: 'optional',
+      twoFactor: 'offered',
+      linkTtlSeconds: 600,
+      liveLinksPerNetwork: 100,
+      signingAlgs: ['EdDSA', 'ES256', 'RS256'],
+      auditDays: 400,
+      demoPage: false,
+      logLevel: 'silent',
+      ...config,
+    },
+    {
+      passwordCost: CHEAP,
+      ...options,
+      now: clock.now,
+      deliver: async (mail) => void mails.push(mail),
+    },
+  );
+
+  return {
+    house,
+    clock,
+    url,
+    folder,
+    server,
+    /** What was delivered so far; `sendMail` delivers what is due. */
+    mails,
+    async sendMail(): Promise<void> {
+      const { notices, stores, inTransaction } = house;
+      await notices.sendDue(stores.outbox, inTransaction, async (mail) => void mails.push(mail));
+    },
+    request: supertest(server),
+    /** A browser of its own, with its own cookies. */
+    newAgent: () => supertest.agent(server),
+    /** An account that is ready to sign in, made as the operator's command makes it. */
+    newAccount: (name = 'anna', password = 'quartz lantern bicycle 42') =>
+      house.accounts.createAccount({
+        email: `${name}@example.com`,
+        username: name,
+        password,
+        role: 'person',
+        isEmailVerified: true,
+      }),
+    async close(): Promise<void> {
+      house.drain();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await house.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type TestHouse = Awaited<ReturnType<typeof startTestHouse>>;

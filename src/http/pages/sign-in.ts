@@ -140,7 +140,7 @@ export function createSignInPages(dependencies: Dependencies) {
         if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
         const { status, retryAfterSeconds } = explain(error);
         if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
-        showSignIn(ctx, journey, { faults: [faultOf(language, error, 'login')], status, login });
+        showSignIn(ctx, journey, { faults: [faultOf(language, error)], status, login });
       }
     },
 

@@ -46,6 +46,8 @@ export interface WiringOptions {
   readonly logTo?: DestinationStream;
   readonly checkpoint?: Checkpoint & LinkCheckpoint;
   readonly maxPages?: number;
+  /** Where the templates are; only code that is bundled elsewhere needs to say. */
+  readonly viewsFolder?: string;
 }
 
 export const SERVICE_NAME = 'Linchpin';
@@ -202,7 +204,7 @@ function openLinkRooms(
     issuer: config.publicUrl,
     mayUseTokens: async (accountId) => (await accounts.findAccount(accountId))?.isClosed === false,
   });
-  return { gate, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
+  return { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
 }
 
 export type Rooms = Ground &

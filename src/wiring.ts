@@ -18,7 +18,7 @@ import { createMailText } from './outside/mail-text.js';
 import { openRooms, sealerOf, SERVICE_NAME, type Rooms, type WiringOptions } from './wiring-rooms.js';
 
 /** `views` stands beside `src`, and beside the folder of the built files. */
-const VIEWS = join(import.meta.dirname, '..', 'views');
+const BESIDE = join(import.meta.dirname, '..', 'views');
 
 export type House = Awaited<ReturnType<typeof wire>>;
 
@@ -49,7 +49,12 @@ function openOAuthDoor(
   });
 }
 
-function openPagesDoor(config: Config, rooms: Rooms, demo: { clientId: string } | undefined) {
+function openPagesDoor(
+  config: Config,
+  rooms: Rooms,
+  viewsFolder: string,
+  demo: { clientId: string } | undefined,
+) {
   const { keyring, accounts, proofs, signIn, sessions, linksForPerson, linkedTools, now } = rooms;
   const guards = createGuards({
     sessions,
@@ -75,7 +80,7 @@ function openPagesDoor(config: Config, rooms: Rooms, demo: { clientId: string } 
       maySendMail: config.smtpUrl !== undefined,
       demo,
     },
-    viewsFolder: VIEWS,
+    viewsFolder,
   });
 }
 
@@ -102,6 +107,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
     );
   return createJobs({
     log,
+    now,
     tasks: [
       { name: 'send mail', everySeconds: 5, run: sendMail },
       { name: 'look at the signing keys', everySeconds: 30, run: keys.refresh },
@@ -115,12 +121,12 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
   });
 }
 
-function openMail(config: Config, { log, now }: Rooms): Deliver {
+function openMail(config: Config, { log, now }: Rooms, viewsFolder: string): Deliver {
   const { deliver } = createMail({
     smtpUrl: config.smtpUrl,
     from: config.mailFrom,
     outboxFolder: join(config.dataDir, 'outbox'),
-    render: createMailText({ folder: join(VIEWS, 'mail'), serviceName: SERVICE_NAME }),
+    render: createMailText({ folder: join(viewsFolder, 'mail'), serviceName: SERVICE_NAME }),
     now,
     announce: (file) => log.info({ file }, 'a mail was written to a file, since SMTP_URL is not set'),
   });
@@ -129,6 +135,7 @@ function openMail(config: Config, { log, now }: Rooms): Deliver {
 
 /** Opens the house. It does not listen: `app` answers whatever a server hands it. Jobs start with `jobs.start()`. */
 export async function wire(config: Config, options: WiringOptions = {}) {
+  const { viewsFolder = BESIDE } = options;
   const rooms = await openRooms(config, options);
 
   const counters = createCounters();
@@ -140,7 +147,7 @@ export async function wire(config: Config, options: WiringOptions = {}) {
     observe,
     health,
     oauth: openOAuthDoor(config, rooms, observe.reportFault),
-    pages: openPagesDoor(config, rooms, demo),
+    pages: openPagesDoor(config, rooms, viewsFolder, demo),
     pollLane: {
       pollGate: rooms.linksForTool.pollGate,
       answers: { pending: PENDING_BODY, 'too-soon': SLOW_DOWN_BODY },
@@ -148,7 +155,7 @@ export async function wire(config: Config, options: WiringOptions = {}) {
       counters,
     },
   });
-  const jobs = openJobs(config, rooms, options.deliver ?? openMail(config, rooms));
+  const jobs = openJobs(config, rooms, options.deliver ?? openMail(config, rooms, viewsFolder));
 
   return {
     ...rooms,

@@ -1,0 +1,120 @@
+// Linchpin as it is wired for everybody, on a SQLite file that is durable on disk, with a poll interval of 0 and its budgets
+// out of the way. Approving goes to the store directly: a person's click is not what is measured.
+import { availableParallelism } from 'node:os';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import argon2 from 'argon2';
+import { sha256 } from '../../src/crypto/secrets.js';
+import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
+import type { Approval, Holder } from '../../src/domain/links.js';
+import type { BrowserTicket } from '../../src/domain/vocabulary.js';
+import { wire } from '../../src/wiring.js';
+import { obeyOrders, pickAtRandom, readOptions } from './contract.js';
+
+const PASSWORD = 'quartz lantern bicycle 42';
+const AT_ONCE = 500;
+
+const { port, intervalSeconds, folder } = readOptions();
+const publicUrl = `http://localhost:${port}`;
+const house = await wire(
+  {
+    publicUrl,
+    port,
+    host: '127.0.0.1',
+    allowHttp: false,
+    trustedProxies: [],
+    dataDir: folder,
+    databaseFile: join(folder, 'linchpin.sqlite'),
+    secret: 'a secret for the bench that is long enough',
+    secretPrevious: undefined,
+    smtpUrl: undefined,
+    mailFrom: 'Linchpin <linchpin@localhost>',
+    signUp: 'open',
+    emailVerification: 'optional',
+    twoFactor: 'offered',
+    linkTtlSeconds: 600,
+    liveLinksPerNetwork: 100_000_000,
+    signingAlgs: ['EdDSA', 'ES256', 'RS256'],
+    auditDays: 400,
+    demoPage: false,
+    logLevel: 'error',
+  },
+  { pollIntervalSeconds: intervalSeconds, viewsFolder: 'views' },
+);
+const { accounts, clients, gate, inTransaction, linksForTool, wakeUps } = house;
+
+const origin = { networkAddress: '127.0.0.1', network: '127.0.0.1', requestId: 'bench' };
+const names = { email: 'bench@example.com', username: 'bench', password: PASSWORD };
+const account = await accounts.createAccount({ ...names, role: 'person', isEmailVerified: true });
+const client = await clients.registerClient(
+  { name: 'Bench', metadata: { grantTypes: [DEVICE_CODE_GRANT], scopes: ['profile'] } },
+  origin,
+);
+
+/** Does the work for every item, so many at a time that commits are full. */
+async function forEach<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let next = 0; next < items.length; next += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(next, next + AT_ONCE).map(work))));
+  }
+  return results;
+}
+
+async function pending({ count, sample }: { count: number; sample: number }): Promise<string[]> {
+  const codes = await forEach(Array.from({ length: count }), async () => {
+    return (await linksForTool.startLink({ client, scope: 'profile', origin })).deviceCode;
+  });
+  return pickAtRandom(codes, sample);
+}
+
+async function approveOne(deviceCode: string): Promise<void> {
+  const deviceCodeHash = sha256(deviceCode);
+  const { accountId, subjectId } = account;
+  const holder: Holder = { accountId, ticket: 'bench' as BrowserTicket };
+  const approval: Approval = { accountId, subjectId, authenticatedAt: new Date(), methods: ['pwd', 'otp'] };
+  await inTransaction(async ({ links }) => {
+    const link = (await links.findByDeviceCode(deviceCodeHash))!;
+    await links.reserve(link.userCodeMac, holder, 'typed', new Date());
+    await links.approve(link.linkId, holder, approval, new Date());
+  });
+  gate.remove(deviceCodeHash);
+  wakeUps.wake(deviceCodeHash);
+}
+
+async function inMilliseconds(count: number, work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return performance.now() - startedAt;
+}
+
+const bareHash = await argon2.hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+
+createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
+  obeyOrders(
+    {
+      issuePath: '/oauth/device_authorization',
+      pollPath: '/oauth/token',
+      redeemPath: '/oauth/token',
+      clientId: client.clientId,
+      scope: 'profile',
+      jwksPath: '/.well-known/jwks.json',
+    },
+    {
+      pending,
+      async approve({ codes }) {
+        await forEach(codes, approveOne);
+        return null;
+      },
+      signIn: ({ count }) =>
+        inMilliseconds(count, () => house.signIn.startSignIn({ login: 'bench', password: PASSWORD }, origin)),
+      verifyPassword: ({ count }) => inMilliseconds(count, () => argon2.verify(bareHash, PASSWORD)),
+    },
+  ),
+);

@@ -1,0 +1,217 @@
+// The operator's command line in this process, over the real wiring and a real data folder: what it prints, refuses, keeps.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runAdmin } from '../../src/admin.js';
+import { loadConfig } from '../../src/config.js';
+import { withSecret } from '../../src/config-secret.js';
+import { totpCode } from '../../src/crypto/totp.js';
+import { wire } from '../../src/wiring.js';
+import { PASSWORD, origin } from '../support/accounts.js';
+
+const wiring = { passwordCost: { memoryKib: 1024, passes: 2 } };
+let folder: string;
+let env: Record<string, string>;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'linchpin-admin-'));
+  env = { DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info' };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function admin(command: string, input = '') {
+  const printed: string[] = [];
+  const errors: string[] = [];
+  const exitCode = await runAdmin(command.split(' ').filter(Boolean), {
+    env,
+    stdin: (async function* () {
+      yield input;
+    })(),
+    print: (words) => printed.push(words),
+    printError: (words) => errors.push(words),
+    wiring,
+  });
+  const json = exitCode === 0 ? (JSON.parse(printed.join('\n')) as unknown) : undefined;
+  return { exitCode, json, printed: printed.join('\n'), errors: errors.join('\n') };
+}
+
+const CREATE = 'account create --email Ada@example.org --username ada --password-stdin';
+
+async function withHouse<Result>(work: (house: Awaited<ReturnType<typeof wire>>) => Promise<Result>) {
+  const house = await wire(withSecret(loadConfig(env)), {
+    ...wiring,
+    logTo: { write: () => undefined },
+  });
+  try {
+    return await work(house);
+  } finally {
+    await house.close();
+  }
+}
+
+describe('admin account create', () => {
+  it('prints one JSON object, and the account signs in with its password and a code', async () => {
+    const { exitCode, json, printed } = await admin(`${CREATE} --totp`, `${PASSWORD}\n`);
+    expect(exitCode).toBe(0);
+    const made = json as {
+      account: { id: string };
+      totp: { secret: string; address: string };
+      recovery_codes: string[];
+    };
+    expect(Object.keys(made)).toEqual(['account', 'totp', 'recovery_codes']);
+    expect(made.account).toMatchObject({ email: 'Ada@example.org', username: 'ada' });
+    expect(made.totp.address).toMatch(/^otpauth:\/\/totp\//);
+    expect(made.recovery_codes).toHaveLength(10);
+    expect(printed).not.toContain(PASSWORD);
+    await withHouse(async ({ signIn, accounts }) => {
+      const started = await signIn.startSignIn({ login: 'ADA', password: PASSWORD }, origin);
+      if (started.next !== 'second-factor') throw new Error('no second factor was asked for');
+      const code = await totpCode(made.totp.secret, new Date());
+      const { session } = await signIn.finishWithCode(started.signInToken, code, origin);
+      expect(session.accountId).toBe(made.account.id);
+      expect(await accounts.findByLogin('ada@example.org')).toMatchObject({
+        isEmailVerified: true,
+        role: 'person',
+      });
+    });
+  });
+
+  it('makes an operator, without a second factor unless asked, and ends the first run', async () => {
+    const { json } = await admin(`${CREATE} --operator`, PASSWORD);
+    expect(Object.keys(json as object)).toEqual(['account']);
+    await withHouse(async ({ accounts }) => {
+      expect(await accounts.findByLogin('ada')).toMatchObject({ role: 'operator' });
+      expect(await accounts.isFirstRun()).toBe(false);
+    });
+  });
+
+  it('refuses in plain words what the domain refuses, with exit code 1', async () => {
+    expect(await admin(CREATE, 'too short')).toMatchObject({ exitCode: 1, printed: '' });
+    expect((await admin(CREATE, 'vexquiltjumb')).errors).toMatch(
+      /at least 15 characters, or 12 together with --totp/,
+    );
+    expect((await admin(CREATE, 'ada@example.org')).errors).toMatch(/made of the service's name/);
+    expect((await admin(`${CREATE} --totp`, 'vexquiltjumb')).exitCode).toBe(0);
+    const again = await admin(CREATE, PASSWORD);
+    expect(again).toMatchObject({ exitCode: 1, errors: 'This user name belongs to somebody else.' });
+    const other = await admin(CREATE.replace('username ada', 'username eve'), PASSWORD);
+    expect(other).toMatchObject({
+      exitCode: 1,
+      errors: 'This e-mail address already belongs to an account.',
+    });
+    const invalid = await admin(CREATE.replace('username ada', 'username a@b'), PASSWORD);
+    expect(invalid.errors).toMatch(/^This cannot be a user name/);
+  });
+
+  it('takes the password from standard input only, within bounds', async () => {
+    const onLine = await admin(CREATE.replace('--password-stdin', `--password ${PASSWORD}`));
+    expect(onLine.exitCode).toBe(2);
+    expect((await admin(CREATE.replace(' --password-stdin', ''))).errors).toMatch(/never from an argument/);
+    expect((await admin(CREATE, 'x'.repeat(20_000))).exitCode).toBe(2);
+    expect(existsSync(env['DATA_DIR']!)).toBe(false);
+  });
+});
+
+describe('admin client', () => {
+  it('makes, lists and removes clients; a secret is shown once', async () => {
+    const made = await admin(
+      'client create --name Warden --confidential --audience https://api.example.org --scope read --scope write',
+    );
+    const { client_id: id, client_secret: secret, ...rest } = made.json as Record<string, string>;
+    expect(rest).toMatchObject({ name: 'Warden', kind: 'confidential', audience: 'https://api.example.org' });
+    expect(rest['scope']?.split(' ')).toEqual(expect.arrayContaining(['openid', 'read', 'write']));
+    expect(secret!.length).toBeGreaterThanOrEqual(43);
+    const plain = await admin('client create --name Telly');
+    expect(plain.json).not.toHaveProperty('client_secret');
+    const listed = await admin('client list');
+    expect((listed.json as { name: string }[]).map(({ name }) => name).sort()).toEqual(['Telly', 'Warden']);
+    expect(listed.printed).not.toContain(secret);
+    expect((await admin(`client remove ${id}`)).json).toEqual({ removed: id });
+    expect(await admin(`client remove ${id}`)).toMatchObject({
+      exitCode: 1,
+      errors: 'There is no such thing.',
+    });
+  });
+
+  it.each([
+    'client create',
+    'client create --name X --audience https://api.example.org',
+    'client create --name X --confidential --audience nonsense',
+    'client create --name X --scope "',
+    'client remove',
+    'client remove a b',
+  ])('says with exit code 2 what is wrong with: %s', async (command) => {
+    expect((await admin(command)).exitCode).toBe(2);
+  });
+});
+
+describe('admin keys', () => {
+  it('lists a key that signs for each algorithm, without private halves', async () => {
+    const { json, printed } = await admin('keys list');
+    const active = (json as { alg: string; state: string }[]).filter(({ state }) => state === 'active');
+    expect(active.map(({ alg }) => alg).sort()).toEqual(['ES256', 'EdDSA', 'RS256']);
+    expect(printed).not.toMatch(/"d"|sealed/);
+  });
+
+  it('rotates only with --now what verifiers have not seen for a day', async () => {
+    expect(await admin('keys rotate')).toMatchObject({ exitCode: 1, printed: '' });
+    const { json } = await admin('keys rotate --now');
+    const states = (json as { state: string }[]).map(({ state }) => state);
+    expect(states.filter((state) => state === 'active')).toHaveLength(3);
+    expect(states.filter((state) => state === 'retiring')).toHaveLength(3);
+  });
+});
+
+describe('admin audit list', () => {
+  it('lists what happened to an account, by any of its names', async () => {
+    await admin(CREATE, PASSWORD);
+    const { json } = await admin('audit list --account ADA@example.org');
+    expect(json).toMatchObject([{ event: 'account-created', actor: 'operator' }]);
+    expect(await admin('audit list --account nobody')).toMatchObject({ exitCode: 1 });
+  });
+});
+
+describe('admin', () => {
+  it('shows every command in its help', async () => {
+    const printed: string[] = [];
+    const exitCode = await runAdmin(['--help'], {
+      env,
+      stdin: (async function* () {})(),
+      print: (words) => printed.push(words),
+      printError: () => undefined,
+    });
+    expect(exitCode).toBe(0);
+    for (const name of [
+      'account create',
+      'client create',
+      'client list',
+      'client remove',
+      'keys list',
+      'keys rotate',
+      'audit list',
+    ]) {
+      expect(printed.join('\n')).toContain(`  ${name}`);
+    }
+  });
+
+  it.each([
+    '',
+    'account',
+    'account destroy',
+    'toString call',
+    'keys list --loud',
+    'keys list more',
+    'account create --email',
+  ])('says with exit code 2 that it knows no %j, and opens nothing', async (command) => {
+    const { exitCode, errors, printed } = await admin(command);
+    expect([exitCode, printed]).toEqual([2, '']);
+    expect(errors).toMatch(/--help/);
+    expect(existsSync(env['DATA_DIR']!)).toBe(false);
+  });
+
+  it('lists every wrong setting, with exit code 1', async () => {
+    env = { ...env, PORT: 'x', SIGN_UP: 'maybe' };
+    const { exitCode, errors } = await admin('keys list');
+    expect(exitCode).toBe(1);
+    expect(errors).toMatch(/PORT[^]*SIGN_UP|SIGN_UP[^]*PORT/);
+  });
+});

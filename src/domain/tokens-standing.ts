@@ -90,7 +90,7 @@ export function createTokensStanding<Stores extends TokenStores>(
 
   async function revokeAccess(claims: Payload, client: Client, origin: Origin): Promise<void> {
     const tool = await store.findLinkedTool(String(claims['linked_tool']) as LinkedToolId);
-    if (!tool) return;
+    if (!tool || (await store.isAccessRevoked(String(claims['jti'])))) return;
     await inTransaction(async (stores) => {
       await stores.tokens.insertRevokedAccess(String(claims['jti']), new Date(claims.exp * 1000));
       await audit.record(stores, {
@@ -116,7 +116,9 @@ export function createTokensStanding<Stores extends TokenStores>(
      */
     async useAccessToken(token: string, origin: Origin): Promise<Extract<Standing, { kind: 'access' }>> {
       const standing = await findAccess(token, issuer);
-      if (standing?.kind !== 'access') throw new DomainError('token-invalid');
+      // RFC 9449 §7.2: a token bound to a key is worth nothing without its proof, which nobody asks for yet.
+      const isBound = standing?.kind === 'access' && standing.claims['cnf'] !== undefined;
+      if (standing?.kind !== 'access' || isBound) throw new DomainError('token-invalid');
       const { tool } = standing;
       if (now().getTime() - tool.lastUsedAt.getTime() > USE_NOTED_EVERY_MS) {
         await inTransaction((stores) =>

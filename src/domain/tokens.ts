@@ -4,7 +4,7 @@
 // `linked-tools`.
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
 import { hmac, sha256 } from '../crypto/secrets.js';
-import { halfHash, type SigningAlg } from '../crypto/jwt.js';
+import { halfHash } from '../crypto/jwt.js';
 import type { AuditStore } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
@@ -181,7 +181,8 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       iat: access.issuedAt.getTime() / 1000,
       exp: access.expiresAt.getTime() / 1000,
       jti: access.jti,
-      scope,
+      // RFC 6749 §3.3: a scope has at least one word.
+      ...(scope === '' ? {} : { scope }),
       auth_time: Math.floor(tool.authenticatedAt.getTime() / 1000),
       amr: amrOf(tool.methods),
       acr: contextClass(tool.methods),
@@ -190,11 +191,11 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
   }
 
   /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
-  function signIdToken(issue: Issue, accessToken: string, accessAlg: SigningAlg): string {
+  function signIdToken(issue: Issue, accessToken: string): string {
     const { iss, sub, iat, exp, auth_time, amr, acr } = claimsOf(issue);
-    const at_hash = halfHash(accessToken, accessAlg);
-    const aud = issue.tool.clientId;
     const alg = issue.client.metadata.idTokenAlg ?? 'RS256';
+    const at_hash = halfHash(accessToken, alg);
+    const aud = issue.tool.clientId;
     return keys.sign(alg, { typ: 'JWT' }, { iss, sub, aud, iat, exp, auth_time, amr, acr, at_hash });
   }
 
@@ -207,7 +208,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       accessToken,
       expiresInSeconds: Math.max(0, Math.round((issue.access.expiresAt.getTime() - now().getTime()) / 1000)),
       refreshToken: issue.refreshToken,
-      idToken: isOpenId ? signIdToken(issue, accessToken, alg) : undefined,
+      idToken: isOpenId ? signIdToken(issue, accessToken) : undefined,
       scope: issue.scope,
     };
   }

@@ -1,0 +1,50 @@
+// The device code grant: one poll of a link, held until it is decided where the tool asks for that, and its redemption.
+// Links and their intervals are the domain's; that a pending poll is an error on the wire is this door's. RFC 8628 §3.4, §3.5.
+import { countOnly } from '../observe.js';
+import type { RequestContext } from '../guards.js';
+import { originOf, requireField } from '../request.js';
+import { OAuthRefusal, pollAnswers } from './errors.js';
+import { readPreferWait } from './prefer-wait.js';
+import type { Grant } from './token.js';
+import { DEVICE_CODE_GRANT, type Client, type Clients } from '../../domain/clients.js';
+import type { PollOutcome } from '../../domain/links.js';
+import type { LinksForTool } from '../../domain/links-tool.js';
+import { DomainError } from '../../domain/vocabulary.js';
+
+export interface DeviceCodeGrantDependencies {
+  readonly clients: Pick<Clients, 'findClient'>;
+  readonly links: Pick<LinksForTool, 'pollLink' | 'holdPoll' | 'redeemLink'>;
+}
+
+export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDependencies): Grant {
+  /** The outcome once the hold has ended. Only a decision is worth another look: the rest is pending, as it was. */
+  async function hold(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
+    const seconds = readPreferWait(ctx.get('Prefer'));
+    if (seconds === undefined) return 'pending';
+    const left = new AbortController();
+    ctx.res.once('close', () => left.abort());
+    const { network } = originOf(ctx);
+    const end = await links.holdPoll({ deviceCode, seconds, network, signal: left.signal });
+    if (end === 'refused') return 'pending';
+    ctx.set('Preference-Applied', `wait=${seconds}`);
+    // A tool that hung up would never see its token: the link stays as it is, for its next poll.
+    if (end !== 'decided' || left.signal.aborted) return 'pending';
+    if (!(await clients.findClient(client.clientId))) throw new DomainError('client-unknown');
+    return 'approved';
+  }
+
+  return async (ctx, form, client) => {
+    if (!client.metadata.grantTypes.includes(DEVICE_CODE_GRANT)) throw new DomainError('grant-not-allowed');
+    const deviceCode = requireField(form, 'device_code');
+    const polled = await links.pollLink({ deviceCode, client });
+    let outcome = polled === 'pending' ? await hold(ctx, deviceCode, client) : polled;
+    if (outcome === 'approved') {
+      const redeemed = await links.redeemLink({ deviceCode, client, origin: originOf(ctx) });
+      if (redeemed.outcome === 'issued') return redeemed.tokens;
+      outcome = redeemed.outcome;
+    }
+    if (outcome === 'pending' || outcome === 'too-soon') countOnly(ctx, 'polls');
+    // Approved and yet not issued: it was withdrawn or decided anew in between, and the next poll will tell.
+    throw new OAuthRefusal(pollAnswers[outcome === 'approved' ? 'pending' : outcome]);
+  };
+}

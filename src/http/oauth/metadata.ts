@@ -1,0 +1,55 @@
+// What this server says of itself: exactly what works, and nothing else. One text for OAuth and OpenID clients.
+// RFC 8414, OpenID Connect Discovery 1.0 §3. `response_types_supported` is left out while there is no authorization
+// endpoint: RFC 8414 §2 requires it, and §3.2 forbids the empty list that would be true (docs/conformance.md).
+import type { RequestContext } from '../guards.js';
+import type { Addresses } from './addresses.js';
+import { LONGEST_WAIT_SECONDS } from './prefer-wait.js';
+import { DEVICE_CODE_GRANT, STANDARD_SCOPES } from '../../domain/clients.js';
+import type { Keys } from '../../domain/keys.js';
+
+export interface MetadataDependencies {
+  readonly addresses: Addresses;
+  readonly keys: Pick<Keys, 'algs'>;
+}
+
+/** How long metadata and keys may be kept: far less than the day that a key is published before it signs. */
+export const KEPT_FOR_SECONDS = 900;
+
+export function createMetadata({ addresses, keys }: MetadataDependencies) {
+  const metadata = presentMetadata(addresses, keys.algs);
+
+  return async (ctx: RequestContext): Promise<void> => {
+    ctx.remove('Pragma');
+    ctx.set('Cache-Control', `public, max-age=${KEPT_FOR_SECONDS}`);
+    ctx.body = metadata;
+  };
+}
+
+function presentMetadata(addresses: Addresses, algs: Keys['algs']) {
+  const withSecret = ['client_secret_basic', 'client_secret_post'];
+  return {
+    issuer: addresses.issuer,
+    device_authorization_endpoint: addresses.deviceAuthorization,
+    token_endpoint: addresses.token,
+    token_endpoint_auth_methods_supported: ['none', ...withSecret],
+    grant_types_supported: [DEVICE_CODE_GRANT, 'refresh_token'],
+    revocation_endpoint: addresses.revocation,
+    revocation_endpoint_auth_methods_supported: ['none', ...withSecret],
+    introspection_endpoint: addresses.introspection,
+    introspection_endpoint_auth_methods_supported: withSecret,
+    userinfo_endpoint: addresses.userinfo,
+    registration_endpoint: addresses.registration,
+    jwks_uri: addresses.jwks,
+    scopes_supported: STANDARD_SCOPES,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: algs,
+    claims_supported: [
+      ...['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'acr'],
+      ...['name', 'preferred_username', 'email', 'email_verified'],
+    ],
+    // OpenID Connect Discovery §3: left out, it would mean true.
+    request_uri_parameter_supported: false,
+    // Our own: how long the token endpoint holds a poll that asks for it (RFC 7240 §4.3).
+    prefer_wait_seconds_supported: LONGEST_WAIT_SECONDS,
+  };
+}

@@ -50,7 +50,7 @@ export function createSignInPages(dependencies: Dependencies) {
     const halfDone = await signIn.findSignIn(cookies.read(ctx, 'sign-in') ?? '');
     if (!halfDone) return showOver(ctx, journey);
     renderer.show(ctx, `sign-in/${view}`, {
-      title: language.t(`${view === 'code' ? 'sign-in-code' : 'sign-in-recovery'}.title`),
+      title: language.t(view === 'code' ? 'sign-in-code.title' : 'sign-in-recovery.title'),
       username: halfDone.username,
       journey,
       query: journeyQuery(journey),

@@ -1,0 +1,159 @@
+// What every page has in common: its headers, its static files, and what becomes of what does not exist.
+import { startTestHouse, type TestHouse } from '../support/app.js';
+import { createVisitor } from '../support/visitor.js';
+
+let house: TestHouse;
+beforeAll(async () => {
+  house = await startTestHouse({ config: { demoPage: true } });
+  await house.newAccount();
+});
+afterAll(() => house.close());
+
+const PUBLIC = ['/', '/sign-in', '/sign-up', '/verify-email', '/help/two-factor', '/demo', '/nowhere'];
+
+describe('every page', () => {
+  it.each(PUBLIC)('%s lets nothing foreign in, and nobody frame it (RFC 9700 §4.16)', async (path) => {
+    const { headers } = await house.request.get(path);
+    const policy = (headers['content-security-policy'] ?? '').split(';');
+    expect(policy).toEqual(
+      expect.arrayContaining([
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+      ]),
+    );
+    expect(headers['content-security-policy']).not.toMatch(/unsafe|http:|https:|\*/);
+    expect(headers).toMatchObject({
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+    });
+    expect(headers['permissions-policy']).toContain('camera=()');
+    // A popup's opener has to see that it closed.
+    expect(headers).not.toHaveProperty('cross-origin-opener-policy');
+    expect(headers).not.toHaveProperty('strict-transport-security');
+    expect(headers).not.toHaveProperty('x-powered-by');
+  });
+
+  it('insists on https once it is reached there (RFC 6797, CHECKLIST 8628-3.1c)', async () => {
+    const secure = await startTestHouse({ config: { publicUrl: 'https://pin.example.org' } });
+    const { headers } = await secure.request.get('/sign-in');
+    expect(headers['strict-transport-security']).toContain('max-age=');
+    const cookies = headers['set-cookie'] as unknown as string[];
+    for (const cookie of cookies)
+      expect(cookie).toMatch(/^__Host-[^;]+; Path=\/; HttpOnly; SameSite=Lax; Secure/);
+    await secure.close();
+  });
+
+  it('says its language, and follows Accept-Language (RFC 9110 §12.5.4)', async () => {
+    const german = createVisitor(house, { language: 'de-CH' });
+    await german.visit('/sign-in');
+    expect(german.html).toContain('<html lang="de" dir="ltr">');
+    expect(german.text).toContain('Passwort');
+    expect(german.headers.vary).toContain('Accept-Language');
+  });
+
+  it('takes every address from PUBLIC_URL or none, whatever Host says (Koa CVE-2026-27959)', async () => {
+    const { text, headers } = await house.request.get('/sign-in').set('Host', 'evil.example');
+    expect(text + JSON.stringify(headers)).not.toContain('evil.example');
+  });
+
+  it('sets no cookie where there is no form to protect', async () => {
+    const { headers } = await house.request.get('/help/two-factor');
+    expect(headers).not.toHaveProperty('set-cookie');
+  });
+});
+
+describe('static files', () => {
+  it('may be kept for ever, since their address is the hash of what they hold', async () => {
+    const { text } = await house.request.get('/');
+    const address = /href="(\/static\/[^"]+\/house\.css)"/.exec(text)![1]!;
+    const css = await house.request.get(address);
+    expect(css.status).toBe(200);
+    expect(css.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    expect(css.headers['content-type']).toBe('text/css; charset=utf-8');
+    const font = /url\((\/static\/[^)]+\.woff2)\)/.exec(css.text)![1]!;
+    expect((await house.request.get(font)).headers['content-type']).toBe('font/woff2');
+    // Nothing is loaded from elsewhere.
+    expect(css.text).not.toMatch(/url\(["']?(https?:)?\/\//);
+  });
+
+  it.each(['/static/', '/static/x/house.css', '/static/../package.json', '/static/%2e%2e/package.json'])(
+    'answers %s as not found',
+    async (path) => {
+      expect((await house.request.get(path)).status).toBe(404);
+    },
+  );
+});
+
+describe('what does not exist', () => {
+  it('is a page that says so, with a way on and a number to quote', async () => {
+    const visitor = createVisitor(house);
+    await visitor.visit('/no/such/page');
+    expect(visitor.status).toBe(404);
+    expect(visitor.title).toBe('Page not found · Linchpin');
+    expect(visitor.text).toContain('Go to the start page');
+    expect(visitor.text).toContain(visitor.headers['x-request-id']);
+  });
+
+  it('names the methods of a page that does not take this one (RFC 9110 §15.5.6)', async () => {
+    const put = await house.request.put('/sign-in');
+    expect({ status: put.status, allow: put.headers.allow }).toEqual({
+      status: 405,
+      allow: 'GET, POST, HEAD',
+    });
+    const post = await house.request.post('/help/two-factor').type('form').send({});
+    expect({ status: post.status, allow: post.headers.allow }).toEqual({ status: 405, allow: 'GET, HEAD' });
+  });
+
+  it('finds an address typed in capitals, or with a slash at its end', async () => {
+    expect((await house.request.get('/HELP/Two-Factor/')).status).toBe(200);
+  });
+
+  it('answers HEAD like GET, without a body', async () => {
+    const { status, text } = await house.request.head('/sign-in');
+    expect({ status, text }).toEqual({ status: 200, text: undefined });
+  });
+});
+
+describe('forms', () => {
+  it('are refused without their field, with a page (OWASP CSRF)', async () => {
+    const { status, text } = await house.request
+      .post('/sign-in')
+      .type('form')
+      .send({ login: 'a', password: 'b' });
+    expect(status).toBe(403);
+    expect(text).toContain('This page was too old');
+  });
+
+  it('are refused when another site sends them (OWASP CSRF)', async () => {
+    const visitor = createVisitor(house);
+    await visitor.visit('/sign-in');
+    const { fields } = visitor.forms[0]!;
+    const answer = await visitor.agent
+      .post('/sign-in')
+      .set('Sec-Fetch-Site', 'cross-site')
+      .type('form')
+      .send({ ...fields, login: 'anna', password: 'quartz lantern bicycle 42' });
+    expect(answer.status).toBe(403);
+    expect(answer.text).toContain('Not sent from here');
+  });
+
+  it('are refused as too large before they are read, and with the wrong content', async () => {
+    const large = await house.request
+      .post('/sign-in')
+      .type('form')
+      .send(`login=${'x'.repeat(17_000)}`);
+    expect(large.status).toBe(413);
+    expect(large.text).toContain('Form too large');
+    const json = await house.request.post('/sign-in').send({ login: 'anna' });
+    expect(json.status).toBe(415);
+    const bytes = await house.request.post('/sign-in').type('form').send('login=%ff');
+    expect(bytes.status).toBe(400);
+    expect(bytes.text).toContain('Form not readable');
+  });
+});

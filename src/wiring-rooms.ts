@@ -5,7 +5,14 @@ import { mkdirSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 import type { Config } from './config.js';
 import { createPasswords } from './crypto/passwords.js';
-import { createKeyring, randomSecret, sha256, type Keyring, type Purpose } from './crypto/secrets.js';
+import {
+  createKeyring,
+  randomSecret,
+  sha256,
+  timeOrderedId,
+  type Keyring,
+  type Purpose,
+} from './crypto/secrets.js';
 import { createAccounts } from './domain/accounts.js';
 import { createAudit } from './domain/audit.js';
 import { createClients } from './domain/clients.js';
@@ -70,6 +77,7 @@ function openGround(config: Config, options: WiringOptions) {
     ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
   });
   const { stores, inTransaction } = database;
+  const newId = (): string => timeOrderedId(now());
   const keyring = createKeyring({
     secret: config.secret,
     ...(config.secretPrevious === undefined ? {} : { previous: config.secretPrevious }),
@@ -86,8 +94,8 @@ function openGround(config: Config, options: WiringOptions) {
     },
   });
   const audit = createAudit({ now });
-  const notices = createNotices({ now, newId: randomUUID, sealer: sealerOf(keyring, 'outbox') });
-  return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId: randomUUID };
+  const notices = createNotices({ now, newId, sealer: sealerOf(keyring, 'outbox') });
+  return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId };
 }
 
 type Ground = ReturnType<typeof openGround>;
@@ -135,6 +143,8 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     store: stores.accounts,
     passwords,
     rule: createPasswordRule({ estimateStrength: strength.estimate, serviceWords: [SERVICE_NAME] }),
+    // The `sub` of tokens: it shall not tell when its account was made.
+    newId: randomUUID,
     newSecret: randomSecret,
     settings: { signUp, emailVerification, publicUrl },
   });

@@ -18,6 +18,7 @@ import type { IssuedTokens, Issue, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
 import {
   DomainError,
+  isRefusal,
   type AccountId,
   type Clock,
   type InTransaction,
@@ -151,13 +152,15 @@ export function createLinksForTool<Stores extends LinkStores>(
   async function redeemInside(
     stores: Stores,
     asked: { deviceCode: string; client: Client; origin: Origin },
-  ): Promise<{ issue: Issue; link: ApprovedLink } | 'withdrawn' | 'lost'> {
+  ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
     const { deviceCode, client, origin } = asked;
     const deviceCodeHash = sha256(deviceCode);
     const link = await stores.links.redeem(deviceCodeHash, client.clientId, now());
     checkpoint('redeem:updated');
     if (!link) return 'lost';
     const { approval } = link;
+    // Looked at again here: an account that was locked or closed since the approval gets no token (CHECKLIST 5).
+    if (!(await mayReceiveToken(stores, approval.accountId))) throw new DomainError('account-closed');
     const issue = await tokens.openLinkedTool(stores, {
       ...link,
       ...approval,
@@ -174,20 +177,6 @@ export function createLinksForTool<Stores extends LinkStores>(
       details: { tool: issue.tool.name, linkedTool: issue.tool.linkedToolId },
     });
     return { issue, link };
-  }
-
-  /** The account is looked at again: one that was locked or closed since the approval gets no token (CHECKLIST 5). */
-  async function redeemOrWithdraw(
-    stores: Stores,
-    asked: { deviceCode: string; client: Client; origin: Origin },
-  ) {
-    const found = await stores.links.findByDeviceCode(sha256(asked.deviceCode));
-    const isMine = found?.state === 'approved' && found.clientId === asked.client.clientId;
-    if (isMine && !(await mayReceiveToken(stores, found.approval.accountId))) {
-      await stores.links.withdraw(found.deviceCodeHash, now());
-      return 'withdrawn' as const;
-    }
-    return redeemInside(stores, asked);
   }
 
   return {
@@ -278,9 +267,15 @@ export function createLinksForTool<Stores extends LinkStores>(
      */
     async redeemLink(asked: { deviceCode: string; client: Client; origin: Origin }): Promise<RedeemOutcome> {
       checkpoint('redeem:before');
-      const result = await inTransaction((stores) => redeemOrWithdraw(stores, asked));
-      if (result === 'withdrawn') return { outcome: 'denied' };
-      if (result === 'lost') return { outcome: await askStore(sha256(asked.deviceCode), asked.client) };
+      const deviceCodeHash = sha256(asked.deviceCode);
+      const result = await inTransaction((stores) => redeemInside(stores, asked)).catch(
+        async (error: unknown) => {
+          if (!isRefusal(error, 'account-closed')) throw error;
+          await inTransaction(({ links }) => links.withdraw(deviceCodeHash, now()));
+          return 'lost' as const;
+        },
+      );
+      if (result === 'lost') return { outcome: await askStore(deviceCodeHash, asked.client) };
       checkpoint('redeem:committed');
       await throttle.giveBack('live-links-by-network', result.link.network);
       const signed = tokens.signIssue(result.issue);

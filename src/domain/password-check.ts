@@ -156,7 +156,14 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
    */
   async function isActive(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
     const record = await stores.accounts.find(accountId);
-    if (!record || record.closedAt) return false;
+    return record !== undefined && isOpen(stores, record);
+  }
+
+  async function isOpen(
+    stores: { accounts: Reading },
+    { accountId, closedAt }: AccountRecord,
+  ): Promise<boolean> {
+    if (closedAt) return false;
     const failures = await stores.accounts.findFailures(accountId);
     return (failures?.consecutive ?? 0) < MOST_FAILURES;
   }
@@ -189,7 +196,7 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     async mayReceiveToken(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
       const record = await stores.accounts.find(accountId);
       if (!record || presentAccount(record, settings.emailVerification).mayOnlyVerify) return false;
-      return isActive(stores, accountId);
+      return isOpen(stores, record);
     },
   };
 }

@@ -6,10 +6,12 @@ import {
   drawCode,
   equal,
   hmac,
+  leastTimeOrderedId,
   randomSecret,
   SecretUnreadable,
   sha256,
   sha256Bytes,
+  timeOrderedId,
 } from '../../src/crypto/secrets.js';
 import type { MacPart } from '../../src/crypto/secrets.js';
 
@@ -286,5 +288,24 @@ describe('changing the root secret', () => {
 
   it('counts the same secret given twice as one', () => {
     expect(createKeyring({ secret, previous: secret }).macs('csrf', 'a')).toHaveLength(1);
+  });
+});
+
+describe('time-ordered ids', () => {
+  it('are UUIDs of version 7 that sort by the time they were made (RFC 9562 §5.7)', () => {
+    const times = [0, 1, 255, 1_767_225_600_000, 1_767_225_600_001, 4_102_444_800_000];
+    const ids = times.map((time) => timeOrderedId(new Date(time)));
+    for (const id of ids)
+      expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+    expect([...ids].sort()).toEqual(ids);
+    expect(parseInt(ids[3]!.replace(/-/g, '').slice(0, 12), 16)).toBe(1_767_225_600_000);
+  });
+
+  it('never sort before the least id of their moment, and are never the same', () => {
+    const at = new Date('2026-01-01T00:00:00Z');
+    const ids = Array.from({ length: 5000 }, () => timeOrderedId(at));
+    expect(new Set(ids).size).toBe(5000);
+    for (const id of ids) expect(id >= leastTimeOrderedId(at)).toBe(true);
+    expect(timeOrderedId(new Date(at.getTime() - 1)) < leastTimeOrderedId(at)).toBe(true);
   });
 });

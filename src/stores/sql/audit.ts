@@ -1,5 +1,6 @@
-// Keeps the audit rows (domain/audit.ts says what they mean): inserted and read, never changed.
-import { randomUUID } from 'node:crypto';
+// Keeps the audit rows (domain/audit.ts says what they mean): inserted and read, never changed. Their ids sort by time, so
+// that a row is written at the end of its index, and old rows are found by id.
+import { leastTimeOrderedId, timeOrderedId } from '../../crypto/secrets.js';
 import { statement, type Sql } from './statement.js';
 import type { AuditTable } from './tables.js';
 import type { AuditEvent, AuditRow, AuditStore } from '../../domain/audit.js';
@@ -29,15 +30,15 @@ const selectByAccount = statement<{ account_id: string; limit: number }>()((db, 
     .limit(p('limit')),
 );
 
-const deleteBefore = statement<{ time: number }>()((db, p) =>
-  db.deleteFrom('audit').where('at', '<', p('time')),
+const deleteBefore = statement<{ least: string }>()((db, p) =>
+  db.deleteFrom('audit').where('audit_id', '<', p('least')),
 );
 
 export function createAuditStore(sql: Sql): AuditStore {
   return {
     async insert(row) {
       await sql.change(insertRow, {
-        audit_id: randomUUID(),
+        audit_id: timeOrderedId(row.at),
         at: row.at.getTime(),
         account_id: row.accountId ?? null,
         actor: row.actor,
@@ -52,7 +53,7 @@ export function createAuditStore(sql: Sql): AuditStore {
       const rows = await sql.all(selectByAccount, { account_id: accountId, limit });
       return rows.map(toAuditRow);
     },
-    removeBefore: (time) => sql.change(deleteBefore, { time: time.getTime() }),
+    removeBefore: (time) => sql.change(deleteBefore, { least: leastTimeOrderedId(time) }),
   };
 }
 

@@ -146,14 +146,12 @@ const INDEXES: readonly (readonly [table: keyof Tables, columns: readonly string
   ['sessions', ['expires_at']],
   ['links', ['expires_at']],
   ['linked_tools', ['account_id', 'linked_at']],
-  ['linked_tools', ['client_id']],
   ['refresh_tokens', ['linked_tool_id', 'generation']],
   ['refresh_tokens', ['expires_at']],
   ['revoked_access_tokens', ['expires_at']],
   ['budgets', ['expires_at']],
   ['outbox', ['next_attempt_at']],
   ['audit', ['account_id', 'at']],
-  ['audit', ['at']],
 ];
 
 export const migrations: readonly Migration[] = [

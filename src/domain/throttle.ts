@@ -27,11 +27,19 @@ export const BUDGETS = {
 
 export type BudgetName = keyof typeof BUDGETS;
 
+/** The budgets whose things end, and are then given back. */
+type CoarseBudgetName = {
+  [Name in BudgetName]: (typeof BUDGETS)[Name]['kept'] extends 'coarse' ? Name : never;
+}[BudgetName];
+
+/** Exact counts, kept by slices of a window. */
 export interface BudgetStore {
-  /** What the spender has spent in the window that starts at `windowStartsAt`. */
-  findSpent(budget: string, spender: string, windowStartsAt: Date): Promise<number>;
-  /** Adds one and answers the new sum. */
-  add(budget: string, spender: string, windowStartsAt: Date, expiresAt: Date): Promise<number>;
+  /** What the spender has spent in slices that start at `since` or later. */
+  findSpent(budget: string, spender: string, since: Date): Promise<number>;
+  /** The start of the first such slice in which anything was spent. */
+  findOldest(budget: string, spender: string, since: Date): Promise<Date | undefined>;
+  /** Adds one and answers the new sum of that slice. */
+  add(budget: string, spender: string, sliceStartsAt: Date, expiresAt: Date): Promise<number>;
   removeExpired(now: Date): Promise<number>;
 }
 
@@ -40,6 +48,13 @@ export interface CoarseCounter {
   add(key: string, amount: number, windowSeconds: number): Promise<number>;
   find(key: string): Promise<number>;
 }
+
+/**
+ * A window is counted in slices, and one slice more than it has: whatever its turn, no stretch of time as long as a window
+ * sees more than the limit. A user code usually lives for ten minutes, as long as its budget's window: five tries are then
+ * all that an account has for one (RFC 8628 §5.1). What is spent counts for one window, and for a slice more at most.
+ */
+const SLICES = 10;
 
 export type Throttle = ReturnType<typeof createThrottle>;
 
@@ -55,63 +70,90 @@ export interface ThrottleDependencies {
 export function createThrottle({ now, budgets, inTransaction, coarse, limits = {} }: ThrottleDependencies) {
   const budgetOf = (name: BudgetName): Budget => ({ ...BUDGETS[name], ...limits[name] });
 
-  function windowOf({ windowSeconds }: Budget) {
-    const length = windowSeconds * 1000;
+  function slicesOf({ windowSeconds }: Budget) {
+    const length = (windowSeconds * 1000) / SLICES;
     const startsAt = Math.floor(now().getTime() / length) * length;
-    return { startsAt: new Date(startsAt), endsAt: new Date(startsAt + length) };
+    const expiryOf = (start: number): Date => new Date(start + (SLICES + 1) * length);
+    return { since: new Date(startsAt - SLICES * length), startsAt: new Date(startsAt), expiryOf };
   }
 
-  function refusal(budget: Budget): DomainError {
-    const seconds = Math.max(1, Math.ceil((windowOf(budget).endsAt.getTime() - now().getTime()) / 1000));
-    return new DomainError('too-many', { retryAfterSeconds: seconds });
+  const refusal = (waitMs: number): DomainError =>
+    new DomainError('too-many', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+
+  /** The refusal of an exact budget names the moment at which the oldest count is forgotten. */
+  async function exactRefusal(store: BudgetStore, name: BudgetName, spender: string): Promise<DomainError> {
+    const { since, startsAt, expiryOf } = slicesOf(budgetOf(name));
+    const oldest = await store.findOldest(name, spender, since);
+    return refusal(expiryOf((oldest ?? startsAt).getTime()).getTime() - now().getTime());
   }
 
-  /** Counted in SQL: a store that cannot count means no. */
-  async function spendExact(name: BudgetName, budget: Budget, spender: string): Promise<number> {
-    const { startsAt, endsAt } = windowOf(budget);
+  /** Coarse counts fade, and nobody knows which thing ends next: a slice is a fair time to ask again. */
+  const coarseRefusal = ({ windowSeconds }: Budget): DomainError => refusal((windowSeconds * 1000) / SLICES);
+
+  /** A store that cannot count means no. */
+  async function failingClosed<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
-      return await inTransaction((stores) => stores.budgets.add(name, spender, startsAt, endsAt));
+      return await work();
     } catch (cause) {
       if (isUnavailable(cause)) throw new DomainError('store-unavailable', { cause, retryAfterSeconds: 5 });
       throw cause;
     }
   }
 
+  /** Adds before it looks, so that of two at once only one gets the last place; what is refused is not counted. */
+  async function spendExact(name: BudgetName, budget: Budget, spender: string): Promise<number> {
+    const { since, startsAt, expiryOf } = slicesOf(budget);
+    return failingClosed(() =>
+      inTransaction(async (stores) => {
+        await stores.budgets.add(name, spender, startsAt, expiryOf(startsAt.getTime()));
+        const spent = await stores.budgets.findSpent(name, spender, since);
+        if (spent > budget.limit) throw await exactRefusal(stores.budgets, name, spender);
+        return spent;
+      }),
+    );
+  }
+
   async function spendCoarse(name: BudgetName, budget: Budget, spender: string): Promise<number> {
-    try {
-      return await coarse.add(`${name}:${spender}`, 1, budget.windowSeconds);
-    } catch {
-      return 0;
-    }
+    const add = (amount: number): Promise<number> =>
+      coarse.add(`${name}:${spender}`, amount, budget.windowSeconds).catch(() => 0);
+    const spent = await add(1);
+    if (spent <= budget.limit) return spent;
+    // Nothing was started, so nothing will end and give this one back.
+    await add(-1);
+    throw coarseRefusal(budget);
+  }
+
+  async function spentOf(name: BudgetName, budget: Budget, spender: string): Promise<number> {
+    if (budget.kept === 'coarse') return coarse.find(`${name}:${spender}`).catch(() => 0);
+    return failingClosed(() => budgets.findSpent(name, spender, slicesOf(budget).since));
   }
 
   return {
-    /** Spends one; refuses `too-many` (with seconds to wait) when the budget is used up. Resolves to what is now spent. */
+    /**
+     * Spends one, and resolves to what is now spent. Refuses `too-many` (with seconds to wait) when the budget is used up,
+     * and spends nothing then; `store-unavailable` where an exact budget cannot be counted.
+     */
     async spend(name: BudgetName, spender: string): Promise<number> {
       const budget = budgetOf(name);
-      const spent = await (budget.kept === 'exact' ? spendExact : spendCoarse)(name, budget, spender);
-      if (spent > budget.limit) throw refusal(budget);
-      return spent;
+      return budget.kept === 'exact' ? spendExact(name, budget, spender) : spendCoarse(name, budget, spender);
     },
 
-    /** Refuses `too-many` when the budget is used up already; spends nothing. For budgets that only failures spend. */
+    /** Refuses as `spend` does when the budget is used up already; spends nothing. For budgets that only failures spend. */
     async refuseIfSpent(name: BudgetName, spender: string): Promise<void> {
       const budget = budgetOf(name);
-      const spent =
-        budget.kept === 'exact'
-          ? await budgets.findSpent(name, spender, windowOf(budget).startsAt)
-          : await coarse.find(`${name}:${spender}`).catch(() => 0);
-      if (spent >= budget.limit) throw refusal(budget);
+      if ((await spentOf(name, budget, spender)) < budget.limit) return;
+      if (budget.kept === 'coarse') throw coarseRefusal(budget);
+      throw await failingClosed(() => exactRefusal(budgets, name, spender));
     },
 
-    /** Whether the budget is used up, for rules that wait rather than refuse. */
+    /** Whether the budget is used up, for rules that wait rather than refuse. Refuses `store-unavailable` as `spend` does. */
     async isSpent(name: BudgetName, spender: string): Promise<boolean> {
       const budget = budgetOf(name);
-      return (await budgets.findSpent(name, spender, windowOf(budget).startsAt)) >= budget.limit;
+      return (await spentOf(name, budget, spender)) >= budget.limit;
     },
 
-    /** Gives one back to a coarse budget: the thing it stood for has ended. */
-    async giveBack(name: BudgetName, spender: string): Promise<void> {
+    /** Gives one back: the thing it stood for has ended. */
+    async giveBack(name: CoarseBudgetName, spender: string): Promise<void> {
       await coarse.add(`${name}:${spender}`, -1, budgetOf(name).windowSeconds).catch(() => undefined);
     },
   };

@@ -6,6 +6,7 @@ export const USER_CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 
 const SHORTEST = 8;
 const LONGEST = 12;
+const LONGEST_TYPED = 64;
 /** Wrong codes that may be entered everywhere in ten minutes (budget `user-code-everywhere`), and ten minutes in a year. */
 const GUESSES_EVERYWHERE = 300;
 const WINDOWS_A_YEAR = 52_560;
@@ -33,11 +34,12 @@ export function presentUserCode(code: string): string {
  * Undefined when it cannot be a code at all. Budgets count by the result, so that spelling buys no further guess.
  */
 export function readUserCode(typed: string): string | undefined {
+  if (typed.length > LONGEST_TYPED) return undefined;
+  // Modifier letters are no letters here: a Japanese keyboard writes its dash as one.
   const letters = typed
-    .slice(0, 64)
     .normalize('NFKC')
     .toUpperCase()
-    .replace(/[^\p{L}\p{N}]/gu, '');
+    .replace(/[^\p{L}\p{N}]|\p{Lm}/gu, '');
   const isCode = letters.length >= SHORTEST && letters.length <= LONGEST;
   return isCode && [...letters].every((letter) => USER_CODE_ALPHABET.includes(letter)) ? letters : undefined;
 }

@@ -18,10 +18,15 @@ export interface WaitingDependencies {
   readonly mostEverywhere?: number;
 }
 
+interface Held {
+  readonly network: string;
+  readonly end: (how: HoldEnd) => void;
+}
+
 export type Waiting = ReturnType<typeof createWaiting>;
 
 export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20_000 }: WaitingDependencies) {
-  const held = new Map<string, (end: HoldEnd) => void>();
+  const held = new Map<string, Held>();
   const heldByNetwork = new Map<string, number>();
   let isDraining = false;
 
@@ -31,13 +36,20 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
     else heldByNetwork.set(network, count);
   }
 
+  /** Whether there is room for one more from the network; the one that it would replace makes room. */
+  function isFull(network: string, older: Held | undefined): boolean {
+    const byNetwork = (heldByNetwork.get(network) ?? 0) - (older?.network === network ? 1 : 0);
+    return byNetwork >= mostByNetwork || held.size - (older ? 1 : 0) >= mostEverywhere;
+  }
+
   return {
     count: (): number => held.size,
 
     /**
      * Waits up to `seconds` for the link with that key to be decided. One request waits for a link: a newer one ends the
      * older (`replaced`). `refused` at once beyond 50 for a network or 20,000 in this process; `left` when the signal aborts.
-     * `check` is asked once the request listens: a decision between the caller's look and now is not missed.
+     * `check` is asked once the request listens: a decision between the caller's look and now is not missed. Where it
+     * fails, the hold fails with its error.
      */
     async hold(asked: {
       readonly key: string;
@@ -48,40 +60,45 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
     }): Promise<HoldAnswer> {
       const { key, network, seconds, signal, check } = asked;
       if (isDraining) return 'draining';
-      held.get(key)?.('replaced');
-      if (held.size >= mostEverywhere || (heldByNetwork.get(network) ?? 0) >= mostByNetwork) return 'refused';
+      const older = held.get(key);
+      if (isFull(network, older)) return 'refused';
+      older?.end('replaced');
 
-      countNetwork(network, 1);
       return new Promise<HoldAnswer>((resolve, reject) => {
-        const end = (how: HoldEnd): void => {
-          if (held.get(key) !== end) return;
+        const stop = (): boolean => {
+          if (held.get(key) !== mine) return false;
           held.delete(key);
           countNetwork(network, -1);
           clearTimeout(timer);
           stopListening();
           signal?.removeEventListener('abort', leave);
-          resolve(how);
+          return true;
+        };
+        const end = (how: HoldEnd): void => {
+          if (stop()) resolve(how);
         };
         const leave = (): void => end('left');
+        const fail = (error: Error): void => {
+          if (stop()) reject(error);
+        };
+        const look = async (): Promise<void> => {
+          if (await check()) end('decided');
+        };
+        const mine: Held = { network, end };
         const timer = setTimeout(() => end('time'), seconds * 1000);
         const stopListening = wakeUps.listen(key, () => end('decided'));
-        held.set(key, end);
+        held.set(key, mine);
+        countNetwork(network, 1);
         signal?.addEventListener('abort', leave);
         if (signal?.aborted) leave();
-        check().then(
-          (isDecided) => isDecided && end('decided'),
-          (error: unknown) => {
-            end('left');
-            reject(error as Error);
-          },
-        );
+        look().catch(fail);
       });
     },
 
     /** Ends every wait, and lets none begin: the process is about to stop. */
     drain(): void {
       isDraining = true;
-      for (const end of [...held.values()]) end('draining');
+      for (const { end } of [...held.values()]) end('draining');
     },
   };
 }

@@ -210,7 +210,7 @@ describe('signing in', () => {
       }
       await expect(signedIn(person)).rejects.toMatchObject({ code: 'too-many' });
       await signedIn({ ...person, origin: newOrigin() });
-      clock.advance(600);
+      clock.advance(660);
       await signedIn(person);
     });
   });

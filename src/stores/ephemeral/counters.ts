@@ -12,14 +12,20 @@ interface Count {
 /** Beyond this many spenders the stalest are forgotten: a flood of networks must not fill the memory. */
 const MOST_SPENDERS = 200_000;
 
-export function createMemoryCounters({ now }: { now: () => Date }): CoarseCounter {
+export function createMemoryCounters({
+  now,
+  mostSpenders = MOST_SPENDERS,
+}: {
+  readonly now: () => Date;
+  readonly mostSpenders?: number;
+}): CoarseCounter {
   const counts = new Map<string, Count>();
 
   /** Moves the count on to the window of this moment. */
   function turned(count: Count): Count {
     const at = now().getTime();
     const passed = Math.floor((at - count.windowStartsAt) / count.windowMs);
-    if (passed === 0) return count;
+    if (passed <= 0) return count;
     count.before = passed === 1 ? count.now : 0;
     count.now = 0;
     count.windowStartsAt += passed * count.windowMs;
@@ -27,18 +33,22 @@ export function createMemoryCounters({ now }: { now: () => Date }): CoarseCounte
   }
 
   function sum(count: Count): number {
-    const share = 1 - (now().getTime() - count.windowStartsAt) / count.windowMs;
+    const share = Math.min(1, 1 - (now().getTime() - count.windowStartsAt) / count.windowMs);
     return Math.max(0, Math.round(count.now + count.before * share));
   }
 
   return {
     async add(key, amount, windowSeconds) {
       const known = counts.get(key);
-      if (!known && counts.size >= MOST_SPENDERS) counts.delete(counts.keys().next().value!);
+      if (!known && counts.size >= mostSpenders) counts.delete(counts.keys().next().value!);
       const count = turned(
         known ?? { windowStartsAt: now().getTime(), windowMs: windowSeconds * 1000, now: 0, before: 0 },
       );
-      count.now = Math.max(count.now + amount, -count.before);
+      // What this window lacks to give back is taken from the memory of the last: a debt would be room for more in the next.
+      const left = count.now + amount;
+      count.now = Math.max(0, left);
+      count.before = Math.max(0, count.before + Math.min(0, left));
+      counts.delete(key);
       counts.set(key, count);
       return sum(count);
     },

@@ -1,19 +1,20 @@
-// Keeps the exact budgets (domain/throttle.ts): one row for each spender and window, raised by one statement.
+// Keeps the exact budgets (domain/throttle.ts): one row for each spender and slice of a window, raised by one statement.
 import { statement, type Sql } from './statement.js';
 import type { BudgetStore } from '../../domain/throttle.js';
 
-type Window = { budget: string; spender: string; window_starts_at: number };
+type Spender = { budget: string; spender: string };
 
-const selectSpent = statement<Window>()((db, p) =>
+const selectSlices = statement<Spender & { since: number }>()((db, p) =>
   db
     .selectFrom('budgets')
-    .select('spent')
+    .select(['spent', 'window_starts_at'])
     .where('budget', '=', p('budget'))
     .where('spender', '=', p('spender'))
-    .where('window_starts_at', '=', p('window_starts_at')),
+    .where('window_starts_at', '>=', p('since'))
+    .orderBy('window_starts_at'),
 );
 
-const addOne = statement<Window & { expires_at: number }>()((db, p) =>
+const addOne = statement<Spender & { window_starts_at: number; expires_at: number }>()((db, p) =>
   db
     .insertInto('budgets')
     .values({
@@ -37,15 +38,19 @@ const deleteExpired = statement<{ now: number }>()((db, p) =>
 
 export function createBudgetStore(sql: Sql): BudgetStore {
   return {
-    async findSpent(budget, spender, windowStartsAt) {
-      const row = await sql.one(selectSpent, { budget, spender, window_starts_at: windowStartsAt.getTime() });
-      return row?.spent ?? 0;
+    async findSpent(budget, spender, since) {
+      const slices = await sql.all(selectSlices, { budget, spender, since: since.getTime() });
+      return slices.reduce((sum, { spent }) => sum + spent, 0);
     },
-    async add(budget, spender, windowStartsAt, expiresAt) {
+    async findOldest(budget, spender, since) {
+      const oldest = await sql.one(selectSlices, { budget, spender, since: since.getTime() });
+      return oldest && new Date(oldest.window_starts_at);
+    },
+    async add(budget, spender, sliceStartsAt, expiresAt) {
       const row = await sql.one(addOne, {
         budget,
         spender,
-        window_starts_at: windowStartsAt.getTime(),
+        window_starts_at: sliceStartsAt.getTime(),
         expires_at: expiresAt.getTime(),
       });
       return row!.spent;

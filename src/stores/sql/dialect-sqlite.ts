@@ -125,7 +125,10 @@ function fill(order: readonly Slot<Values>[], values: Values): SqlValue[] {
   const filled = new Array<SqlValue>(order.length);
   for (let i = 0; i < order.length; i++) {
     const slot = order[i]!;
-    filled[i] = 'name' in slot ? values[slot.name]! : slot.value;
+    const value = 'name' in slot ? values[slot.name] : slot.value;
+    // The driver would take a missing value for null, and a condition for one that holds nowhere.
+    if (value === undefined) throw new TypeError('a statement lacks one of its values');
+    filled[i] = value;
   }
   return filled;
 }

@@ -1,0 +1,105 @@
+// Coarse counts in memory (stores/ephemeral/counters.ts): how they fade, what is given back, and what a flood costs.
+import fc from 'fast-check';
+import { createMemoryCounters } from '../../../src/stores/ephemeral/counters.js';
+import { createTestClock } from '../../support/clock.js';
+
+const WINDOW = 600;
+
+function openCounters(mostSpenders?: number) {
+  const clock = createTestClock();
+  const counters = createMemoryCounters({
+    now: clock.now,
+    ...(mostSpenders === undefined ? {} : { mostSpenders }),
+  });
+  const add = (amount: number, key = 'k') => counters.add(key, amount, WINDOW);
+  const find = (key = 'k') => counters.find(key);
+  return { clock, add, find };
+}
+
+describe('counters in memory', () => {
+  it('count each key by itself, and answer nothing for one that they never saw', async () => {
+    const { add, find } = openCounters();
+    expect(await add(1)).toBe(1);
+    expect(await add(2)).toBe(3);
+    expect(await add(1, 'other')).toBe(1);
+    expect([await find(), await find('other'), await find('unknown')]).toEqual([3, 1, 0]);
+  });
+
+  it('double nobody’s budget at the turn of a window: what was counted fades over the next', async () => {
+    const { clock, add, find } = openCounters();
+    clock.advance(100);
+    await add(100);
+    clock.advance(WINDOW);
+    expect(await find()).toBe(100);
+    clock.advance(WINDOW / 2);
+    expect(await find()).toBe(50);
+    expect(await add(10)).toBe(60);
+    clock.advance(WINDOW / 2 - 1);
+    expect(await find()).toBe(10);
+  });
+
+  it('forget after two windows', async () => {
+    const { clock, add, find } = openCounters();
+    await add(100);
+    clock.advance(2 * WINDOW);
+    expect(await find()).toBe(0);
+    expect(await add(1)).toBe(1);
+  });
+
+  it('never go below nothing, and keep no debt: giving back too much is no room for more', async () => {
+    const { clock, add, find } = openCounters();
+    expect(await add(-5)).toBe(0);
+    expect(await add(1)).toBe(1);
+    expect(await add(-9)).toBe(0);
+    expect(await add(2)).toBe(2);
+    clock.advance(WINDOW);
+    expect(await find()).toBe(2);
+  });
+
+  it('take from the last window’s memory what is given back in this one, once', async () => {
+    const { clock, add } = openCounters();
+    await add(100);
+    clock.advance(WINDOW);
+    for (let time = 0; time < 100; time++) await add(-1);
+    clock.advance(WINDOW - 1);
+    expect(await add(100)).toBe(100);
+    expect(await add(1)).toBe(101);
+  });
+
+  it('lose nothing when the clock is set back, and make nothing more of it', async () => {
+    const { clock, add, find } = openCounters();
+    await add(7);
+    clock.advance(WINDOW);
+    await add(2);
+    clock.advance(-400);
+    expect(await find()).toBe(9);
+  });
+
+  it('stay between nothing and all that was ever added, whatever happens', async () => {
+    const steps = fc.array(
+      fc.record({ amount: fc.integer({ min: -9, max: 9 }), seconds: fc.integer({ min: -50, max: 900 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, async (history) => {
+        const { clock, add, find } = openCounters();
+        let added = 0;
+        for (const { amount, seconds } of history) {
+          clock.advance(seconds);
+          added += Math.max(0, amount);
+          const answered = await add(amount);
+          expect(answered).toBe(await find());
+          expect(answered).toBeGreaterThanOrEqual(Math.max(0, amount));
+          expect(answered).toBeLessThanOrEqual(added);
+        }
+      }),
+    );
+  });
+
+  it('forget the stalest spender when there are too many, and not one that is still counting', async () => {
+    const { add, find } = openCounters(3);
+    for (const key of ['busy', 'stale', 'third', 'busy', 'fourth']) await add(1, key);
+    expect([await find('busy'), await find('stale'), await find('third'), await find('fourth')]).toEqual([
+      2, 0, 1, 1,
+    ]);
+  });
+});

@@ -2,7 +2,15 @@
 import { sha256 } from '../../src/crypto/secrets.js';
 import { USER_CODE_ALPHABET } from '../../src/domain/user-code.js';
 import type { ClientId } from '../../src/domain/vocabulary.js';
-import { basic, expectNoStore, expectRefusal, startOAuthHouse, type OAuthHouse } from './oauth-house.js';
+import {
+  basic,
+  expectNoStore,
+  expectRefusal,
+  startOAuthHouse,
+  type OAuthHouse,
+  bodyOf,
+  like,
+} from './oauth-house.js';
 
 const PATH = '/oauth/device_authorization';
 let house: OAuthHouse;
@@ -24,10 +32,10 @@ describe('a started link', () => {
     expect(response.headers['content-type']).toMatch(/^application\/json/);
     expectNoStore(response);
     expect(response.body).toEqual({
-      device_code: expect.stringMatching(/^[\w-]{43}$/),
-      user_code: expect.stringMatching(new RegExp(`^[${USER_CODE_ALPHABET}]{4}-[${USER_CODE_ALPHABET}]{4}$`)),
+      device_code: like(/^[\w-]{43}$/),
+      user_code: like(new RegExp(`^[${USER_CODE_ALPHABET}]{4}-[${USER_CODE_ALPHABET}]{4}$`)),
       verification_uri: `${house.issuer}/link`,
-      verification_uri_complete: expect.stringMatching(new RegExp(`^${house.issuer}/link\\?user_code=`)),
+      verification_uri_complete: like(new RegExp(`^${house.issuer}/link\\?user_code=`)),
       expires_in: 600,
       interval: 5,
     });
@@ -37,7 +45,7 @@ describe('a started link', () => {
     const started = await Promise.all(Array.from({ length: 20 }, () => house.start(clientId)));
     expect(new Set(started.map((link) => link.device_code)).size).toBe(20);
     expect(new Set(started.map((link) => link.user_code)).size).toBe(20);
-    const { body } = await house.post(PATH, { client_id: clientId });
+    const body = bodyOf(await house.post(PATH, { client_id: clientId }));
     const link = body as { user_code: string; verification_uri_complete: string };
     expect(new URL(link.verification_uri_complete).searchParams.get('user_code')).toBe(link.user_code);
   });
@@ -47,7 +55,7 @@ describe('a started link', () => {
   });
 
   it('has a verification address that is short to type and holds no code (RFC 8628 §3.3)', async () => {
-    const { body } = await house.post(PATH, { client_id: clientId });
+    const body = bodyOf(await house.post(PATH, { client_id: clientId }));
     const { verification_uri, user_code } = body as { verification_uri: string; user_code: string };
     expect(new URL(verification_uri).pathname.length).toBeLessThanOrEqual(30);
     expect(verification_uri).not.toContain(user_code);
@@ -64,7 +72,7 @@ describe('a started link', () => {
 
   it('remembers the network address, the user agent and the web origin of the tool (DESIGN, ceremony to come)', async () => {
     const headers = { Origin: 'https://tv.example', 'User-Agent': 'TV/1.0' };
-    const { body } = await house.post(PATH, { client_id: clientId }, headers);
+    const body = bodyOf(await house.post(PATH, { client_id: clientId }, headers));
     expect(await findLink((body as { device_code: string }).device_code)).toMatchObject({
       networkAddress: '127.0.0.1',
       webOrigin: 'https://tv.example',
@@ -78,7 +86,7 @@ describe('a started link', () => {
       'X-Forwarded-Host': 'evil.example',
       'X-Forwarded-Proto': 'https',
     };
-    const { body } = await house.post(PATH, { client_id: clientId }, headers);
+    const body = bodyOf(await house.post(PATH, { client_id: clientId }, headers));
     expect(JSON.stringify(body)).not.toContain('evil.example');
     expect(body).toMatchObject({ verification_uri: `${house.issuer}/link` });
   });
@@ -103,7 +111,7 @@ describe('the scope of a link', () => {
 
   it('is empty where none, or an empty one, was asked for (RFC 8628 §3.1)', async () => {
     for (const fields of [{}, { scope: '' }]) {
-      const { device_code } = await house.start(clientId, fields as Record<string, string>);
+      const { device_code } = await house.start(clientId, fields);
       expect(await findLink(device_code)).toMatchObject({ scope: '' });
     }
   });
@@ -139,7 +147,7 @@ describe('a request that starts nothing', () => {
       { 'client_id[]': clientId },
       { client_id: '', scope: 'openid' },
     ]) {
-      const { body } = await refused(fields as Record<string, string>, 400, 'invalid_request');
+      const body = bodyOf(await refused(fields, 400, 'invalid_request'));
       expect((body as { error_description: string }).error_description).toContain(
         `${house.issuer}/oauth/register`,
       );

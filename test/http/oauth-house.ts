@@ -49,13 +49,13 @@ export async function startOAuthHouse({ config = {}, ...options }: TestHouseOpti
   async function register(metadata: object = {}): Promise<string> {
     const grant_types = [DEVICE_CODE_GRANT, 'refresh_token'];
     const asked = { client_name: 'A television', grant_types, ...metadata };
-    const { body } = await request.post('/oauth/register').send(asked).expect(201);
+    const body = bodyOf(await request.post('/oauth/register').send(asked).expect(201));
     return (body as { client_id: string }).client_id;
   }
 
   async function start(clientId: string, fields: Fields = {}): Promise<StartedLink> {
-    const { body } = await post('/oauth/device_authorization', { client_id: clientId, ...fields }).expect(
-      200,
+    const body = bodyOf(
+      await post('/oauth/device_authorization', { client_id: clientId, ...fields }).expect(200),
     );
     return body as StartedLink;
   }
@@ -70,7 +70,7 @@ export async function startOAuthHouse({ config = {}, ...options }: TestHouseOpti
     const clientId = await register(metadata);
     const { device_code, user_code } = await start(clientId, scope === '' ? {} : { scope });
     await people.approve(user_code, name);
-    const { body } = await poll(clientId, device_code).expect(200);
+    const body = bodyOf(await poll(clientId, device_code).expect(200));
     return { clientId, deviceCode: device_code, ...(body as Tokens) };
   }
 
@@ -172,6 +172,12 @@ function createDisk({ inTransaction }: TestHouse['house']) {
 
 export const basic = (clientId: string, secret: string): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+
+/** The JSON of an answer; who reads it says what it should be. */
+export const bodyOf = (response: Response): unknown => response.body as unknown;
+
+/** Stands for any text of that form, where a whole answer is compared. */
+export const like = (pattern: RegExp): string => expect.stringMatching(pattern) as string;
 
 /** The parts of a JWT, unverified. */
 export function partsOf(token: string) {

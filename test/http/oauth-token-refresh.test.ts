@@ -6,6 +6,7 @@ import {
   startOAuthHouse,
   type OAuthHouse,
   type Tokens,
+  bodyOf,
 } from './oauth-house.js';
 
 let house: OAuthHouse;
@@ -23,7 +24,7 @@ async function refreshed(
   token: string,
   fields: Record<string, string> = {},
 ): Promise<Tokens> {
-  const { body } = await refresh(clientId, token, fields).expect(200);
+  const body = bodyOf(await refresh(clientId, token, fields).expect(200));
   return body as Tokens;
 }
 
@@ -87,7 +88,7 @@ describe('a request that is refused', () => {
     const { device_code, user_code } = started.body as { device_code: string; user_code: string };
     await house.approve(user_code);
     const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
-    const { body } = await house.post('/oauth/token', { grant_type, device_code }, service.header);
+    const body = bodyOf(await house.post('/oauth/token', { grant_type, device_code }, service.header));
     const { refresh_token } = body as Tokens;
     expectRefusal(await refresh(service.clientId, refresh_token), 401, 'invalid_client');
     await house

@@ -4,6 +4,7 @@
 import { equal } from '../crypto/secrets.js';
 import type { Audit, AuditEvent } from './audit.js';
 import type { Client, ClientStore } from './clients.js';
+import { createGuesses } from './links-guesses.js';
 import { stateOf } from './links.js';
 import type { Arrival, Holder, Link, LinkCheckpoint, LinkStore, LinkStores, PollGate } from './links.js';
 import type { Session } from './sessions.js';
@@ -77,57 +78,20 @@ export const FRESH_PROOF_SECONDS = 600;
 /** Nobody reads a page and decides sooner; a tricked double-click does. */
 const SOONEST_DECISION_MS = 1000;
 const MOST_RELEASES = 2;
-const YOUNG_ACCOUNT_SECONDS = 24 * 3600;
 
 export type LinksForPerson = ReturnType<typeof createLinksForPerson>;
 
 export function createLinksForPerson<Stores extends LinkStores>(
   dependencies: LinksForPersonDependencies<Stores>,
 ) {
-  const { store, clients, inTransaction, throttle, audit, gate, wakeUps, now, userCodeMacs, pageMac } =
-    dependencies;
-  const { describeDecider, mayReceiveToken, isSecondFactorRequired, isVerificationRequired, onAlarm } =
-    dependencies;
+  const { store, clients, inTransaction, audit, gate, wakeUps, now, userCodeMacs, pageMac } = dependencies;
+  const { describeDecider, mayReceiveToken, isSecondFactorRequired, isVerificationRequired } = dependencies;
   const { checkpoint = () => undefined } = dependencies;
+  const guesses = createGuesses(dependencies);
 
   const holderOf = ({ accountId, ticket }: Session): Holder => ({ accountId, ticket });
   const isHeldBy = (link: Link, session: Session): boolean =>
     'holder' in link && link.holder?.accountId === session.accountId && link.holder.ticket === session.ticket;
-
-  /** Wrong codes are counted by account, by network and everywhere, as typed or not (RFC 8628 §5.1). */
-  async function refuseIfGuessing(session: Session, origin: Origin): Promise<void> {
-    await throttle.refuseIfSpent('user-code-by-account', session.accountId);
-    await throttle.refuseIfSpent('user-code-by-account-daily', session.accountId);
-    await throttle.refuseIfSpent('user-code-by-network', origin.network);
-    if (!(await throttle.isSpent('user-code-everywhere', 'everywhere'))) return;
-    const decider = await describeDecider(session.accountId);
-    const ageMs = decider ? now().getTime() - decider.createdAt.getTime() : 0;
-    const isEstablished = decider?.isVerified === true && ageMs >= YOUNG_ACCOUNT_SECONDS * 1000;
-    if (!isEstablished) throw new DomainError('too-many', { retryAfterSeconds: 600 });
-  }
-
-  async function countWrongCode(session: Session, origin: Origin): Promise<void> {
-    const spend = (...[budget, spender]: Parameters<Throttle['spend']>): Promise<unknown> =>
-      throttle.spend(budget, spender).catch((error: unknown) => {
-        if (error instanceof DomainError && error.code === 'too-many') return undefined;
-        throw error;
-      });
-    await spend('user-code-by-account', session.accountId);
-    await spend('user-code-by-account-daily', session.accountId);
-    await spend('user-code-by-network', origin.network);
-    await spend('user-code-everywhere', 'everywhere');
-    if (await throttle.isSpent('user-code-everywhere', 'everywhere')) {
-      onAlarm('wrong user codes everywhere have used up their budget: somebody is guessing');
-    }
-    await inTransaction((stores) =>
-      audit.record(stores, {
-        event: 'user-code-unknown',
-        accountId: session.accountId,
-        actor: session.accountId,
-        origin,
-      }),
-    );
-  }
 
   /** A live code that another account has reserved is unknown to this one, but entering it is no guess (CHECKLIST 3.1). */
   async function isReservedByAnother(macs: readonly string[], session: Session): Promise<boolean> {
@@ -222,7 +186,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
       origin: Origin;
     }): Promise<{ linkId: LinkId }> {
       const { session, arrival, origin } = asked;
-      await refuseIfGuessing(session, origin);
+      const takeBack = await guesses.charge(session.accountId, origin);
       const userCode = readUserCode(asked.userCode);
       const macs = userCode === undefined ? [] : userCodeMacs(userCode);
       const linkId = await inTransaction(async (stores) => {
@@ -234,8 +198,9 @@ export function createLinksForPerson<Stores extends LinkStores>(
         }
         return undefined;
       });
+      if (linkId ?? (await isReservedByAnother(macs, session))) await takeBack();
+      else await guesses.recordWrong(session.accountId, origin);
       if (linkId) return { linkId };
-      if (!(await isReservedByAnother(macs, session))) await countWrongCode(session, origin);
       throw new DomainError('code-unknown');
     },
 
@@ -290,7 +255,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
         return link;
       });
       if (denied) {
-        await throttle.giveBack('live-links-by-network', denied.network);
+        await dependencies.throttle.giveBack('live-links-by-network', denied.network);
         return announce(denied);
       }
       const link = await store.find(linkId);

@@ -31,6 +31,7 @@ export type BudgetName = keyof typeof BUDGETS;
 type CoarseBudgetName = {
   [Name in BudgetName]: (typeof BUDGETS)[Name]['kept'] extends 'coarse' ? Name : never;
 }[BudgetName];
+type ExactBudgetName = Exclude<BudgetName, CoarseBudgetName>;
 
 /** Exact counts, kept by slices of a window. */
 export interface BudgetStore {
@@ -40,6 +41,8 @@ export interface BudgetStore {
   findOldest(budget: string, spender: string, since: Date): Promise<Date | undefined>;
   /** Adds one and answers the new sum of that slice. */
   add(budget: string, spender: string, sliceStartsAt: Date, expiresAt: Date): Promise<number>;
+  /** Takes one away from a slice that has any. */
+  takeBack(budget: string, spender: string, sliceStartsAt: Date): Promise<void>;
   removeExpired(now: Date): Promise<number>;
 }
 
@@ -101,8 +104,13 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
   }
 
   /** Adds before it looks, so that of two at once only one gets the last place; what is refused is not counted. */
-  async function spendExact(name: BudgetName, budget: Budget, spender: string): Promise<number> {
-    const { since, startsAt, expiryOf } = slicesOf(budget);
+  async function spendExact(
+    name: BudgetName,
+    budget: Budget,
+    startsAt: Date,
+    spender: string,
+  ): Promise<number> {
+    const { since, expiryOf } = slicesOf(budget);
     return failingClosed(() =>
       inTransaction(async (stores) => {
         await stores.budgets.add(name, spender, startsAt, expiryOf(startsAt.getTime()));
@@ -135,7 +143,9 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
      */
     async spend(name: BudgetName, spender: string): Promise<number> {
       const budget = budgetOf(name);
-      return budget.kept === 'exact' ? spendExact(name, budget, spender) : spendCoarse(name, budget, spender);
+      return budget.kept === 'exact'
+        ? spendExact(name, budget, slicesOf(budget).startsAt, spender)
+        : spendCoarse(name, budget, spender);
     },
 
     /** Refuses as `spend` does when the budget is used up already; spends nothing. For budgets that only failures spend. */
@@ -150,6 +160,18 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
     async isSpent(name: BudgetName, spender: string): Promise<boolean> {
       const budget = budgetOf(name);
       return (await spentOf(name, budget, spender)) >= budget.limit;
+    },
+
+    /**
+     * Spends one before anybody knows whether the try will fail, and resolves to what takes it back: of many tries at once,
+     * none gets past the limit. Refuses as `spend` does. What cannot be taken back stays spent.
+     */
+    async spendAhead(name: ExactBudgetName, spender: string): Promise<() => Promise<void>> {
+      const budget = budgetOf(name);
+      const { startsAt } = slicesOf(budget);
+      await spendExact(name, budget, startsAt, spender);
+      return () =>
+        inTransaction((stores) => stores.budgets.takeBack(name, spender, startsAt)).catch(() => undefined);
     },
 
     /** Gives one back: the thing it stood for has ended. */

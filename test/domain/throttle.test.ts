@@ -128,6 +128,36 @@ describe('an exact budget', () => {
   });
 });
 
+describe('spendAhead', () => {
+  it('lets no more through than the limit, of any number at once, and keeps what is not taken back', async () => {
+    const { throttle } = openThrottle();
+    const settled = await Promise.allSettled(
+      Array.from({ length: 100 }, () => throttle.spendAhead('user-code-by-account', 'a')),
+    );
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    expect(await throttle.isSpent('user-code-by-account', 'a')).toBe(true);
+  });
+
+  it('takes one back, from the slice in which it was spent and from no other', async () => {
+    const opened = openThrottle();
+    const takeBack = await opened.throttle.spendAhead('user-code-by-account', 'a');
+    opened.clock.advance(300);
+    await spendAll(opened, 'a', 4);
+    expect(await opened.throttle.isSpent('user-code-by-account', 'a')).toBe(true);
+    await takeBack();
+    await expect(opened.throttle.spend('user-code-by-account', 'a')).resolves.toBe(5);
+    const { retryAfterSeconds } = await refusalOf(opened.throttle.spend('user-code-by-account', 'a'));
+    expect(retryAfterSeconds).toBe(660);
+  });
+
+  it('never takes back more than was spent', async () => {
+    const { throttle } = openThrottle();
+    const takeBack = await throttle.spendAhead('user-code-by-account', 'a');
+    for (let time = 0; time < 3; time++) await takeBack();
+    await expect(throttle.spend('user-code-by-account', 'a')).resolves.toBe(1);
+  });
+});
+
 describe('refuseIfSpent and isSpent', () => {
   it('spend nothing, however often they are asked', async () => {
     const opened = openThrottle();
@@ -263,7 +293,7 @@ describe('a store that cannot count', () => {
     const gone = () => Promise.reject(new StoreUnavailable('gone'));
     const throttle = createThrottle({
       ...dependencies,
-      budgets: { add: gone, findSpent: gone, findOldest: gone, removeExpired: gone },
+      budgets: { add: gone, findSpent: gone, findOldest: gone, takeBack: gone, removeExpired: gone },
       inTransaction: gone,
     });
     const refusal = await refusalOf(throttle[act]('user-code-by-account', 'a'));

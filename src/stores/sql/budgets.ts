@@ -11,6 +11,7 @@ const selectSlices = statement<Spender & { since: number }>()((db, p) =>
     .where('budget', '=', p('budget'))
     .where('spender', '=', p('spender'))
     .where('window_starts_at', '>=', p('since'))
+    .where('spent', '>', 0)
     .orderBy('window_starts_at'),
 );
 
@@ -30,6 +31,16 @@ const addOne = statement<Spender & { window_starts_at: number; expires_at: numbe
         .doUpdateSet((row) => ({ spent: row('budgets.spent', '+', 1) })),
     )
     .returning('spent'),
+);
+
+const takeOne = statement<Spender & { window_starts_at: number }>()((db, p) =>
+  db
+    .updateTable('budgets')
+    .set((row) => ({ spent: row('spent', '-', 1) }))
+    .where('budget', '=', p('budget'))
+    .where('spender', '=', p('spender'))
+    .where('window_starts_at', '=', p('window_starts_at'))
+    .where('spent', '>', 0),
 );
 
 const deleteExpired = statement<{ now: number }>()((db, p) =>
@@ -54,6 +65,9 @@ export function createBudgetStore(sql: Sql): BudgetStore {
         expires_at: expiresAt.getTime(),
       });
       return row!.spent;
+    },
+    async takeBack(budget, spender, sliceStartsAt) {
+      await sql.change(takeOne, { budget, spender, window_starts_at: sliceStartsAt.getTime() });
     },
     removeExpired: (now) => sql.change(deleteExpired, { now: now.getTime() }),
   };

@@ -57,6 +57,15 @@ describe.each(backends)('a budget store on $name', ({ open }) => {
     expect(await budgets.findSpent('b', 'failed', at(0))).toBe(0);
   });
 
+  it('takes back one from the slice that is named, down to nothing; an empty slice is not the oldest', async () => {
+    for (const second of [0, 10, 10]) await add('b', 'back', second);
+    const takeBack = (second: number) =>
+      database.inTransaction((stores) => stores.budgets.takeBack('b', 'back', at(second)));
+    for (const second of [0, 0, 5, 10]) await takeBack(second);
+    expect(await budgets.findSpent('b', 'back', at(0))).toBe(1);
+    expect(await budgets.findOldest('b', 'back', at(0))).toEqual(at(10));
+  });
+
   it('loses no count of many at once', async () => {
     const sums = await Promise.all(Array.from({ length: 200 }, () => add('b', 'busy', 0)));
     expect([...sums].sort((one, other) => one - other)).toEqual(sums.map((_, index) => index + 1));

@@ -29,7 +29,7 @@ describe('every page', () => {
     expect(headers).toMatchObject({
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
+      'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
     });
     expect(headers['permissions-policy']).toContain('camera=()');

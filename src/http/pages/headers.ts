@@ -27,7 +27,8 @@ export function createPageHeaders({ isSecure }: { isSecure: boolean }): Middlewa
     crossOriginOpenerPolicy: false,
     crossOriginEmbedderPolicy: false,
     crossOriginResourcePolicy: { policy: 'same-origin' },
-    referrerPolicy: { policy: 'no-referrer' },
+    // With `no-referrer`, posts over plain http would say `Origin: null` and look like another site's.
+    referrerPolicy: { policy: 'same-origin' },
     strictTransportSecurity: isSecure ? { maxAge: HALF_A_YEAR_SECONDS } : false,
     xFrameOptions: { action: 'deny' },
   });

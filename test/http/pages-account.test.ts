@@ -35,6 +35,21 @@ describe('the language', () => {
   });
 });
 
+describe('an address that a form was sent to', () => {
+  it.each([
+    ['/account/language', 'Your account'],
+    ['/account/tools/rename', 'Linked tools'],
+    ['/account/security/two-factor/confirm', 'Enable two-factor'],
+    ['/link/another-account', 'Link a tool'],
+  ])('is a page too when it is entered again: %s', async (address, title) => {
+    await visitor.visit(address);
+    expect({ status: visitor.status, title: visitor.title }).toEqual({
+      status: 200,
+      title: `${title} · Linchpin`,
+    });
+  });
+});
+
 describe('enabling two-factor', () => {
   async function begin() {
     await visitor.visit('/account/security/two-factor');

@@ -94,6 +94,26 @@ describe('the password', () => {
     expect(session).toMatch(/^linchpin=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
   });
 
+  it('ends the session that the browser had before', async () => {
+    await house.newAccount();
+    const { accountId } = await house.newAccount('berta');
+    await visitor.visit('/sign-in');
+    const other = createVisitor(house);
+    await other.signIn('berta');
+    const session = other.agent.jar
+      .getCookies({ domain: '127.0.0.1', path: '/', secure: false, script: false })
+      .toValueString();
+    await other.visit('/account');
+    const { _csrf } = other.forms[0]!.fields;
+    await house.request
+      .post('/sign-in')
+      .set('Cookie', session)
+      .type('form')
+      .send({ _csrf, login: 'anna', password: PASSWORD })
+      .expect(303);
+    expect(await house.house.sessions.listSessions(accountId)).toEqual([]);
+  });
+
   it('is not asked of those who are signed in', async () => {
     await house.newAccount();
     await visitor.signIn('anna');

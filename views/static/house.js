@@ -107,7 +107,7 @@ function enhance(root) {
 enhance(document);
 // Content that another script put into the page.
 document.addEventListener('linchpin:content', ({ target }) => enhance(target));
-// A page that the browser kept for Back may show a decision that has been made since.
+// A page that the browser kept for Back may ask for a decision that has been made since.
 window.addEventListener('pageshow', ({ persisted }) => {
-  if (persisted) location.reload();
+  if (persisted && document.querySelector('.decision')) location.replace(location.href);
 });

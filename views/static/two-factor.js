@@ -2,6 +2,8 @@
 
 const sheet = document.querySelector('[data-sheet]');
 const body = sheet?.querySelector('[data-sheet-body]');
+const close = sheet?.querySelector('[data-close]');
+const holdsCodes = () => body.querySelector('[data-recovery-code]') !== null;
 
 async function showStep(response) {
   const page = new DOMParser().parseFromString(await response.text(), 'text/html');
@@ -11,6 +13,7 @@ async function showStep(response) {
   body.replaceChildren(document.importNode(step, true));
   if (!sheet.open) sheet.showModal();
   sheet.scrollTop = 0;
+  close.hidden = holdsCodes();
   const heading = body.querySelector('h1');
   heading.tabIndex = -1;
   (body.querySelector('[autofocus]') ?? heading).focus();
@@ -30,8 +33,12 @@ function addOpener(opener) {
 
 if (typeof sheet?.showModal === 'function') {
   document.querySelectorAll('[data-dialog]').forEach(addOpener);
-  sheet.querySelector('[data-close]').addEventListener('click', () => sheet.close());
-  // Closing midway leaves nothing behind that counts; closing after the codes shows the page as it now is.
+  close.addEventListener('click', () => sheet.close());
+  // The recovery codes are shown once: only "I have stored them" leads away from them.
+  sheet.addEventListener('cancel', (event) => {
+    if (holdsCodes()) event.preventDefault();
+  });
+  // Closing midway leaves nothing behind that counts.
   sheet.addEventListener('close', () => location.reload());
   body.addEventListener('submit', async (event) => {
     event.preventDefault();

@@ -21,8 +21,8 @@ export interface PageFault {
 export interface PageModel {
   readonly title: string;
   readonly status?: number;
-  /** Cards are narrow; lists and long reading are wide. */
-  readonly width?: 'narrow' | 'wide';
+  /** Cards are narrow, facts side by side take a little more; lists and long reading are wide. */
+  readonly width?: 'narrow' | 'middle' | 'wide';
   readonly faults?: readonly PageFault[];
   readonly [name: string]: unknown;
 }

@@ -53,7 +53,8 @@ export function createReviewPages(dependencies: Dependencies) {
     const { language } = visitorOf(ctx);
     renderer.show(ctx, 'link/review', {
       title: language.t('review.title'),
-      review,
+      width: 'middle',
+      review: { ...review, toolName: review.toolName || language.t('review.nameless') },
       reminder: journeys.reminder(ctx),
       scopes: review.scopes.map((scope) =>
         KNOWN_SCOPES.includes(scope)
@@ -136,7 +137,7 @@ export function createReviewPages(dependencies: Dependencies) {
       const isDenied = review.state === 'denied';
       renderer.show(ctx, isDenied ? 'link/declined' : 'link/done', {
         title: language.t(isDenied ? 'declined.title' : 'done.title'),
-        toolName: review.toolName,
+        toolName: review.toolName || language.t('review.nameless'),
         inviteSecondFactor: !isDenied && !(await proofs.hasSecondFactor(account.accountId)),
       });
     },

@@ -76,6 +76,9 @@ export function createSignInPages(dependencies: Dependencies) {
     address?: string,
   ): Promise<void> {
     cookies.clear(ctx, 'sign-in');
+    const { session: before, origin } = visitorOf(ctx);
+    // The browser holds one session: nobody could end one that it has forgotten.
+    if (before) await signIn.signOut(before, origin);
     enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
     journeys.settle(ctx, journey);
     leadTo(ctx, address ?? journeys.destination(ctx, journey));

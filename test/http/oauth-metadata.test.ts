@@ -1,0 +1,195 @@
+// The metadata, as OAuth and OpenID clients find it: everything it names works, and nothing else is named.
+import {
+  bodyOf,
+  DEVICE_CODE_GRANT,
+  partsOf,
+  startOAuthHouse,
+  type Fields,
+  type OAuthHouse,
+} from './oauth-house.js';
+
+const OAUTH = '/.well-known/oauth-authorization-server';
+const OPENID = '/.well-known/openid-configuration';
+
+interface Metadata {
+  readonly issuer: string;
+  readonly device_authorization_endpoint: string;
+  readonly token_endpoint: string;
+  readonly token_endpoint_auth_methods_supported: string[];
+  readonly grant_types_supported: string[];
+  readonly revocation_endpoint: string;
+  readonly revocation_endpoint_auth_methods_supported: string[];
+  readonly introspection_endpoint: string;
+  readonly introspection_endpoint_auth_methods_supported: string[];
+  readonly userinfo_endpoint: string;
+  readonly registration_endpoint: string;
+  readonly jwks_uri: string;
+  readonly scopes_supported: string[];
+  readonly id_token_signing_alg_values_supported: string[];
+  readonly claims_supported: string[];
+  readonly prefer_wait_seconds_supported: number;
+}
+
+let house: OAuthHouse;
+let metadata: Metadata;
+
+beforeAll(async () => {
+  house = await startOAuthHouse();
+  metadata = bodyOf(await house.request.get(OAUTH)) as Metadata;
+});
+afterAll(() => house.close());
+
+it.each([OAUTH, OPENID])(
+  'stands at %s as JSON that may be kept for a while (RFC 8414 §3, §3.2)',
+  async (path) => {
+    const response = await house.request.get(path);
+    expect(response.status).toBe(200);
+    expect(response.headers['content-type']).toMatch(/^application\/json/);
+    const maxAge = Number(/max-age=(\d+)/.exec(response.headers['cache-control'] ?? '')?.[1]);
+    expect(maxAge).toBeGreaterThan(0);
+    expect(maxAge).toBeLessThanOrEqual(3600);
+    expect(response.headers).not.toHaveProperty('pragma');
+    expect(response.body).toEqual(metadata);
+  },
+);
+
+it('names the issuer byte for byte, whatever Host and X-Forwarded-Host say (RFC 8414 §3.3; Koa CVE-2026-27959)', async () => {
+  expect(metadata.issuer).toBe(house.issuer);
+  for (const headers of [{ Host: 'evil.example' }, { 'X-Forwarded-Host': 'evil.example' }] as Fields[]) {
+    expect((await house.request.get(OAUTH).set(headers)).body).toEqual(metadata);
+  }
+});
+
+it('has an issuer without query and fragment, and every address below it (RFC 8414 §2)', () => {
+  const { search, hash } = new URL(metadata.issuer);
+  expect([search, hash]).toEqual(['', '']);
+  for (const [member, value] of Object.entries(metadata)) {
+    if (/_(endpoint|uri)$/.test(member)) expect(value).toMatch(new RegExp(`^${house.issuer}/`));
+  }
+});
+
+it('has no empty list (RFC 8414 §3.2)', () => {
+  for (const value of Object.values(metadata) as unknown[]) expect(value).not.toEqual([]);
+});
+
+it('names no authorization endpoint yet, and so no response type, challenge method or redirect (docs/conformance.md)', () => {
+  for (const member of [
+    'authorization_endpoint',
+    'response_types_supported',
+    'response_modes_supported',
+    'code_challenge_methods_supported',
+    'dpop_signing_alg_values_supported',
+    'end_session_endpoint',
+  ]) {
+    expect(metadata).not.toHaveProperty(member);
+  }
+  expect(metadata).toMatchObject({ request_uri_parameter_supported: false });
+});
+
+it('names the device grant and its endpoint (RFC 8628 §4)', () => {
+  expect(metadata.grant_types_supported).toContain(DEVICE_CODE_GRANT);
+  expect(metadata.device_authorization_endpoint).toBe(`${house.issuer}/oauth/device_authorization`);
+});
+
+describe('everything it names works (RFC 8414 §2)', () => {
+  const pathOf = (address: string) => new URL(address).pathname;
+
+  it('every endpoint answers', async () => {
+    const addresses = Object.entries(metadata).filter(([member]) => /_(endpoint|uri)$/.test(member));
+    expect(addresses).toHaveLength(7);
+    for (const [, address] of addresses) {
+      const [got, posted] = [
+        await house.request.get(pathOf(address as string)),
+        await house.post(pathOf(address as string), {}),
+      ];
+      expect([got.status, posted.status]).not.toContain(404);
+    }
+  });
+
+  it('every grant type: a link, and its refresh', async () => {
+    const { clientId, refresh_token } = await house.link();
+    expect(metadata.grant_types_supported.sort()).toEqual(['refresh_token', DEVICE_CODE_GRANT]);
+    const fields = { grant_type: 'refresh_token', client_id: clientId, refresh_token };
+    await house.post(pathOf(metadata.token_endpoint), fields).expect(200);
+  });
+
+  it('every way to authenticate, at each endpoint', async () => {
+    const service = await house.makeService();
+    const publicId = await house.register();
+    const ways: Record<string, [Fields, Fields]> = {
+      none: [{ client_id: publicId }, {}],
+      client_secret_basic: [{}, service.header],
+      client_secret_post: [{ client_id: service.clientId, client_secret: service.secret }, {}],
+    };
+    const fields = { grant_type: DEVICE_CODE_GRANT, device_code: 'x', token: 'x' };
+    const send = (address: string, way: string) =>
+      house.post(pathOf(address), { ...fields, ...ways[way]![0] }, ways[way]![1]);
+    const expectAccepted = async (address: string, methods: string[]) => {
+      for (const way of methods) expect((await send(address, way)).status).not.toBe(401);
+      for (const way of Object.keys(ways).filter((name) => !methods.includes(name))) {
+        expect((await send(address, way)).status).toBe(401);
+      }
+    };
+    await expectAccepted(metadata.token_endpoint, metadata.token_endpoint_auth_methods_supported);
+    await expectAccepted(metadata.revocation_endpoint, metadata.revocation_endpoint_auth_methods_supported);
+    await expectAccepted(
+      metadata.introspection_endpoint,
+      metadata.introspection_endpoint_auth_methods_supported,
+    );
+  });
+
+  it('every scope, and every claim by way of the ID token or userinfo', async () => {
+    const { id_token, access_token } = await house.link({ scope: metadata.scopes_supported.join(' ') });
+    const userinfo = await house.request
+      .get('/oauth/userinfo')
+      .set('Authorization', `Bearer ${access_token}`);
+    const told = new Set([
+      ...Object.keys(partsOf(id_token).claims),
+      ...Object.keys(bodyOf(userinfo) as object),
+    ]);
+    expect(metadata.claims_supported.filter((claim) => !told.has(claim))).toEqual([]);
+  });
+
+  it('every algorithm for ID tokens, each with a published key; and RS256 is one (OpenID Connect Discovery §3)', async () => {
+    expect(metadata.id_token_signing_alg_values_supported).toContain('RS256');
+    const jwks = bodyOf(await house.request.get(pathOf(metadata.jwks_uri))) as {
+      keys: { kid: string; alg: string }[];
+    };
+    for (const alg of metadata.id_token_signing_alg_values_supported) {
+      const { id_token } = await house.link({ metadata: { id_token_signed_response_alg: alg } });
+      const { header } = partsOf(id_token);
+      expect(header['alg']).toBe(alg);
+      expect(jwks.keys).toContainEqual(expect.objectContaining({ kid: header['kid'], alg }));
+    }
+  });
+
+  it('the longest wait, which is applied as it is announced (RFC 7240 §3)', async () => {
+    const clientId = await house.register();
+    const { device_code, user_code } = await house.start(clientId);
+    const headers = { Prefer: `wait=${metadata.prefer_wait_seconds_supported + 10}` };
+    const held = house.poll(clientId, device_code, headers).then((response) => response);
+    for (let turn = 0; house.waiting.count() === 0 && turn < 20_000; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await house.approve(user_code);
+    expect((await held).headers['preference-applied']).toBe(`wait=${metadata.prefer_wait_seconds_supported}`);
+  });
+});
+
+it('names no grant, method or algorithm that is missing (RFC 8414 §2)', async () => {
+  const small = await startOAuthHouse({ config: { signingAlgs: ['EdDSA', 'RS256'] } });
+  const { body } = (await small.request.get(OPENID)) as { body: Metadata };
+  expect(body.id_token_signing_alg_values_supported).toEqual(['EdDSA', 'RS256']);
+  await small.request.post('/oauth/register').send({ id_token_signed_response_alg: 'ES256' }).expect(400);
+  await small.close();
+});
+
+it('stands before the path of an issuer that has one, and OpenID behind it (RFC 8414 §3, OpenID Connect Discovery §4)', async () => {
+  const nested = await startOAuthHouse({ config: { publicUrl: 'https://example.org/login' } });
+  const { body } = (await nested.request.get(`${OAUTH}/login`).expect(200)) as { body: Metadata };
+  expect(body.issuer).toBe('https://example.org/login');
+  expect(body.token_endpoint).toBe('https://example.org/login/oauth/token');
+  expect((await nested.request.get(`/login${OPENID}`)).body).toEqual(body);
+  await nested.request.post('/login/oauth/register').send({}).expect(201);
+  await nested.close();
+});

@@ -1,0 +1,61 @@
+// What every key store must do (domain/keys.ts): one active and one next key of an algorithm, and each move only once.
+import type { SigningKeyRow, SigningKeyState } from '../../../src/domain/keys.js';
+import { createKeyStore } from '../../../src/stores/sql/keys.js';
+import { backends } from '../../support/databases.js';
+
+const at = (second: number) => new Date(1_000_000 + second * 1000);
+
+const key = (kid: string, alg: SigningKeyRow['alg'], state: SigningKeyState, second = 0): SigningKeyRow => ({
+  kid,
+  alg,
+  state,
+  publicJwk: { kid, alg, use: 'sig', kty: 'OKP', crv: 'Ed25519', x: 'x' },
+  sealedPrivateJwk: `sealed ${kid}`,
+  createdAt: at(second),
+  changedAt: at(second),
+});
+
+describe.each(backends)('a key store on $name', ({ open }) => {
+  const database = open((sql) => ({ keys: createKeyStore(sql) }));
+  afterAll(() => database.close());
+  const insert = (row: SigningKeyRow) => database.inTransaction(({ keys }) => keys.insert(row));
+  const change = (kid: string, from: SigningKeyState, to: SigningKeyState, second = 9) =>
+    database.inTransaction(({ keys }) => keys.changeState(kid, from, to, at(second)));
+  const kids = async () => (await database.stores.keys.findAll()).map(({ kid }) => kid).sort();
+
+  it('gives keys back as they were', async () => {
+    const rows = [key('a', 'EdDSA', 'active', 2), key('b', 'EdDSA', 'next', 1), key('c', 'RS256', 'active')];
+    for (const row of rows) expect(await insert(row)).toBe(true);
+    expect(await database.stores.keys.findAll()).toEqual(rows);
+  });
+
+  it('takes no second active or next key of one algorithm, nor a key twice, and says so', async () => {
+    expect(await insert(key('d', 'EdDSA', 'active'))).toBe(false);
+    expect(await insert(key('d', 'EdDSA', 'next'))).toBe(false);
+    expect(await insert(key('a', 'ES256', 'active'))).toBe(false);
+    expect(await kids()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('moves a key only from the state it is in', async () => {
+    expect(await change('b', 'retiring', 'active')).toBe(false);
+    expect(await change('nothing', 'active', 'retiring')).toBe(false);
+    expect(await change('a', 'active', 'retiring')).toBe(true);
+    expect(await change('a', 'active', 'retiring')).toBe(false);
+    const moved = (await database.stores.keys.findAll()).find(({ kid }) => kid === 'a');
+    expect(moved).toEqual({ ...key('a', 'EdDSA', 'retiring', 2), changedAt: at(9) });
+  });
+
+  it('lets no two keys of an algorithm become active', async () => {
+    expect(await change('b', 'next', 'active')).toBe(true);
+    expect(await insert(key('d', 'EdDSA', 'next'))).toBe(true);
+    await expect(change('d', 'next', 'active')).rejects.toThrow();
+  });
+
+  it('keeps any number of retiring keys, and removes no others', async () => {
+    await change('b', 'active', 'retiring');
+    const remove = (kid: string) => database.inTransaction(({ keys }) => keys.removeRetiring(kid));
+    expect([await remove('c'), await remove('d')]).toEqual([false, false]);
+    expect([await remove('a'), await remove('a'), await remove('b')]).toEqual([true, false, true]);
+    expect(await kids()).toEqual(['c', 'd']);
+  });
+});

@@ -1,0 +1,168 @@
+// What every token store must do (domain/tokens.ts): one linked tool for a link, one use for a refresh token, and an end that
+// is noted once.
+import type { LinkedTool, RefreshToken } from '../../../src/domain/tokens.js';
+import type { AccountId, LinkedToolId, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
+import { createTokenStore } from '../../../src/stores/sql/tokens.js';
+import { backends } from '../../support/databases.js';
+
+const at = (second: number) => new Date(1_000_000 + second * 1000);
+const stamp = (jti: string) => ({ jti, issuedAt: at(0), expiresAt: at(900) });
+
+const tool = (id: string, rest: Partial<LinkedTool> = {}): LinkedTool => ({
+  linkedToolId: id as LinkedToolId,
+  linkId: `link of ${id}` as LinkId,
+  door: 'oauth',
+  accountId: 'a' as AccountId,
+  subjectId: 's' as SubjectId,
+  clientId: 'c',
+  name: 'A television',
+  scope: 'openid profile',
+  audience: 'https://linchpin.example',
+  authenticatedAt: at(0),
+  methods: ['pwd', 'otp'],
+  keyThumbprint: undefined,
+  firstAccess: stamp(`jti of ${id}`),
+  linkedAt: at(0),
+  linkedFrom: '203.0.113.7',
+  lastUsedAt: at(0),
+  lastUsedFrom: '203.0.113.7',
+  endedAt: undefined,
+  ...rest,
+});
+
+const token = (tokenHash: string, rest: Partial<RefreshToken> = {}): RefreshToken => ({
+  tokenHash,
+  linkedToolId: 't1' as LinkedToolId,
+  clientId: 'c',
+  generation: 0,
+  keyId: 'k',
+  access: stamp(`jti of ${tokenHash}`),
+  scope: '',
+  replays: 0,
+  createdAt: at(0),
+  usedAt: undefined,
+  expiresAt: at(100),
+  ...rest,
+});
+
+describe.each(backends)('a token store on $name', ({ open }) => {
+  const database = open((sql) => ({ tokens: createTokenStore(sql) }));
+  afterAll(() => database.close());
+  const { inTransaction, stores } = database;
+  const listed = async (account: string) =>
+    (await stores.tokens.findLinkedTools(account as AccountId)).map(
+      ({ linkedToolId }) => linkedToolId as string,
+    );
+
+  it('gives linked tools back as they were, those of one account, the newest first', async () => {
+    const all = [
+      tool('t1'),
+      tool('t2', { linkedAt: at(2), methods: [], keyThumbprint: 'k', scope: '', door: 'pin' }),
+      tool('t3', { accountId: 'b' as AccountId }),
+    ];
+    await inTransaction(async ({ tokens }) => {
+      for (const one of all) await tokens.insertLinkedTool(one);
+    });
+    for (const one of all) expect(await stores.tokens.findLinkedTool(one.linkedToolId)).toEqual(one);
+    expect(await listed('a')).toEqual(['t2', 't1']);
+    expect(await stores.tokens.findLinkedTool('nothing' as LinkedToolId)).toBeUndefined();
+  });
+
+  it('takes one linked tool for a link: a second approval of it cannot exist', async () => {
+    const second = inTransaction(({ tokens }) =>
+      tokens.insertLinkedTool(tool('t4', { linkId: tool('t1').linkId })),
+    );
+    await expect(second).rejects.toThrow();
+    expect(await stores.tokens.findLinkedTool('t4' as LinkedToolId)).toBeUndefined();
+  });
+
+  it('renames the live tool of its own account only', async () => {
+    const rename = (id: string, account: string, name: string) =>
+      inTransaction(({ tokens }) => tokens.rename(id as LinkedToolId, account as AccountId, name));
+    expect(await rename('t1', 'b', 'x')).toBe(false);
+    expect(await rename('t1', 'a', 'Kitchen')).toBe(true);
+    expect((await stores.tokens.findLinkedTool('t1' as LinkedToolId))?.name).toBe('Kitchen');
+  });
+
+  it('notes when and from where a tool was used last', async () => {
+    await inTransaction(({ tokens }) => tokens.markUsed('t1' as LinkedToolId, at(7), '198.51.100.1'));
+    const used = await stores.tokens.findLinkedTool('t1' as LinkedToolId);
+    expect([used?.lastUsedAt, used?.lastUsedFrom]).toEqual([at(7), '198.51.100.1']);
+  });
+
+  it('ends a tool once, and lists and renames it no more', async () => {
+    const end = () =>
+      inTransaction(({ tokens }) => tokens.endLinkedTool('t2' as LinkedToolId, at(8), 'unlinked'));
+    expect([await end(), await end()]).toEqual([true, false]);
+    expect((await stores.tokens.findLinkedTool('t2' as LinkedToolId))?.endedAt).toEqual(at(8));
+    expect(await listed('a')).toEqual(['t1']);
+    expect(
+      await inTransaction(({ tokens }) => tokens.rename('t2' as LinkedToolId, 'a' as AccountId, 'x')),
+    ).toBe(false);
+  });
+
+  it('gives refresh tokens back by their hash, and by generation', async () => {
+    const [first, second] = [token('r1'), token('r2', { generation: 1, scope: 'openid' })];
+    await inTransaction(async ({ tokens }) => {
+      await tokens.insertRefreshToken(first);
+      await tokens.insertRefreshToken(second);
+    });
+    expect(await stores.tokens.findRefreshToken('r1')).toEqual(first);
+    expect(await stores.tokens.findGeneration('t1' as LinkedToolId, 1)).toEqual(second);
+    expect(await stores.tokens.findGeneration('t2' as LinkedToolId, 1)).toBeUndefined();
+    await expect(inTransaction(({ tokens }) => tokens.insertRefreshToken(first))).rejects.toThrow();
+  });
+
+  it('lets a refresh token be used once, also by two in the same transaction, and not when it has expired', async () => {
+    const use = (hash: string, second: number) =>
+      inTransaction(({ tokens }) => tokens.useRefreshToken(hash, at(second)));
+    expect(await use('r1', 100)).toBe(false);
+    const both = await inTransaction(async ({ tokens }) => [
+      await tokens.useRefreshToken('r1', at(10)),
+      await tokens.useRefreshToken('r1', at(10)),
+    ]);
+    expect(both).toEqual([true, false]);
+    expect((await stores.tokens.findRefreshToken('r1'))?.usedAt).toEqual(at(10));
+    expect(await use('nothing', 1)).toBe(false);
+  });
+
+  it('spends nothing when its transaction fails', async () => {
+    const failing = inTransaction(async ({ tokens }) => {
+      await tokens.useRefreshToken('r2', at(10));
+      throw new Error('after the use');
+    });
+    await expect(failing).rejects.toThrow('after the use');
+    expect((await stores.tokens.findRefreshToken('r2'))?.usedAt).toBeUndefined();
+  });
+
+  it('lets a used one be presented again only so late and so often, and never an unused one', async () => {
+    const replay = (hash: string, usedAfter: number, most = 3) =>
+      inTransaction(({ tokens }) => tokens.replayRefreshToken(hash, at(usedAfter), most));
+    expect(await replay('r2', 0)).toBe(false);
+    expect(await replay('r1', 11)).toBe(false);
+    expect([
+      await replay('r1', 10),
+      await replay('r1', 9),
+      await replay('r1', 0),
+      await replay('r1', 0),
+    ]).toEqual([true, true, true, false]);
+  });
+
+  it('knows a revoked access token, however often it is revoked, until it would have expired', async () => {
+    const revoke = () => inTransaction(({ tokens }) => tokens.insertRevokedAccess('jti', at(50)));
+    await revoke();
+    await revoke();
+    expect(await stores.tokens.isAccessRevoked('jti')).toBe(true);
+    expect(await stores.tokens.isAccessRevoked('other')).toBe(false);
+  });
+
+  it('forgets what has expired, and only that', async () => {
+    const remove = (second: number) => inTransaction(({ tokens }) => tokens.removeExpired(at(second)));
+    expect(await remove(49)).toBe(0);
+    expect(await remove(50)).toBe(1);
+    expect(await stores.tokens.isAccessRevoked('jti')).toBe(false);
+    expect(await remove(100)).toBe(2);
+    expect(await stores.tokens.findRefreshToken('r1')).toBeUndefined();
+    expect(await listed('a')).toEqual(['t1']);
+  });
+});

@@ -9,7 +9,7 @@ import { type Deliver } from './domain/notices.js';
 import { createGuards, NO_STORE, OPEN_TO_SCRIPTS } from './http/guards.js';
 import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
 import { createOAuthDoor } from './http/oauth/routes.js';
-import { createCounters, createHealth, createObserve, type Log } from './http/observe.js';
+import { createCounters, createHealth, createObserve } from './http/observe.js';
 import { createPages } from './http/pages/routes.js';
 import { createOriginReader } from './http/request-origin.js';
 import { createJobs } from './jobs.js';
@@ -159,7 +159,6 @@ export async function wire(config: Config, options: WiringOptions = {}) {
 
   return {
     ...rooms,
-    log: rooms.log as Log,
     app,
     counters,
     health,

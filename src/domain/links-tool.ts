@@ -59,6 +59,29 @@ const MOST_DRAWS = 5;
 
 export type LinksForTool = ReturnType<typeof createLinksForTool>;
 
+/** How many links are live, near enough to choose the length of a code: counted once a minute, plus what was started since. */
+function createLiveCount(store: LinkStore, now: Clock) {
+  let counted = 0;
+  let countedAt = -Infinity;
+  let startedSince = 0;
+  return {
+    async count(): Promise<number> {
+      const at = now().getTime();
+      if (Math.abs(at - countedAt) > LIVE_COUNTED_EVERY_MS) {
+        countedAt = at;
+        startedSince = 0;
+        counted = await store.countLive(now());
+      }
+      return counted + startedSince;
+    },
+    started: (): void => void startedSince++,
+  };
+}
+
+/** Whom the gate knows a client as: the name alone is never enough for one that has a secret. */
+const gateName = (client: Client): string =>
+  client.kind === 'public' ? client.clientId : `secret ${client.clientId}`;
+
 export function createLinksForTool<Stores extends LinkStores>(
   dependencies: LinksForToolDependencies<Stores>,
 ) {
@@ -72,22 +95,13 @@ export function createLinksForTool<Stores extends LinkStores>(
     intervalSeconds,
     checkpoint = () => undefined,
   } = dependencies;
-  let live = { counted: 0, startedSince: 0, at: -Infinity };
-
-  /** How many links are live, near enough to choose the length of a code: counted once a minute, plus what was started since. */
-  async function liveLinks(): Promise<number> {
-    const at = now().getTime();
-    if (Math.abs(at - live.at) > LIVE_COUNTED_EVERY_MS) {
-      live = { counted: await store.countLive(now()), startedSince: 0, at };
-    }
-    return live.counted + live.startedSince;
-  }
+  const live = createLiveCount(store, now);
 
   async function insertWithFreshCode(
     client: Client,
     request: Omit<LinkRequest, 'userCodeMac'>,
   ): Promise<string> {
-    const length = userCodeLength(await liveLinks());
+    const length = userCodeLength(await live.count());
     const isUseDue =
       !client.lastUsedAt || now().getTime() - client.lastUsedAt.getTime() > USE_NOTED_EVERY_SECONDS * 1000;
     for (let draw = 0; draw < MOST_DRAWS; draw++) {
@@ -100,10 +114,6 @@ export function createLinksForTool<Stores extends LinkStores>(
     }
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
   }
-
-  /** Whom the gate knows a client as: the name alone is never enough for one that has a secret. */
-  const gateName = (client: Client): string =>
-    client.kind === 'public' ? client.clientId : `secret ${client.clientId}`;
 
   /** The verdict of the gate; a raised interval is kept in SQL without making the poll wait for it. */
   function askGate(deviceCodeHash: string, name: string): 'pending' | 'too-soon' | 'unknown' {
@@ -214,7 +224,7 @@ export function createLinksForTool<Stores extends LinkStores>(
         expiresAt: new Date(createdAt.getTime() + ttlSeconds * 1000),
       };
       const userCode = await insertWithFreshCode(client, request);
-      live.startedSince += 1;
+      live.started();
       // Nobody knows the code yet, so nobody can have decided it.
       const stamp = gate.stamp();
       const { deviceCodeHash, expiresAt } = request;

@@ -28,13 +28,13 @@ export async function startTestHouse({
   ...options
 }: TestHouseOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'linchpin-house-'));
-  let house: House | undefined;
-  const server: Server = createServer((req, res) => house!.app(req, res));
+  const opened: { house?: House } = {};
+  const server: Server = createServer((req, res) => opened.house!.app(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const url = `http://localhost:${port}`;
   const mails: Mail[] = [];
-  house = await wire(
+  const house = await wire(
     {
       publicUrl: url,
       port,
@@ -65,6 +65,8 @@ export async function startTestHouse({
       deliver: async (mail) => void mails.push(mail),
     },
   );
+
+  opened.house = house;
 
   return {
     house,

@@ -35,7 +35,7 @@ const say = (line: Acknowledged): void => void writeSync(1, `${JSON.stringify(li
 
 const clock = createTestClock(new Date('2026-03-01T12:00:00Z'));
 const database = openDatabase({ file: order.file, createStores: createLinkRoomStores, checkpoint });
-const limits = { 'live-links-by-network': { limit: 1e9 } };
+const limits = { 'live-links-by-network': { limit: 1e9 }, 'user-code-by-network': { limit: 1e9 } };
 const rooms = await openLinkRooms({ database, clock, checkpoint, limits });
 const origin = originFrom();
 

@@ -132,7 +132,7 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
     if (shard.raised[place] === 1 || interval >= LONGEST_INTERVAL_SECONDS) return TOO_SOON;
     shard.raised[place] = 1;
     shard.interval[place] = Math.min(interval + SLOW_DOWN_SECONDS, LONGEST_INTERVAL_SECONDS);
-    return { verdict: 'raised', intervalSeconds: shard.interval[place]! };
+    return { verdict: 'raised', intervalSeconds: shard.interval[place] };
   }
 
   return {

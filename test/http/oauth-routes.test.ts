@@ -221,6 +221,15 @@ it('answers an unknown path of its own as JSON, and names the metadata (DESIGN 5
   }
 });
 
+it('tells clients to come over TLS alone, where the issuer is https (RFC 8628 §3.1, RFC 6797)', async () => {
+  const secure = await startOAuthHouse({ config: { publicUrl: 'https://linchpin.example' } });
+  const { headers } = await secure.request.get('/.well-known/jwks.json');
+  expect(headers['strict-transport-security']).toMatch(/^max-age=\d{7,}/);
+  await secure.close();
+  const plain = await house.request.get('/.well-known/jwks.json');
+  expect(plain.headers).not.toHaveProperty('strict-transport-security');
+});
+
 it('leaves every other path to the pages (DESIGN 2)', async () => {
   const response = await house.request.get('/nowhere').set('Accept', 'text/html');
   expect(response.status).toBe(404);

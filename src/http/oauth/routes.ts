@@ -38,6 +38,8 @@ export type OAuthDoorDependencies = Omit<
   readonly reportFault: (ctx: RequestContext, error: unknown) => void;
 };
 
+const HALF_A_YEAR_SECONDS = 15_552_000;
+
 type Endpoint = (ctx: RequestContext) => Promise<void>;
 
 /** Makes the door. Its middleware answers its own paths and leaves every other to the next. */
@@ -95,6 +97,15 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): { middlewa
     throw new OAuthRefusal({ ...answer, status: 404 });
   });
 
+  const headers = {
+    ...NO_STORE,
+    'X-Content-Type-Options': 'nosniff',
+    // RFC 6797: once here over TLS, never again without.
+    ...(dependencies.issuer.startsWith('https:')
+      ? { 'Strict-Transport-Security': `max-age=${HALF_A_YEAR_SECONDS}` }
+      : {}),
+  };
+
   return {
     middleware: async (ctx, next) => {
       const endpoint = routes.get(ctx.path) ?? (ctx.path.startsWith(addresses.folder) ? lost : undefined);
@@ -102,8 +113,7 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): { middlewa
         await next();
         return;
       }
-      ctx.set(NO_STORE);
-      ctx.set('X-Content-Type-Options', 'nosniff');
+      ctx.set(headers);
       await endpoint(ctx);
     },
   };

@@ -46,7 +46,7 @@ export function createAssets(viewsFolder: string) {
   const house = own('house.css')
     .toString()
     .replace(/url\(([a-z0-9-]+\.woff2)\)/g, (_, name: string) => `url(${addresses.get(name)!})`);
-  add('house.css', Buffer.from(`@layer base{${base}}\n${house}`));
+  add('house.css', Buffer.from(`@layer above,base;@layer base{${base}}\n${house}`));
 
   const serve: Middleware = async (ctx, next) => {
     const file = ctx.method === 'GET' || ctx.method === 'HEAD' ? files.get(ctx.path) : undefined;

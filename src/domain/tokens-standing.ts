@@ -9,6 +9,7 @@ import type { Keys } from './keys.js';
 import type { LinkedTool, RefreshToken, TokenStore, TokenStores } from './tokens.js';
 import {
   DomainError,
+  isUnavailable,
   type AccountId,
   type Clock,
   type InTransaction,
@@ -121,9 +122,12 @@ export function createTokensStanding<Stores extends TokenStores>(
       if (standing?.kind !== 'access' || isBound) throw new DomainError('token-invalid');
       const { tool } = standing;
       if (now().getTime() - tool.lastUsedAt.getTime() > USE_NOTED_EVERY_MS) {
+        // A store that cannot write now only makes the tool look idle: what it may read, it still may.
         await inTransaction((stores) =>
           stores.tokens.markUsed(tool.linkedToolId, now(), origin.networkAddress),
-        );
+        ).catch((error: unknown) => {
+          if (!isUnavailable(error)) throw error;
+        });
       }
       return standing;
     },

@@ -137,3 +137,13 @@ it('notes that the tool was used, at most once a minute (UI, linked tools)', asy
   await ask(access_token).expect(200);
   expect(await lastUsed()).toEqual(house.clock.now());
 });
+
+it('answers on a full disk, where the use cannot be noted (CHECKLIST 4, disk full)', async () => {
+  const small = await startOAuthHouse({ maxPages: 160 });
+  const { access_token } = await small.link();
+  await small.disk.fill();
+  small.clock.advance(120);
+  const answer = await small.request.get(PATH).set('Authorization', `Bearer ${access_token}`);
+  expect(answer.status).toBe(200);
+  await small.close();
+});

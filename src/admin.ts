@@ -298,6 +298,8 @@ export async function runAdmin(argv: readonly string[], surroundings: Surroundin
 
 // By name, as in tool.ts: the bundler may move this file into a chunk that another program shares.
 if (/^admin(\.[jt]s)?$/.test(basename(process.argv[1] ?? ''))) {
+  // It may be the one that makes the database: that is for its owner alone, as in main.ts.
+  process.umask(0o077);
   process.exitCode = await runAdmin(process.argv.slice(2), {
     env: process.env,
     stdin: process.stdin,

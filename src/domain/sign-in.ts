@@ -34,7 +34,7 @@ export interface SignInDependencies {
   readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive'>;
   readonly proofs: SecondFactors;
   readonly sessions: Pick<Sessions, 'startSession' | 'rotateSession' | 'endSession'>;
-  readonly throttle: Pick<Throttle, 'refuseIfSpent' | 'spend'>;
+  readonly throttle: Pick<Throttle, 'spendAhead'>;
   readonly audit: Audit;
   readonly now: Clock;
   /** A new 256-bit secret. */
@@ -95,6 +95,20 @@ export function createSignIn(dependencies: SignInDependencies) {
     });
   }
 
+  /** Charged before it is looked at: of many passwords sent at once, none gets past the network's budget. */
+  async function checkFirstProof(login: string, password: string, origin: Origin) {
+    const takeBack = await throttle.spendAhead('sign-in-by-network', origin.network);
+    let isWrong = false;
+    try {
+      const account = await accounts.checkPassword({ login }, password, origin);
+      isWrong = !account;
+      return account;
+    } finally {
+      // A full queue or a fault of ours is nobody's failure.
+      if (!isWrong) await takeBack();
+    }
+  }
+
   /** A missing code is no guess. */
   async function proveCode(accountId: AccountId, code: string | undefined, origin: Origin): Promise<void> {
     if (!code) throw new DomainError('code-wrong');
@@ -118,12 +132,8 @@ export function createSignIn(dependencies: SignInDependencies) {
       | ({ readonly next: 'done' } & IssuedSession)
       | { readonly next: 'second-factor'; readonly signInToken: string }
     > {
-      await throttle.refuseIfSpent('sign-in-by-network', origin.network);
-      const account = await accounts.checkPassword({ login }, password, origin);
-      if (!account) {
-        await throttle.spend('sign-in-by-network', origin.network);
-        throw new DomainError('credentials-wrong');
-      }
+      const account = await checkFirstProof(login, password, origin);
+      if (!account) throw new DomainError('credentials-wrong');
       if (await proofs.hasSecondFactor(account.accountId)) {
         return { next: 'second-factor', signInToken: await startHalfDone(account.accountId, origin) };
       }

@@ -148,14 +148,6 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
         : spendCoarse(name, budget, spender);
     },
 
-    /** Refuses as `spend` does when the budget is used up already; spends nothing. For budgets that only failures spend. */
-    async refuseIfSpent(name: BudgetName, spender: string): Promise<void> {
-      const budget = budgetOf(name);
-      if ((await spentOf(name, budget, spender)) < budget.limit) return;
-      if (budget.kept === 'coarse') throw coarseRefusal(budget);
-      throw await failingClosed(() => exactRefusal(budgets, name, spender));
-    },
-
     /** Whether the budget is used up, for rules that wait rather than refuse. Refuses `store-unavailable` as `spend` does. */
     async isSpent(name: BudgetName, spender: string): Promise<boolean> {
       const budget = budgetOf(name);

@@ -56,13 +56,18 @@ function openHouse() {
   const throttle = createThrottle({ now, budgets: stores.budgets, inTransaction, coarse });
   const random = { newId: randomUUID, newSecret: randomSecret, hash: sha256 };
   const house = { inTransaction, audit, notices, throttle, passwords, now, ...random };
-  const accounts = createAccounts({
+  const accountsDependencies = {
     ...house,
     store: stores.accounts,
     rule: createPasswordRule({ estimateStrength: async () => 4, serviceWords: [] }),
     keyring,
-    settings: { signUp: 'open', emailVerification: 'required', publicUrl: 'https://pin.example.org' },
-  });
+    settings: {
+      signUp: 'open',
+      emailVerification: 'required',
+      publicUrl: 'https://pin.example.org',
+    } as const,
+  };
+  const accounts = createAccounts(accountsDependencies);
   const proofsDependencies = {
     ...house,
     store: stores.proofs,
@@ -128,7 +133,17 @@ function openHouse() {
   }
 
   return {
-    ...{ clock, database, stores, inTransaction, passwords, proofs, proofsDependencies, sessions },
+    ...{
+      clock,
+      database,
+      stores,
+      inTransaction,
+      passwords,
+      accountsDependencies,
+      proofs,
+      proofsDependencies,
+      sessions,
+    },
     ...{ signIn, signInDependencies, newPerson, newCarefulPerson, halfWay, signedIn, code, wrongCode },
     ...{ countEvents, chargePassword },
   };
@@ -212,6 +227,38 @@ describe('signing in', () => {
       await signedIn({ ...person, origin: newOrigin() });
       clock.advance(660);
       await signedIn(person);
+    });
+
+    it('looks at 60 passwords of a network at most, however many are sent at once (CHECKLIST 3.2)', async () => {
+      const person = await newPerson();
+      const { origin } = person;
+      const burst = Array.from({ length: 100 }, (_, i) =>
+        refusal(signIn.startSignIn({ login: `somebody${i}`, password: 'wrong' }, origin)),
+      );
+      const before = house.passwords.runs();
+      const answers = (await Promise.all(burst)) as { code: string }[];
+      expect(house.passwords.runs() - before).toBe(60);
+      expect(answers.filter(({ code: answer }) => answer === 'credentials-wrong')).toHaveLength(60);
+      expect(answers.filter(({ code: answer }) => answer === 'too-many')).toHaveLength(40);
+    });
+
+    it('costs a network nothing when it is right, or when it was not looked at', async () => {
+      const person = await newPerson();
+      const { origin } = person;
+      for (let i = 0; i < 61; i++) await signedIn(person);
+      const wrong = { login: 'nobody', password: 'wrong' };
+      const verify = () => Promise.reject(new PasswordsBusy(1));
+      const busy = createSignIn({
+        ...house.signInDependencies,
+        accounts: createAccounts({
+          ...house.accountsDependencies,
+          passwords: { ...house.passwords, verify },
+        }),
+      });
+      for (let i = 0; i < 61; i++) {
+        await expect(busy.startSignIn(wrong, origin)).rejects.toMatchObject({ code: 'service-busy' });
+      }
+      await expect(signIn.startSignIn(wrong, origin)).rejects.toMatchObject({ code: 'credentials-wrong' });
     });
   });
 

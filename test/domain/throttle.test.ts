@@ -62,7 +62,7 @@ describe('an exact budget', () => {
     await spendAll(opened, 'a');
     const other = createThrottle(opened.dependencies);
     expect(await other.isSpent('user-code-by-account', 'a')).toBe(true);
-    expect((await refusalOf(other.refuseIfSpent('user-code-by-account', 'a'))).code).toBe('too-many');
+    expect((await refusalOf(other.spend('user-code-by-account', 'a'))).code).toBe('too-many');
   });
 
   it('counts each spender and each name by itself', async () => {
@@ -158,27 +158,22 @@ describe('spendAhead', () => {
   });
 });
 
-describe('refuseIfSpent and isSpent', () => {
-  it('spend nothing, however often they are asked', async () => {
+describe('isSpent', () => {
+  it('spends nothing, however often it is asked', async () => {
     const opened = openThrottle();
     await spendAll(opened, 'a', 4);
     for (let time = 0; time < 20; time++) {
-      await opened.throttle.refuseIfSpent('user-code-by-account', 'a');
       expect(await opened.throttle.isSpent('user-code-by-account', 'a')).toBe(false);
     }
     await expect(opened.throttle.spend('user-code-by-account', 'a')).resolves.toBe(5);
     expect(await opened.throttle.isSpent('user-code-by-account', 'a')).toBe(true);
-    expect((await refusalOf(opened.throttle.refuseIfSpent('user-code-by-account', 'a'))).code).toBe(
-      'too-many',
-    );
   });
 
-  it('know the coarse budgets too', async () => {
+  it('knows the coarse budgets too', async () => {
     const { throttle } = openThrottle({ limits: { 'live-links-by-network': { limit: 1 } } });
     expect(await throttle.isSpent('live-links-by-network', 'n')).toBe(false);
     await throttle.spend('live-links-by-network', 'n');
     expect(await throttle.isSpent('live-links-by-network', 'n')).toBe(true);
-    expect((await refusalOf(throttle.refuseIfSpent('live-links-by-network', 'n'))).code).toBe('too-many');
   });
 });
 
@@ -218,11 +213,9 @@ describe('the window of an exact budget', () => {
     await spendAll(opened, 'a', 1);
     clock.advance(200);
     await spendAll(opened, 'a', 4);
-    const { retryAfterSeconds } = await refusalOf(throttle.refuseIfSpent('user-code-by-account', 'a'));
+    const { retryAfterSeconds } = await refusalOf(throttle.spend('user-code-by-account', 'a'));
     // From the beginning of its slice of one minute, eleven slices: 660 s, of which 245 s have passed.
     expect(retryAfterSeconds).toBe(415);
-    const { retryAfterSeconds: same } = await refusalOf(throttle.spend('user-code-by-account', 'a'));
-    expect(same).toBe(415);
     clock.advance(414);
     expect((await refusalOf(throttle.spend('user-code-by-account', 'a'))).retryAfterSeconds).toBe(1);
     clock.advance(1);
@@ -287,7 +280,7 @@ describe('a store that cannot count', () => {
     }
   });
 
-  it.each(['spend', 'refuseIfSpent', 'isSpent'] as const)('refuses %s as store-unavailable', async (act) => {
+  it.each(['spend', 'spendAhead', 'isSpent'] as const)('refuses %s as store-unavailable', async (act) => {
     const { dependencies } = openThrottle();
     // Stands for an engine that has gone away: no embedded one stops answering reads.
     const gone = () => Promise.reject(new StoreUnavailable('gone'));
@@ -305,7 +298,6 @@ describe('a store that cannot count', () => {
     database.close();
     open.length = 0;
     await expect(throttle.spend('user-code-by-account', 'a')).rejects.toThrow();
-    await expect(throttle.refuseIfSpent('user-code-by-account', 'a')).rejects.toThrow();
     await expect(throttle.isSpent('user-code-by-account', 'a')).rejects.toThrow();
   });
 
@@ -314,7 +306,6 @@ describe('a store that cannot count', () => {
     const gone = () => Promise.reject(new Error('no connection'));
     const throttle = createThrottle({ ...dependencies, coarse: { add: gone, find: gone } });
     for (let time = 0; time < 3; time++) await throttle.spend('live-links-by-network', 'n');
-    await throttle.refuseIfSpent('live-links-by-network', 'n');
     expect(await throttle.isSpent('live-links-by-network', 'n')).toBe(false);
     await expect(throttle.giveBack('live-links-by-network', 'n')).resolves.toBeUndefined();
   });

@@ -134,7 +134,7 @@ describe('a statement', () => {
 
 describe('a fault of SQLite', () => {
   it('is StoreUnavailable where the disk is full, with the driver’s word for it, and reading goes on', async () => {
-    const database = openTestDatabase((sql) => ({ sql }), { maxPages: 90 });
+    const database = openTestDatabase((sql) => ({ sql }), { maxPages: 120 });
     const fill = async (index: number): Promise<unknown> =>
       database.inTransaction(({ sql }) => sql.change(insertRow, row(`${index}${'x'.repeat(20_000)}`, 'a')));
     let fault: unknown;

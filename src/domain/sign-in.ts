@@ -95,8 +95,8 @@ export function createSignIn(dependencies: SignInDependencies) {
     });
   }
 
-  /** Charged before it is looked at: of many passwords sent at once, none gets past the network's budget. */
   async function checkFirstProof(login: string, password: string, origin: Origin) {
+    // Charged before it is looked at: of many passwords sent at once, none gets past the network's budget.
     const takeBack = await throttle.spendAhead('sign-in-by-network', origin.network);
     let isWrong = false;
     try {

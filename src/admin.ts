@@ -271,6 +271,8 @@ function explain(error: unknown): { words: string; exitCode: number } {
 /** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not called as the help says. */
 export async function runAdmin(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { env, print, printError } = surroundings;
+  // As in main.ts: it may be this command that makes the database, and its owner alone may read it.
+  process.umask(0o077);
   if (argv.includes('--help') || argv.includes('-h')) {
     print(help());
     return 0;
@@ -298,8 +300,6 @@ export async function runAdmin(argv: readonly string[], surroundings: Surroundin
 
 // By name, as in tool.ts: the bundler may move this file into a chunk that another program shares.
 if (/^admin(\.[jt]s)?$/.test(basename(process.argv[1] ?? ''))) {
-  // It may be the one that makes the database: that is for its owner alone, as in main.ts.
-  process.umask(0o077);
   process.exitCode = await runAdmin(process.argv.slice(2), {
     env: process.env,
     stdin: process.stdin,

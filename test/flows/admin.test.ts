@@ -1,5 +1,5 @@
 // The operator's command line in this process, over the real wiring and a real data folder: what it prints, refuses, keeps.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runAdmin } from '../../src/admin.js';
@@ -171,6 +171,20 @@ describe('admin audit list', () => {
 });
 
 describe('admin', () => {
+  it('lets nobody else read what it makes, also in a folder that is open to all (CHECKLIST 2)', async () => {
+    const data = env['DATA_DIR']!;
+    const before = process.umask(0o022);
+    try {
+      mkdirSync(data, { mode: 0o755 });
+      await admin(CREATE, PASSWORD);
+    } finally {
+      process.umask(before);
+    }
+    const files = readdirSync(data);
+    expect(files).toEqual(expect.arrayContaining(['linchpin.sqlite', 'secret']));
+    for (const file of files) expect([file, statSync(join(data, file)).mode & 0o077]).toEqual([file, 0]);
+  });
+
   it('shows every command in its help', async () => {
     const printed: string[] = [];
     const exitCode = await runAdmin(['--help'], {

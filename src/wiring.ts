@@ -6,7 +6,7 @@ import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { randomSecret } from './crypto/secrets.js';
 import { type Deliver } from './domain/notices.js';
-import { createGuards, NO_STORE, OPEN_TO_SCRIPTS } from './http/guards.js';
+import { createGuards, OPEN_TO_SCRIPTS } from './http/guards.js';
 import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
 import { createOAuthDoor } from './http/oauth/routes.js';
 import { createCounters, createHealth, createObserve } from './http/observe.js';
@@ -143,15 +143,16 @@ export async function wire(config: Config, options: WiringOptions = {}) {
   const observe = createObserve({ log: rooms.log, counters, originOf: readOrigin });
   const health = createHealth({ ping: rooms.database.ping });
   const demo = config.demoPage ? await findDemoClient(rooms) : undefined;
+  const oauth = openOAuthDoor(config, rooms, observe.reportFault);
   const app: RequestListener = createApp({
     observe,
     health,
-    oauth: openOAuthDoor(config, rooms, observe.reportFault),
+    oauth,
     pages: openPagesDoor(config, rooms, viewsFolder, demo),
     pollLane: {
       pollGate: rooms.linksForTool.pollGate,
       answers: { pending: PENDING_BODY, 'too-soon': SLOW_DOWN_BODY },
-      headers: { ...NO_STORE, ...OPEN_TO_SCRIPTS },
+      headers: { ...oauth.headers, ...OPEN_TO_SCRIPTS },
       counters,
     },
   });

@@ -181,6 +181,7 @@ export function createObserve({
     const requestId = newRequestId();
     ctx.state.origin = originOf(ctx.req, requestId);
     ctx.res.setHeader('X-Request-Id', requestId);
+    ctx.res.setHeader('X-Content-Type-Options', 'nosniff');
     // `close` comes once, also where the caller went away before the answer.
     ctx.res.once('close', () => writeLine(ctx, startedAt, !ctx.res.writableFinished));
     try {

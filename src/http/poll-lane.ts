@@ -12,7 +12,7 @@ export interface PollLaneDependencies {
   readonly pollGate: (deviceCode: string, clientId: string) => 'pending' | 'too-soon' | 'unknown';
   /** The door's own words for the two answers, as JSON text. */
   readonly answers: Readonly<Record<'pending' | 'too-soon', string>>;
-  /** What every answer of the door carries. */
+  /** What every answer of the door and its endpoint carries. */
   readonly headers: Readonly<Record<string, string>>;
   readonly counters: Counters;
   /** Where every other request goes. */
@@ -63,7 +63,6 @@ function createAnswer(body: string, headers: Readonly<Record<string, string>>) {
   const fixed = Object.entries({
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(body)),
-    'X-Content-Type-Options': 'nosniff',
     ...headers,
   }).flat();
   return (res: ServerResponse): void => {

@@ -39,6 +39,14 @@ const TOKEN = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6';
 const JWT = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2ln';
 
 describe('a request', () => {
+  it('gets an answer whose type no browser guesses, a fault of ours included (ASVS 3.4.4)', async () => {
+    const { agent } = serve(() => {
+      throw new Error('of ours');
+    });
+    const { status, headers } = await agent.get('/');
+    expect({ status, type: headers['x-content-type-options'] }).toEqual({ status: 500, type: 'nosniff' });
+  });
+
   it('gets an id of ours, whatever the caller sends, and one line (ASVS 16.2.1)', async () => {
     const { agent, lines } = serve((ctx) => {
       ctx.body = ctx.state.origin;

@@ -28,6 +28,10 @@ describe('a poll', () => {
       .type('form')
       .send({ grant_type: GRANT, device_code: deviceCode, client_id: client.clientId, ...fields });
   const lanePolls = () => test.house.counters.snapshot()['polls_pending'] ?? 0;
+  const compared = ({ headers }: { headers: Record<string, string> }) =>
+    Object.entries(headers)
+      .filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive', 'vary'].includes(name))
+      .sort();
 
   it('is answered by the lane where it is plain, and the door behind it says the same (RFC 8628 §3.5)', async () => {
     const before = lanePolls();
@@ -37,12 +41,33 @@ describe('a poll', () => {
     expect(lanePolls()).toBe(before + 1);
     expect(byLane.body).toEqual(byDoor.body);
     expect(byLane.body).toMatchObject({ error: 'authorization_pending' });
-    const compared = ({ headers }: { headers: Record<string, string> }) =>
-      Object.entries(headers)
-        .filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive', 'vary'].includes(name))
-        .sort();
     expect(compared(byLane)).toEqual(compared(byDoor));
     expect(byLane.headers['x-request-id']).toMatch(/^[\da-f-]{13}$/);
+  });
+
+  it('insists on TLS in the lane too, where the issuer is https (RFC 6797)', async () => {
+    const secure = await startTestHouse({ config: { publicUrl: 'https://pin.example.org' } });
+    const { client: tool } = await secure.house.clients.createByOperator({
+      name: 'TV',
+      isConfidential: false,
+    });
+    const client_id = tool.clientId;
+    const pollOnce = async (fields: object) => {
+      const started = await secure.request
+        .post('/oauth/device_authorization')
+        .type('form')
+        .send({ client_id });
+      const { device_code } = started.body as { device_code: string };
+      return secure.request
+        .post('/oauth/token')
+        .type('form')
+        .send({ grant_type: GRANT, device_code, client_id, ...fields });
+    };
+    const byLane = await pollOnce({});
+    expect(secure.house.counters.snapshot()['polls_pending']).toBe(1);
+    expect(byLane.headers['strict-transport-security']).toMatch(/^max-age=/);
+    expect(compared(byLane)).toEqual(compared(await pollOnce({ another: 'field' })));
+    await secure.close();
   });
 
   it('is told to slow down by the lane in the words of the door (RFC 8628 §3.5)', async () => {

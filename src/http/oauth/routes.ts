@@ -43,7 +43,11 @@ const HALF_A_YEAR_SECONDS = 15_552_000;
 type Endpoint = (ctx: RequestContext) => Promise<void>;
 
 /** Makes the door. Its middleware answers its own paths and leaves every other to the next. */
-export function createOAuthDoor(dependencies: OAuthDoorDependencies): { middleware: Guard } {
+export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
+  middleware: Guard;
+  /** What every answer of the door carries, also those that the poll lane gives in its place. */
+  headers: Readonly<Record<string, string>>;
+} {
   const addresses = createAddresses(dependencies.issuer);
   const clientAuthentication = createClientAuthentication({
     ...dependencies,
@@ -107,6 +111,7 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): { middlewa
   };
 
   return {
+    headers,
     middleware: async (ctx, next) => {
       const endpoint = routes.get(ctx.path) ?? (ctx.path.startsWith(addresses.folder) ? lost : undefined);
       if (!endpoint) {

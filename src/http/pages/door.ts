@@ -1,4 +1,4 @@
-// What every request for a page meets, in order: static files, headers, who it is, forged forms, then the table of
+// What every request for a page meets, in order: headers, static files, who it is, forged forms, then the table of
 // routes; and what becomes of an address that is not in it, and of whatever goes wrong on the way.
 import Router from '@koa/router';
 import type { Middleware, Next } from 'koa';
@@ -99,8 +99,8 @@ export function createDoor(dependencies: DoorDependencies): Middleware {
     guards.refuseForgery,
   ];
   return inOrder([
-    assets.serve,
     createPageHeaders({ isSecure: settings.publicUrl.startsWith('https:') }),
+    assets.serve,
     ...(guarded as unknown as readonly Middleware[]),
     createRouter(table).routes() as unknown as Middleware,
   ]);

@@ -29,7 +29,7 @@ export function createPageHeaders({ isSecure }: { isSecure: boolean }): Middlewa
     crossOriginResourcePolicy: { policy: 'same-origin' },
     // With `no-referrer`, posts over plain http would say `Origin: null` and look like another site's.
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: isSecure ? { maxAge: HALF_A_YEAR_SECONDS } : false,
+    strictTransportSecurity: isSecure ? { maxAge: HALF_A_YEAR_SECONDS, includeSubDomains: false } : false,
     xFrameOptions: { action: 'deny' },
   });
   return async (ctx, next) => {

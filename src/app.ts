@@ -16,7 +16,10 @@ export interface AppDependencies {
 /** Makes the handler of every request. */
 export function createApp({ observe, health, oauth, pages, pollLane }: AppDependencies): RequestListener {
   const koa = new Koa();
-  koa.on('error', (error: unknown, ctx?: Koa.Context) => ctx && observe.reportFault(ctx, error));
+  koa.on('error', (error: unknown, ctx?: Koa.Context) => {
+    // A caller who hung up broke the connection, and nothing of ours.
+    if (ctx && error !== ctx.req.socket.errored) observe.reportFault(ctx, error);
+  });
   koa.use(observe.observe);
   koa.use(health.health);
   koa.use(oauth.middleware);

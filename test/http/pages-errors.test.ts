@@ -1,5 +1,6 @@
 // What the pages say for everything that can be refused or go wrong: what happened, why, and the next step.
 import { readFileSync } from 'node:fs';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { explain, methodNotAllowed, notFound, refusalAnswers } from '../../src/http/pages/errors.js';
 import { ForgeryRefusal } from '../../src/http/guards.js';
@@ -64,6 +65,20 @@ describe('a fault', () => {
     await house.newAccount();
   });
   afterAll(() => house.close());
+
+  it('is not what a caller makes who hangs up halfway: that is a line, and no alarm (ASVS 16.2.1)', async () => {
+    const { port } = house.server.address() as AddressInfo;
+    const line = () => lines.find((one) => one.includes('"isCut":true'));
+    for (const path of ['/sign-in', '/oauth/token?x']) {
+      lines.length = 0;
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n`);
+      socket.write('Content-Length: 300\r\n\r\na=b', () => socket.destroy());
+      while (!line()) await new Promise((resolve) => setImmediate(resolve));
+      await house.request.get('/healthz');
+      expect(lines.filter((one) => one.includes('"msg":"fault"'))).toEqual([]);
+    }
+  });
 
   it('becomes a page with a number to quote; the cause is in the log, and nowhere else (DESIGN 9)', async () => {
     house.house.database.close();

@@ -221,5 +221,36 @@ describe('proving an address', () => {
     for (let sent = 2; sent <= 6; sent += 1) await visitor.submit({}, '/verify-email/again');
     expect(visitor.status).toBe(429);
     expect(visitor.title).toContain('Too many tries');
+    expect(Number(visitor.headers['retry-after'])).toBeGreaterThan(0);
+  });
+
+  it('says for which account, and brings its code to no other (RFC 8628 §5.4, Hydra PR #770)', async () => {
+    await startHouse(required);
+    await house.newAccount();
+    await signUpWithCode('WDJB-MJHT');
+    const address = await mailedTo('bruno@example.com');
+    const victim = createVisitor(house);
+    await victim.visit(address);
+    expect(victim.text).toContain('the account bruno.');
+    await victim.submit();
+    // Signed in as somebody else than the sign-up that the code came with.
+    await victim.signIn('anna');
+    expect(victim.path).toBe('/account');
+    await victim.visit('/link');
+    expect(victim.forms[0]?.fields.user_code).toBe('');
+  });
+
+  it('brings no code to another account that is signed in already (RFC 8628 §5.4)', async () => {
+    await startHouse(required);
+    await house.newAccount();
+    await signUpWithCode('WDJB-MJHT');
+    const address = await mailedTo('bruno@example.com');
+    const victim = createVisitor(house);
+    await victim.signIn('anna');
+    await victim.visit(address);
+    await victim.submit();
+    expect(victim.path).toBe('/account');
+    await victim.visit('/link');
+    expect(victim.forms[0]?.fields.user_code).toBe('');
   });
 });

@@ -127,6 +127,21 @@ describe('the code', () => {
     expect(plain(visitor.forms[0]?.fields.user_code)).toBe(plain(userCode));
   });
 
+  it('is shown only if it can be one: an address puts no words into our mouth (CHECKLIST 2)', async () => {
+    const words = 'YOUR ACCOUNT IS LOCKED, CALL 0800 123456';
+    const stranger = createVisitor(house);
+    for (const page of ['sign-in', 'sign-up', 'verify-email']) {
+      await stranger.visit(`/${page}?${new URLSearchParams({ next: 'link', user_code: words }).toString()}`);
+      expect(stranger.status).toBe(200);
+      expect(stranger.html).not.toMatch(/0800|0 8 0 0/);
+    }
+    const anna = createVisitor(house);
+    await anna.signIn('anna');
+    await anna.visit(`/link?${new URLSearchParams({ pin: words }).toString()}`);
+    expect(anna.forms[0]?.fields.user_code).toBe('');
+    expect(anna.html).not.toContain('0800');
+  });
+
   it('is never taken from a cookie that somebody else wrote', async () => {
     await visitor.signIn('anna');
     const planted = await visitor.agent.get('/link').set('Cookie', 'linchpin-pending=QkNERi1HSEpL');

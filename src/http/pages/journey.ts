@@ -38,7 +38,9 @@ const isPlace = (text: string | undefined): text is Place =>
 /** The fields of a query or a form: `next`, and the code as `user_code`, `code` or `pin`. */
 export function readJourney(fields: Form, codeNames: readonly string[] = ['user_code']): Journey {
   const next = fields.get('next');
-  const code = codeNames.map((name) => typedCode(fields.get(name))).find((found) => found !== undefined);
+  // Only what can be a code is shown: an address must not put words of its own on a page of ours.
+  const isCode = (found: string | undefined) => found !== undefined && readUserCode(found) !== undefined;
+  const code = codeNames.map((name) => typedCode(fields.get(name))).find(isCode);
   return { ...(isPlace(next) ? { place: next } : {}), ...(code ? { broughtCode: code } : {}) };
 }
 

@@ -3,7 +3,7 @@
 // Whether the code is any good is for domain/links to say.
 import type { Sealer } from '../../domain/notices.js';
 import { presentUserCode, readUserCode } from '../../domain/user-code.js';
-import type { Clock } from '../../domain/vocabulary.js';
+import type { AccountId, Clock } from '../../domain/vocabulary.js';
 import type { Guards, RequestContext } from '../guards.js';
 
 export interface PendingCode {
@@ -12,6 +12,8 @@ export interface PendingCode {
   readonly arrival: 'typed' | 'link';
   /** Known once the link has been reserved. */
   readonly expiresAt?: Date | undefined;
+  /** Whose mail brought it: whoever signs in as somebody else is not shown a code that a stranger may have sent. */
+  readonly accountId?: AccountId | undefined;
 }
 
 export type PendingCodes = ReturnType<typeof createPendingCodes>;
@@ -20,6 +22,7 @@ interface Kept {
   readonly code: string;
   readonly arrival: 'typed' | 'link';
   readonly expires?: number;
+  readonly account?: AccountId;
   readonly forget: number;
 }
 
@@ -53,12 +56,13 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
   }
 
   return {
-    keep(ctx: RequestContext, { userCode, arrival, expiresAt }: PendingCode): void {
+    keep(ctx: RequestContext, { userCode, arrival, expiresAt, accountId }: PendingCode): void {
       const kept: Kept = {
         code: userCode,
         arrival,
         forget: now().getTime() + KEPT_SECONDS * 1000,
         ...(expiresAt ? { expires: expiresAt.getTime() } : {}),
+        ...(accountId ? { account: accountId } : {}),
       };
       cookies.write(ctx, 'pending', sealer.seal(JSON.stringify(kept), CONTEXT), KEPT_SECONDS);
     },
@@ -67,6 +71,8 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
       const sealed = cookies.read(ctx, 'pending');
       const kept = sealed === undefined ? undefined : open(sealed);
       if (!kept || kept.forget <= now().getTime()) return undefined;
+      const { session } = ctx.state;
+      if (kept.account && session && session.accountId !== kept.account) return undefined;
       const expiresAt = kept.expires === undefined ? undefined : new Date(kept.expires);
       return { userCode: kept.code, arrival: kept.arrival, expiresAt };
     },

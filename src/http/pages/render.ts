@@ -16,6 +16,8 @@ export interface PageFault {
   readonly field?: string;
   readonly title: string;
   readonly text: string;
+  /** When another try is worth it, where that is known. */
+  readonly retryAfterSeconds?: number;
 }
 
 export interface PageModel {
@@ -95,6 +97,8 @@ export function createRenderer({ viewsFolder, assets, now, guards }: RendererDep
       faults,
       faultAt: (field: string) => faults.find((fault) => fault.field === field),
     };
+    const wait = faults.find(({ retryAfterSeconds }) => retryAfterSeconds !== undefined)?.retryAfterSeconds;
+    if (wait !== undefined) ctx.set('Retry-After', String(wait));
     const title = faults[0] ? `${faults[0].title}: ${model.title}` : model.title;
     ctx.status = model.status ?? (faults.length > 0 ? 400 : 200);
     ctx.type = 'html';
@@ -154,6 +158,7 @@ export function faultOf(language: Language, error: unknown, field?: string): Pag
   const { words, retryAfterSeconds } = explain(error);
   return {
     ...(field === undefined ? {} : { field }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     title: language.t(`refusal.${words}.title` as MessageKey),
     text: language.t(`refusal.${words}.text` as MessageKey, waitValues(retryAfterSeconds)),
   };

@@ -141,9 +141,8 @@ export function createSignInPages(dependencies: Dependencies) {
         leadTo(ctx, `/sign-in/code${journeyQuery(journey)}`);
       } catch (error) {
         if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
-        const { status, retryAfterSeconds } = explain(error);
-        if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
-        showSignIn(ctx, journey, { faults: [faultOf(language, error)], status, login });
+        const faults = [faultOf(language, error)];
+        showSignIn(ctx, journey, { faults, status: explain(error).status, login });
       }
     },
 

@@ -108,9 +108,7 @@ export function createSignUpPages(dependencies: Dependencies) {
       } catch (error) {
         const fault = refusedField(language, error);
         if (!fault) throw error;
-        const { status, retryAfterSeconds } = explain(error);
-        if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
-        showSignUp(ctx, journey, { faults: [fault], status, ...typedOf(form) });
+        showSignUp(ctx, journey, { faults: [fault], status: explain(error).status, ...typedOf(form) });
       }
     },
 

@@ -1,6 +1,7 @@
 // Proving an e-mail address: the address in the mail shows a button, and only pressing it proves anything, because
 // mail scanners open every address. The pending code comes along, also on another device.
 import { isRefusal } from '../../domain/vocabulary.js';
+import { readUserCode } from '../../domain/user-code.js';
 import { readQuery } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, refusalAnswers } from './errors.js';
@@ -40,20 +41,20 @@ export function createVerifyEmailPages(dependencies: Dependencies) {
       }
       const found = await accounts.findVerification(token);
       if (!found) return renderer.showAnswer(ctx, refusalAnswers['mail-token-invalid']);
-      renderer.show(ctx, 'verify-email', { title: language.t('verify.title'), email: found.email, token });
+      renderer.show(ctx, 'verify-email', { title: language.t('verify.title'), ...found, token });
     },
 
     async submit(ctx: PageContext): Promise<void> {
       const { origin, account } = visitorOf(ctx);
       const token = formOf(ctx).get('token') ?? '';
       const { accountId, userCode } = await accounts.verifyEmail(token, origin);
-      // A code that came by mail was not typed from a screen in this browser.
-      if (userCode && !pendingCodes.find(ctx)) pendingCodes.keep(ctx, { userCode, arrival: 'link' });
-      const journey = userCode ? { broughtCode: userCode } : {};
+      // A code that came by mail was not typed from a screen in this browser, and whoever asked for the mail put it there.
+      const isCode = userCode !== undefined && readUserCode(userCode) !== undefined;
+      if (isCode && !pendingCodes.find(ctx)) pendingCodes.keep(ctx, { userCode, arrival: 'link', accountId });
       leadTo(
         ctx,
         account?.accountId === accountId
-          ? journeys.destination(ctx, journey)
+          ? journeys.destination(ctx, isCode ? { broughtCode: userCode } : {})
           : '/sign-in?notice=email-verified',
       );
     },

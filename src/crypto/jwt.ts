@@ -107,6 +107,8 @@ export type VerifyOptions = {
 
 export type Verifier = (token: string, options: VerifyOptions) => Promise<Payload | undefined>;
 
+/** How far the clocks of signers and of this verifier may be apart: a token counts for so long after its end. */
+export const CLOCK_TOLERANCE_SECONDS = 30;
 const MOST_TOKEN_CHARACTERS = 8192;
 const MOST_CACHED_KEYS = 64;
 /** Headers by which a token would bring its own key, or demand what is not understood (RFC 8725 §3.10, RFC 7515 §4.1.11). */
@@ -176,7 +178,7 @@ function createKeyFinder() {
 export function createVerifier({
   keys,
   issuer,
-  clockToleranceSeconds = 30,
+  clockToleranceSeconds = CLOCK_TOLERANCE_SECONDS,
   now,
 }: {
   keys: () => readonly PublicJwk[];

@@ -2,7 +2,7 @@
 // A signature alone never answers: the linked tool behind the token must be alive and its account in good standing.
 // RFC 7662 (introspection), RFC 7009 (revocation), RFC 9068 §4 (checks).
 import { sha256 } from '../crypto/secrets.js';
-import type { Payload } from '../crypto/jwt.js';
+import { CLOCK_TOLERANCE_SECONDS, type Payload } from '../crypto/jwt.js';
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
@@ -92,8 +92,10 @@ export function createTokensStanding<Stores extends TokenStores>(
   async function revokeAccess(claims: Payload, client: Client, origin: Origin): Promise<void> {
     const tool = await store.findLinkedTool(String(claims['linked_tool']) as LinkedToolId);
     if (!tool || (await store.isAccessRevoked(String(claims['jti'])))) return;
+    // Remembered until no clock can take it for unexpired: forgotten sooner, it would count again.
+    const rememberedUntil = new Date((claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000);
     await inTransaction(async (stores) => {
-      await stores.tokens.insertRevokedAccess(String(claims['jti']), new Date(claims.exp * 1000));
+      await stores.tokens.insertRevokedAccess(String(claims['jti']), rememberedUntil);
       await audit.record(stores, {
         event: 'token-revoked',
         accountId: tool.accountId,

@@ -176,6 +176,18 @@ describe('an access token counts', () => {
     expect(await isUsable(accessToken)).toBe(false);
   });
 
+  it('not once it is revoked, also in the half minute of skew after its end (RFC 7009 §2.1)', async () => {
+    const { accessToken } = await link();
+    await rooms.tokensStanding.revoke(accessToken, client, origin);
+    expect(await isUsable(accessToken)).toBe(false);
+    for (const seconds of [901, 20]) {
+      rooms.clock.advance(seconds);
+      await rooms.database.inTransaction(({ tokens }) => tokens.removeExpired(rooms.clock.now()));
+      expect(await claimsOf(accessToken)).toBeDefined();
+      expect(await isUsable(accessToken)).toBe(false);
+    }
+  });
+
   it('not after its linked tool was unlinked, by its owner alone (DESIGN 1)', async () => {
     const { accessToken, refreshToken } = await link({ account: 'owner' });
     const linkedToolId = await toolOf(accessToken);

@@ -185,7 +185,7 @@ function openLinkRooms(
   const linksForTool = createLinksForTool({
     ...given,
     tokens,
-    newDeviceCode: randomSecret,
+    newSecret: randomSecret,
     userCodeMac: (userCode) => keyring.mac('user-code', userCode),
     onFault: (error) => log.error({ err: error }, 'a raised poll interval could not be kept'),
     ttlSeconds: config.linkTtlSeconds,

@@ -3,9 +3,10 @@
 import { drawCode, sha256 } from '../crypto/secrets.js';
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
-import { stateOf } from './links.js';
+import { keyOfDeviceCode, stateOf } from './links.js';
 import type {
   ApprovedLink,
+  DeviceCodeKey,
   LinkCheckpoint,
   LinkRequest,
   LinkStore,
@@ -40,7 +41,7 @@ export interface LinksForToolDependencies<Stores extends LinkStores> {
   readonly waiting: Waiting;
   readonly now: Clock;
   readonly newId: () => string;
-  readonly newDeviceCode: () => string;
+  readonly newSecret: () => string;
   /** The keyed hash under which a user code is kept. */
   readonly userCodeMac: (userCode: string) => string;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
@@ -85,7 +86,7 @@ const gateName = (client: Client): string =>
 export function createLinksForTool<Stores extends LinkStores>(
   dependencies: LinksForToolDependencies<Stores>,
 ) {
-  const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newDeviceCode } =
+  const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newSecret } =
     dependencies;
   const {
     userCodeMac,
@@ -116,44 +117,40 @@ export function createLinksForTool<Stores extends LinkStores>(
   }
 
   /** The verdict of the gate; a raised interval is kept in SQL without making the poll wait for it. */
-  function askGate(deviceCodeHash: string, name: string): 'pending' | 'too-soon' | 'unknown' {
+  function askGate(
+    { linkId, deviceCodeHash }: DeviceCodeKey,
+    name: string,
+  ): 'pending' | 'too-soon' | 'unknown' {
     const answer = gate.check(deviceCodeHash, name, now().getTime());
     if (answer.verdict !== 'raised') return answer.verdict;
-    keepRaised(deviceCodeHash, answer.intervalSeconds).catch(onFault);
+    inTransaction(({ links }) => links.raiseInterval(linkId, answer.intervalSeconds)).catch(onFault);
     return 'too-soon';
   }
 
-  async function keepRaised(deviceCodeHash: string, raisedTo: number): Promise<void> {
-    await inTransaction(async ({ links }) => {
-      const link = await links.findByDeviceCode(deviceCodeHash);
-      if (link) await links.raiseInterval(link.linkId, raisedTo);
-    });
-  }
-
   /** What the store says of a link, and of nobody else's; a pending one is admitted to the gate and counts as a poll there. */
-  async function askStore(deviceCodeHash: string, client: Client): Promise<PollOutcome> {
+  async function askStore(key: DeviceCodeKey, client: Client): Promise<PollOutcome> {
     const stamp = gate.stamp();
-    const link = await store.findByDeviceCode(deviceCodeHash);
+    const link = await store.findByDeviceCode(key);
     // RFC 6749 §5.2: a code of another client is unknown to this one, and asking for it changes nothing.
     if (!link || link.clientId !== client.clientId) return 'unknown';
     const state = stateOf(link, now());
     if (state !== 'pending' && state !== 'reserved') return state;
-    const interval = Math.max(intervalSeconds, (await store.findInterval(link.linkId)) ?? 0);
+    const interval = Math.max(intervalSeconds, (await store.findInterval(key.linkId)) ?? 0);
     gate.admit(
       {
-        deviceCodeHash,
+        deviceCodeHash: key.deviceCodeHash,
         clientId: gateName(client),
         intervalSeconds: interval,
         expiresAt: link.expiresAt.getTime(),
       },
       stamp,
     );
-    const verdict = askGate(deviceCodeHash, gateName(client));
+    const verdict = askGate(key, gateName(client));
     return verdict === 'unknown' ? 'pending' : verdict;
   }
 
-  async function isDecided(deviceCodeHash: string): Promise<boolean> {
-    const link = await store.findByDeviceCode(deviceCodeHash);
+  async function isDecided(key: DeviceCodeKey): Promise<boolean> {
+    const link = await store.findByDeviceCode(key);
     const state = link && stateOf(link, now());
     return state !== 'pending' && state !== 'reserved';
   }
@@ -164,8 +161,7 @@ export function createLinksForTool<Stores extends LinkStores>(
     asked: { deviceCode: string; client: Client; origin: Origin },
   ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
     const { deviceCode, client, origin } = asked;
-    const deviceCodeHash = sha256(deviceCode);
-    const link = await stores.links.redeem(deviceCodeHash, client.clientId, now());
+    const link = await stores.links.redeem(keyOfDeviceCode(deviceCode), client.clientId, now());
     checkpoint('redeem:updated');
     if (!link) return 'lost';
     const { approval } = link;
@@ -192,7 +188,7 @@ export function createLinksForTool<Stores extends LinkStores>(
   return {
     /**
      * Starts a link for a tool (RFC 8628 §3.1, §3.2). The codes are returned once and kept as hashes.
-     * Refuses `grant-not-allowed`, and `too-many` where the network has too many links that nobody finished.
+     * Refuses `too-many` where the network has too many links that nobody finished.
      */
     async startLink(asked: {
       client: Client;
@@ -207,10 +203,11 @@ export function createLinksForTool<Stores extends LinkStores>(
     }> {
       const { client, scope, origin, keyThumbprint } = asked;
       await throttle.spend('live-links-by-network', origin.network);
-      const deviceCode = newDeviceCode();
+      const linkId = newId() as LinkId;
+      const deviceCode = `${linkId}.${newSecret()}`;
       const createdAt = now();
       const request = {
-        linkId: newId() as LinkId,
+        linkId,
         door: 'oauth' as const,
         clientId: client.clientId,
         deviceCodeHash: sha256(deviceCode),
@@ -244,13 +241,13 @@ export function createLinksForTool<Stores extends LinkStores>(
      * What the gate alone knows: `pending`, `too-soon`, or `unknown`, which only means: ask `pollLink`. For public clients,
      * whose identifier is all they can show; it touches no store and answers at once.
      */
-    pollGate: (deviceCode: string, clientId: string) => askGate(sha256(deviceCode), clientId),
+    pollGate: (deviceCode: string, clientId: string) => askGate(keyOfDeviceCode(deviceCode), clientId),
 
     /** Where the link stands, for its own client. `unknown` and another client's are the same. */
     async pollLink({ deviceCode, client }: { deviceCode: string; client: Client }): Promise<PollOutcome> {
-      const deviceCodeHash = sha256(deviceCode);
-      const known = askGate(deviceCodeHash, gateName(client));
-      return known === 'unknown' ? askStore(deviceCodeHash, client) : known;
+      const key = keyOfDeviceCode(deviceCode);
+      const known = askGate(key, gateName(client));
+      return known === 'unknown' ? askStore(key, client) : known;
     },
 
     /** Waits until the link is decided, but no longer than `seconds`; see `waiting` for the caps and the answers. */
@@ -260,10 +257,10 @@ export function createLinksForTool<Stores extends LinkStores>(
       network: string;
       signal?: AbortSignal;
     }): Promise<HoldAnswer> {
-      const key = sha256(asked.deviceCode);
+      const key = keyOfDeviceCode(asked.deviceCode);
       const { seconds, network, signal } = asked;
       return waiting.hold({
-        key,
+        key: key.deviceCodeHash,
         seconds,
         network,
         ...(signal ? { signal } : {}),
@@ -277,15 +274,15 @@ export function createLinksForTool<Stores extends LinkStores>(
      */
     async redeemLink(asked: { deviceCode: string; client: Client; origin: Origin }): Promise<RedeemOutcome> {
       checkpoint('redeem:before');
-      const deviceCodeHash = sha256(asked.deviceCode);
+      const key = keyOfDeviceCode(asked.deviceCode);
       const result = await inTransaction((stores) => redeemInside(stores, asked)).catch(
         async (error: unknown) => {
           if (!isRefusal(error, 'account-closed')) throw error;
-          await inTransaction(({ links }) => links.withdraw(deviceCodeHash, now()));
+          await inTransaction(({ links }) => links.withdraw(key, now()));
           return 'lost' as const;
         },
       );
-      if (result === 'lost') return { outcome: await askStore(deviceCodeHash, asked.client) };
+      if (result === 'lost') return { outcome: await askStore(key, asked.client) };
       checkpoint('redeem:committed');
       await throttle.giveBack('live-links-by-network', result.link.network);
       const signed = tokens.signIssue(result.issue);

@@ -6,6 +6,7 @@
 // Every move is one conditional UPDATE that names the state it leaves, in the store; poll bookkeeping never shares its row.
 // Here: the words, and what the store must be able to do. What a tool does with a link is in `links-tool`, what a person
 // does with it in `links-person`. RFC 8628.
+import { sha256 } from '../crypto/secrets.js';
 import type { AuditStore } from './audit.js';
 import type { ClientStore } from './clients.js';
 import type { TokenStores } from './tokens.js';
@@ -57,14 +58,34 @@ export type LinkProgress =
   | { readonly state: 'redeemed'; readonly holder: Holder; readonly approval: Approval };
 
 export type Link = LinkRequest & LinkProgress;
-export type ApprovedLink = LinkRequest & { readonly approval: Approval };
+/** What redeeming needs of a link. */
+export type ApprovedLink = Pick<LinkRequest, 'linkId' | 'door' | 'scope' | 'network' | 'keyThumbprint'> & {
+  readonly approval: Approval;
+};
+/** What a poll needs of a link. */
+export type LinkStanding = Pick<LinkRequest, 'clientId' | 'expiresAt'> & { readonly state: Link['state'] };
+
+/**
+ * How a device code finds its link: by the link's id, which it starts with, and by the hash of the whole. Ids sort by time, so
+ * finding one touches what is warm; the secret behind it has 256 bits (CHECKLIST 3.1).
+ */
+export interface DeviceCodeKey {
+  readonly linkId: LinkId;
+  readonly deviceCodeHash: string;
+}
+
+/** The key of any text; one that is no device code finds nothing. */
+export function keyOfDeviceCode(deviceCode: string): DeviceCodeKey {
+  const end = Math.max(deviceCode.lastIndexOf('.'), 0);
+  return { linkId: deviceCode.slice(0, end) as LinkId, deviceCodeHash: sha256(deviceCode) };
+}
 
 /** Each method that moves a link is one statement; false or undefined means that it was not in the state it must leave. */
 export interface LinkStore {
   /** False when the user code is in use: draw another, never overwrite. */
   insert(link: LinkRequest): Promise<boolean>;
   find(linkId: LinkId): Promise<Link | undefined>;
-  findByDeviceCode(deviceCodeHash: string): Promise<Link | undefined>;
+  findByDeviceCode(key: DeviceCodeKey): Promise<LinkStanding | undefined>;
   findByUserCode(userCodeMac: string): Promise<Link | undefined>;
   /** The newest live link that this browser has reserved. */
   findReservedBy(holder: Holder, now: Date): Promise<Link | undefined>;
@@ -74,9 +95,9 @@ export interface LinkStore {
   release(linkId: LinkId, holder: Holder, most: number, now: Date): Promise<Link | undefined>;
   approve(linkId: LinkId, holder: Holder, approval: Approval, now: Date): Promise<Link | undefined>;
   deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
-  redeem(deviceCodeHash: string, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
+  redeem(key: DeviceCodeKey, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */
-  withdraw(deviceCodeHash: string, now: Date): Promise<boolean>;
+  withdraw(key: DeviceCodeKey, now: Date): Promise<boolean>;
   countLive(now: Date): Promise<number>;
   findInterval(linkId: LinkId): Promise<number | undefined>;
   /** Keeps a raised interval in seconds; it never goes down. */
@@ -131,7 +152,7 @@ export type LinkCheckpoint = (
 ) => void;
 
 /** The state as the clock sees it: a link that was not decided, or not collected, in time has expired. */
-export function stateOf(link: Link, now: Date): Link['state'] | 'expired' {
+export function stateOf(link: Pick<Link, 'state' | 'expiresAt'>, now: Date): Link['state'] | 'expired' {
   const isOpen = link.state === 'pending' || link.state === 'reserved' || link.state === 'approved';
   return isOpen && link.expiresAt <= now ? 'expired' : link.state;
 }

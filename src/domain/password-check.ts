@@ -19,7 +19,15 @@ export interface PasswordFailures {
   readonly lastAt: Date;
 }
 
+/** What decides whether an account may be signed in to, or given a token. */
+export interface AccountStanding {
+  readonly isClosed: boolean;
+  readonly isEmailVerified: boolean;
+  readonly consecutiveFailures: number;
+}
+
 export interface PasswordStore {
+  findStanding(accountId: AccountId): Promise<AccountStanding | undefined>;
   findFailures(accountId: AccountId): Promise<PasswordFailures | undefined>;
   /** Counts one more; false when the count is not `seen` any more (0: no row, or none since a success). */
   chargeFailure(accountId: AccountId, seen: number, at: Date): Promise<boolean>;
@@ -64,6 +72,9 @@ export function waitSeconds(consecutive: number): number {
   if (consecutive < FREE_FAILURES) return 0;
   return Math.min(FIRST_WAIT_SECONDS * 2 ** (consecutive - FREE_FAILURES), LONGEST_WAIT_SECONDS);
 }
+
+const isOpen = ({ isClosed, consecutiveFailures }: AccountStanding): boolean =>
+  !isClosed && consecutiveFailures < MOST_FAILURES;
 
 export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
   const { store, inTransaction, audit, notices, passwords, now, settings } = dependencies;
@@ -155,17 +166,8 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
    * lock is not handed out after it (CVE-2026-88770).
    */
   async function isActive(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
-    const record = await stores.accounts.find(accountId);
-    return record !== undefined && isOpen(stores, record);
-  }
-
-  async function isOpen(
-    stores: { accounts: Reading },
-    { accountId, closedAt }: AccountRecord,
-  ): Promise<boolean> {
-    if (closedAt) return false;
-    const failures = await stores.accounts.findFailures(accountId);
-    return (failures?.consecutive ?? 0) < MOST_FAILURES;
+    const standing = await stores.accounts.findStanding(accountId);
+    return standing !== undefined && isOpen(standing);
   }
 
   return {
@@ -194,9 +196,9 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
 
     /** Whether a token may be made for the account now: it is active, and verified where that is required. */
     async mayReceiveToken(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {
-      const record = await stores.accounts.find(accountId);
-      if (!record || presentAccount(record, settings.emailVerification).mayOnlyVerify) return false;
-      return isOpen(stores, record);
+      const standing = await stores.accounts.findStanding(accountId);
+      const isVerified = settings.emailVerification === 'optional' || standing?.isEmailVerified === true;
+      return standing !== undefined && isVerified && isOpen(standing);
     },
   };
 }

@@ -4,9 +4,8 @@ import { availableParallelism } from 'node:os';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import argon2 from 'argon2';
-import { sha256 } from '../../src/crypto/secrets.js';
 import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
-import type { Approval, Holder } from '../../src/domain/links.js';
+import { keyOfDeviceCode, type Approval, type Holder } from '../../src/domain/links.js';
 import type { BrowserTicket } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { obeyOrders, pickAtRandom, readOptions } from './contract.js';
@@ -71,12 +70,12 @@ async function pending({ count, sample }: { count: number; sample: number }): Pr
 }
 
 async function approveOne(deviceCode: string): Promise<void> {
-  const deviceCodeHash = sha256(deviceCode);
+  const { linkId, deviceCodeHash } = keyOfDeviceCode(deviceCode);
   const { accountId, subjectId } = account;
   const holder: Holder = { accountId, ticket: 'bench' as BrowserTicket };
   const approval: Approval = { accountId, subjectId, authenticatedAt: new Date(), methods: ['pwd', 'otp'] };
   await inTransaction(async ({ links }) => {
-    const link = (await links.findByDeviceCode(deviceCodeHash))!;
+    const link = (await links.find(linkId))!;
     await links.reserve(link.userCodeMac, holder, 'typed', new Date());
     await links.approve(link.linkId, holder, approval, new Date());
   });

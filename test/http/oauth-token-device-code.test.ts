@@ -1,7 +1,7 @@
 // The token endpoint with a device code: every poll before the decision, the one redemption after it, and what comes later.
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { halfHash } from '../../src/crypto/jwt.js';
-import { sha256 } from '../../src/crypto/secrets.js';
+import { keyOfDeviceCode } from '../../src/domain/links.js';
 import {
   basic,
   DEVICE_CODE_GRANT,
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => house.close());
 
 const stateOf = async (deviceCode: string) =>
-  (await house.database.stores.links.findByDeviceCode(sha256(deviceCode)))?.state;
+  (await house.database.stores.links.findByDeviceCode(keyOfDeviceCode(deviceCode)))?.state;
 const pollFor = async (deviceCode: string, error: string) =>
   expectRefusal(await house.poll(clientId, deviceCode), 400, error);
 

@@ -131,7 +131,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     waiting,
     now,
     newId,
-    newDeviceCode: randomSecret,
+    newSecret: randomSecret,
     userCodeMac: (code) => keyring.mac('user-code', code),
     mayReceiveToken,
     onFault: (error) => {

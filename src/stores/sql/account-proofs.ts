@@ -85,6 +85,18 @@ const selectFailures = statement<{ account_id: string }>()((db, p) =>
     .where('kind', '=', 'password'),
 );
 
+const selectStanding = statement<{ account_id: string }>()((db, p) =>
+  db
+    .selectFrom('accounts')
+    .leftJoin('factor_failures', (join) =>
+      join
+        .onRef('factor_failures.account_id', '=', 'accounts.account_id')
+        .on('factor_failures.kind', '=', 'password'),
+    )
+    .select(['accounts.closed_at', 'accounts.email_verified_at', 'factor_failures.consecutive'])
+    .where('accounts.account_id', '=', p('account_id')),
+);
+
 const insertFailure = statement<{ account_id: string; at: number }>()((db, p) =>
   db
     .insertInto('factor_failures')
@@ -201,6 +213,15 @@ function createEmailStore(sql: Sql): EmailStore {
 
 function createPasswordStore(sql: Sql): PasswordStore {
   return {
+    async findStanding(accountId) {
+      const row = await sql.one(selectStanding, { account_id: accountId });
+      if (!row) return undefined;
+      return {
+        isClosed: row.closed_at !== null,
+        isEmailVerified: row.email_verified_at !== null,
+        consecutiveFailures: row.consecutive ?? 0,
+      };
+    },
     async findFailures(accountId) {
       const row = await sql.one(selectFailures, { account_id: accountId });
       return row && { consecutive: row.consecutive, lastAt: new Date(row.last_at) };

@@ -78,6 +78,19 @@ export function createClientStore(sql: Sql): ClientStore {
   };
 }
 
+/** Texts that were parsed before: a client's is the same at every request. */
+const parsed = new Map<string, ClientMetadata>();
+const MOST_PARSED = 1000;
+
+function parseMetadata(text: string): ClientMetadata {
+  const known = parsed.get(text);
+  if (known) return known;
+  if (parsed.size >= MOST_PARSED) parsed.clear();
+  const metadata = JSON.parse(text) as ClientMetadata;
+  parsed.set(text, metadata);
+  return metadata;
+}
+
 function toClient(row: ClientsTable): Client {
   return {
     clientId: row.client_id as ClientId,
@@ -85,7 +98,7 @@ function toClient(row: ClientsTable): Client {
     name: row.name,
     secretHash: row.secret_hash ?? undefined,
     audience: row.audience ?? undefined,
-    metadata: JSON.parse(row.metadata) as ClientMetadata,
+    metadata: parseMetadata(row.metadata),
     registeredBy: row.registered_by as Client['registeredBy'],
     createdAt: new Date(row.created_at),
     lastUsedAt: row.last_used_at === null ? undefined : new Date(row.last_used_at),

@@ -62,8 +62,22 @@ function toRequest(row: LinksTable): LinkRequest {
   };
 }
 
+const APPROVAL_COLUMNS = ['account_id', 'subject_id', 'authenticated_at', 'methods'] as const;
+/** What redeeming reads. */
+export const APPROVED_COLUMNS = [
+  'link_id',
+  'door',
+  'scope',
+  'network',
+  'key_thumbprint',
+  ...APPROVAL_COLUMNS,
+] as const;
+
+type ApprovalRow = Pick<LinksTable, (typeof APPROVAL_COLUMNS)[number]>;
+type ApprovedRow = Pick<LinksTable, (typeof APPROVED_COLUMNS)[number]>;
+
 /** The schema's checks promise that an approved or redeemed row has all of these. */
-function toApproval(row: LinksTable): Approval {
+function toApproval(row: ApprovalRow): Approval {
   return {
     accountId: row.account_id as AccountId,
     subjectId: row.subject_id as SubjectId,
@@ -72,8 +86,15 @@ function toApproval(row: LinksTable): Approval {
   };
 }
 
-export function toApprovedLink(row: LinksTable): ApprovedLink {
-  return { ...toRequest(row), approval: toApproval(row) };
+export function toApprovedLink(row: ApprovedRow): ApprovedLink {
+  return {
+    linkId: row.link_id as LinkId,
+    door: row.door as LinkRequest['door'],
+    scope: row.scope,
+    network: row.network,
+    keyThumbprint: row.key_thumbprint ?? undefined,
+    approval: toApproval(row),
+  };
 }
 
 function toProgress(row: LinksTable): LinkProgress {

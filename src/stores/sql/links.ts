@@ -3,7 +3,7 @@
 import type { ExpressionBuilder } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
 import type { LinksTable, Tables } from './tables.js';
-import { toApprovedLink, toLink, toNewLink, type NewLink } from './links-rows.js';
+import { APPROVED_COLUMNS, toApprovedLink, toLink, toNewLink, type NewLink } from './links-rows.js';
 import type { Holder, Link, LinkStore } from '../../domain/links.js';
 import type { LinkId } from '../../domain/vocabulary.js';
 
@@ -34,8 +34,14 @@ const selectById = statement<{ link_id: string }>()((db, p) =>
   db.selectFrom('links').selectAll().where('link_id', '=', p('link_id')),
 );
 
-const selectByDeviceCode = statement<{ device_code_hash: string }>()((db, p) =>
-  db.selectFrom('links').selectAll().where('device_code_hash', '=', p('device_code_hash')),
+type ByDeviceCode = { link_id: string; device_code_hash: string };
+
+const selectByDeviceCode = statement<ByDeviceCode>()((db, p) =>
+  db
+    .selectFrom('links')
+    .select(['client_id', 'state', 'expires_at'])
+    .where('link_id', '=', p('link_id'))
+    .where('device_code_hash', '=', p('device_code_hash')),
 );
 
 const selectByUserCode = statement<{ user_code_mac: string }>()((db, p) =>
@@ -129,21 +135,23 @@ const updateApproved = statement<
     .returningAll(),
 );
 
-const updateRedeemed = statement<{ device_code_hash: string; client_id: string; now: number }>()((db, p) =>
+const updateRedeemed = statement<ByDeviceCode & { client_id: string; now: number }>()((db, p) =>
   db
     .updateTable('links')
     .set({ state: 'redeemed', redeemed_at: p('now') })
+    .where('link_id', '=', p('link_id'))
     .where('device_code_hash', '=', p('device_code_hash'))
     .where('client_id', '=', p('client_id'))
     .where('state', '=', 'approved')
     .where('expires_at', '>', p('now'))
-    .returningAll(),
+    .returning([...APPROVED_COLUMNS]),
 );
 
-const updateWithdrawn = statement<{ device_code_hash: string; now: number }>()((db, p) =>
+const updateWithdrawn = statement<ByDeviceCode & { now: number }>()((db, p) =>
   db
     .updateTable('links')
     .set({ state: 'denied', decided_at: p('now') })
+    .where('link_id', '=', p('link_id'))
     .where('device_code_hash', '=', p('device_code_hash'))
     .where('state', '=', 'approved'),
 );
@@ -197,8 +205,14 @@ export function createLinkStore(sql: Sql): LinkStore {
     async find(linkId) {
       return found(await sql.one(selectById, { link_id: linkId }));
     },
-    async findByDeviceCode(deviceCodeHash) {
-      return found(await sql.one(selectByDeviceCode, { device_code_hash: deviceCodeHash }));
+    async findByDeviceCode({ linkId, deviceCodeHash }) {
+      const row = await sql.one(selectByDeviceCode, { link_id: linkId, device_code_hash: deviceCodeHash });
+      if (!row) return undefined;
+      return {
+        clientId: row.client_id,
+        state: row.state as Link['state'],
+        expiresAt: new Date(row.expires_at),
+      };
     },
     async findByUserCode(userCodeMac) {
       return found(await sql.one(selectByUserCode, { user_code_mac: userCodeMac }));
@@ -232,15 +246,14 @@ export function createLinkStore(sql: Sql): LinkStore {
     async deny(linkId, holder, now) {
       return found(await sql.one(updateDenied, held(linkId, holder, now)));
     },
-    async redeem(deviceCodeHash, clientId, now) {
-      const values = { device_code_hash: deviceCodeHash, client_id: clientId, now: now.getTime() };
-      const row = await sql.one(updateRedeemed, values);
+    async redeem({ linkId, deviceCodeHash }, clientId, now) {
+      const key = { link_id: linkId, device_code_hash: deviceCodeHash };
+      const row = await sql.one(updateRedeemed, { ...key, client_id: clientId, now: now.getTime() });
       return row && toApprovedLink(row);
     },
-    async withdraw(deviceCodeHash, now) {
-      return (
-        (await sql.change(updateWithdrawn, { device_code_hash: deviceCodeHash, now: now.getTime() })) === 1
-      );
+    async withdraw({ linkId, deviceCodeHash }, now) {
+      const key = { link_id: linkId, device_code_hash: deviceCodeHash };
+      return (await sql.change(updateWithdrawn, { ...key, now: now.getTime() })) === 1;
     },
     async countLive(now) {
       return (await sql.one(countLive, { now: now.getTime() }))!.live;

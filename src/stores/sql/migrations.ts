@@ -82,7 +82,7 @@ const SHAPES: Record<keyof Tables, Shape> = {
       'user_agent key_thumbprint? arrival? account_id? subject_id? ticket? methods?',
     integer: 'releases',
     time: 'authenticated_at? created_at reserved_at? decided_at? redeemed_at? expires_at',
-    unique: ['device_code_hash', 'user_code_mac'],
+    unique: ['user_code_mac'],
     checks: [
       "state in ('pending', 'reserved', 'approved', 'denied', 'redeemed')",
       "state <> 'pending' or (account_id is null and ticket is null)",

@@ -43,8 +43,8 @@ const moves: Moves = {
   release: (links, { linkId }) => links.release(linkId, anna, 2, NOW),
   approve: (links, { linkId }) => links.approve(linkId, anna, approval, NOW),
   deny: (links, { linkId }) => links.deny(linkId, anna, NOW),
-  redeem: (links, { deviceCodeHash }) => links.redeem(deviceCodeHash, 'tv', NOW),
-  withdraw: (links, { deviceCodeHash }) => links.withdraw(deviceCodeHash, NOW),
+  redeem: (links, link) => links.redeem(link, 'tv', NOW),
+  withdraw: (links, link) => links.withdraw(link, NOW),
 };
 const paths: Record<Link['state'], string[]> = {
   pending: [],
@@ -125,7 +125,7 @@ describe.each(backends)('a link store on $name', ({ open }) => {
         release: (links) => links.release(link.linkId, anna, 2, at),
         approve: (links) => links.approve(link.linkId, anna, approval, at),
         deny: (links) => links.deny(link.linkId, anna, at),
-        redeem: (links) => links.redeem(link.deviceCodeHash, 'tv', at),
+        redeem: (links) => links.redeem(link, 'tv', at),
       };
       expect(await inStore((links) => late[move]!(links, link))).toBeUndefined();
       expect(await stateOf(link)).toBe(before);
@@ -134,18 +134,23 @@ describe.each(backends)('a link store on $name', ({ open }) => {
 
   it('is redeemed by its own client only', async () => {
     const link = await linkIn('approved');
-    expect(await inStore((links) => links.redeem(link.deviceCodeHash, 'another', NOW))).toBeUndefined();
-    expect(await inStore((links) => links.redeem(link.deviceCodeHash, 'tv', NOW))).toEqual({
-      ...link,
-      approval,
-    });
+    expect(await inStore((links) => links.redeem(link, 'another', NOW))).toBeUndefined();
+    const stolen = { ...link, deviceCodeHash: 'another' };
+    expect(await inStore((links) => links.redeem(stolen, 'tv', NOW))).toBeUndefined();
+    const { linkId, door, scope, network, keyThumbprint } = link;
+    const redeemed = { linkId, door, scope, network, keyThumbprint, approval };
+    expect(await inStore((links) => links.redeem(link, 'tv', NOW))).toEqual(redeemed);
   });
 
   it('gives back everything that was said of a link, with the facts of its state and no others', async () => {
     const link = await linkIn('approved');
     const expected = { ...link, state: 'approved', holder: anna, arrival: 'typed', approval };
     expect(await database.stores.links.find(link.linkId)).toEqual(expected);
-    expect(await database.stores.links.findByDeviceCode(link.deviceCodeHash)).toEqual(expected);
+    const { clientId, expiresAt } = link;
+    const standing = { clientId, expiresAt, state: 'approved' };
+    expect(await database.stores.links.findByDeviceCode(link)).toEqual(standing);
+    const other = { ...link, deviceCodeHash: 'another' };
+    expect(await database.stores.links.findByDeviceCode(other)).toBeUndefined();
     expect(await database.stores.links.findByUserCode(link.userCodeMac)).toEqual(expected);
   });
 
@@ -210,7 +215,7 @@ describe.each(backends)('a link store on $name', ({ open }) => {
   it('lets one of fifty win who redeem at once', async () => {
     const link = await linkIn('approved');
     const ends = await Promise.all(
-      Array.from({ length: 50 }, () => inStore((links) => links.redeem(link.deviceCodeHash, 'tv', NOW))),
+      Array.from({ length: 50 }, () => inStore((links) => links.redeem(link, 'tv', NOW))),
     );
     expect(ends.filter(Boolean)).toHaveLength(1);
   });

@@ -86,7 +86,8 @@ function openPagesDoor(
 
 /** What runs by the clock. */
 function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
-  const { stores, inTransaction, notices, keys, clients, accounts, linksForTool, log, now } = rooms;
+  const { stores, inTransaction, notices, keys, clients, accounts, linksForTool, linkedTools, log, now } =
+    rooms;
   const purge = (): Promise<unknown> =>
     inTransaction(async (inside) => {
       const at = now();
@@ -116,6 +117,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
       { name: 'forget old links', everySeconds: 60, run: linksForTool.removeExpired },
       { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
       { name: 'forget unused tools', everySeconds: 3600, run: clients.removeUnused },
+      { name: 'forget dead linked tools', everySeconds: 86_400, run: linkedTools.removeDead },
       { name: 'forget old activity', everySeconds: 86_400, run: forgetAudit },
     ],
   });

@@ -19,6 +19,9 @@ export interface LinkedToolsDependencies<Stores extends TokenStores> {
   readonly now: Clock;
 }
 
+/** A tool that has ended, or whose last token has, is kept for a while: it explains what the activity speaks of. */
+const KEPT_SECONDS = 30 * 24 * 3600;
+
 interface AboutTool {
   readonly accountId: AccountId;
   readonly linkedToolId: LinkedToolId;
@@ -72,6 +75,10 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
         await end(stores, tool, origin);
       });
     },
+
+    /** Forgets tools a month after they ended, or after the last of their tokens did. Resolves to how many. */
+    removeDead: (): Promise<number> =>
+      inTransaction(({ tokens }) => tokens.removeDead(new Date(now().getTime() - KEPT_SECONDS * 1000))),
 
     /** Resolves to how many were unlinked. */
     unlinkAllTools({ accountId, origin }: Omit<AboutTool, 'linkedToolId'>): Promise<number> {

@@ -82,6 +82,11 @@ export interface TokenStore {
   useRefreshToken(tokenHash: string, at: Date): Promise<boolean>;
   /** Allows a used one to be presented again: false when it was used before `usedAfter`, or replayed `most` times. */
   replayRefreshToken(tokenHash: string, usedAfter: Date, most: number): Promise<boolean>;
+  /**
+   * Removes tools that ended before the time, and those of which nothing can be alive: no refresh token is left, and neither
+   * the first access token nor the last use is younger.
+   */
+  removeDead(before: Date): Promise<number>;
   insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
   isAccessRevoked(jti: string): Promise<boolean>;
   removeExpired(now: Date): Promise<number>;

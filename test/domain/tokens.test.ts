@@ -237,6 +237,27 @@ describe('the list of linked tools', () => {
     expect(await linkedTools.listLinkedTools(accountId)).toEqual([]);
   });
 
+  it('forgets a tool a month after it ended or its last token did, and none that could come back', async () => {
+    const accountId = 'forgetful' as AccountId;
+    const forget = async () => {
+      await rooms.database.inTransaction(({ tokens }) => tokens.removeExpired(rooms.clock.now()));
+      await linkedTools.removeDead();
+    };
+    const ended = await toolOf((await link({ account: 'forgetful' })).accessToken);
+    await linkedTools.unlinkTool({ accountId, linkedToolId: ended, origin });
+    const { refreshToken } = await link({ account: 'forgetful' });
+    rooms.clock.advance(29 * 86_400);
+    await forget();
+    const { accessToken } = await refresh(refreshToken);
+    rooms.clock.advance(2 * 86_400);
+    await forget();
+    expect(await rooms.database.stores.tokens.findLinkedTool(ended)).toBeUndefined();
+    expect(await rooms.database.stores.tokens.findLinkedTool(await toolOf(accessToken))).toBeDefined();
+    rooms.clock.advance(60 * 86_400);
+    await forget();
+    expect(await linkedTools.listLinkedTools(accountId)).toEqual([]);
+  });
+
   it('takes a name from its owner alone, cleaned like any other (UI, linked tools)', async () => {
     const accountId = 'namer' as AccountId;
     const linkedToolId = await toolOf((await link({ account: 'namer' })).accessToken);

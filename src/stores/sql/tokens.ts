@@ -70,6 +70,28 @@ const updateEnded = statement<{ linked_tool_id: string; at: number; why: string 
     .where('ended_at', 'is', null),
 );
 
+const deleteDead = statement<{ before: number }>()((db, p) =>
+  db
+    .deleteFrom('linked_tools')
+    .where((tool) =>
+      tool.or([
+        tool('ended_at', '<', p('before')),
+        tool.and([
+          tool('last_used_at', '<', p('before')),
+          tool('access_expires_at', '<', p('before')),
+          tool.not(
+            tool.exists(
+              tool
+                .selectFrom('refresh_tokens')
+                .select('refresh_tokens.token_hash')
+                .whereRef('refresh_tokens.linked_tool_id', '=', 'linked_tools.linked_tool_id'),
+            ),
+          ),
+        ]),
+      ]),
+    ),
+);
+
 const updateLastUsed = statement<{ linked_tool_id: string; at: number; from: string }>()((db, p) =>
   db
     .updateTable('linked_tools')
@@ -167,6 +189,7 @@ export function createTokenStore(sql: Sql): TokenStore {
     async endLinkedTool(linkedToolId, at, why) {
       return (await sql.change(updateEnded, { linked_tool_id: linkedToolId, at: at.getTime(), why })) === 1;
     },
+    removeDead: (before) => sql.change(deleteDead, { before: before.getTime() }),
     async markUsed(linkedToolId, at, from) {
       await sql.change(updateLastUsed, { linked_tool_id: linkedToolId, at: at.getTime(), from });
     },

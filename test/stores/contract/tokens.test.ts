@@ -165,4 +165,35 @@ describe.each(backends)('a token store on $name', ({ open }) => {
     expect(await stores.tokens.findRefreshToken('r1')).toBeUndefined();
     expect(await listed('a')).toEqual(['t1']);
   });
+
+  it('forgets tools that have ended, and those of which nothing is alive, and no other', async () => {
+    const lasting = { firstAccess: { ...stamp('lasting'), expiresAt: at(5000) } };
+    const all = [
+      tool('ended early', { accountId: 'd' as AccountId }),
+      tool('ended late', { accountId: 'd' as AccountId }),
+      tool('expired', { accountId: 'd' as AccountId, lastUsedAt: at(999) }),
+      tool('used', { accountId: 'd' as AccountId, lastUsedAt: at(1000) }),
+      tool('long-lived', { accountId: 'd' as AccountId, ...lasting }),
+      tool('refreshable', { accountId: 'd' as AccountId }),
+    ];
+    await inTransaction(async ({ tokens }) => {
+      for (const one of all) await tokens.insertLinkedTool(one);
+      await tokens.endLinkedTool('ended early' as LinkedToolId, at(999), 'revoked');
+      await tokens.endLinkedTool('ended late' as LinkedToolId, at(1000), 'revoked');
+      await tokens.markUsed('ended late' as LinkedToolId, at(1000), '198.51.100.1');
+      const linkedToolId = 'refreshable' as LinkedToolId;
+      await tokens.insertRefreshToken(token('r9', { linkedToolId, expiresAt: at(6000) }));
+    });
+    await inTransaction(({ tokens }) => tokens.removeDead(at(1000)));
+    const kept = await Promise.all(all.map(({ linkedToolId }) => stores.tokens.findLinkedTool(linkedToolId)));
+    expect(kept.map((found) => found?.linkedToolId)).toEqual([
+      undefined,
+      'ended late',
+      undefined,
+      'used',
+      'long-lived',
+      'refreshable',
+    ]);
+    expect(await inTransaction(({ tokens }) => tokens.removeDead(at(1000)))).toBe(0);
+  });
 });

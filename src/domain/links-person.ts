@@ -123,7 +123,8 @@ export function createLinksForPerson<Stores extends LinkStores>(
     if (!decider) throw new DomainError('account-closed');
     if (isVerificationRequired && !decider.isVerified) throw new DomainError('account-not-verified');
     if (isSecondFactorRequired && !decider.hasSecondFactor) throw new DomainError('factor-required');
-    const isFresh = now().getTime() - session.provedAt.getTime() <= FRESH_PROOF_SECONDS * 1000;
+    // Either way round: after a clock was set back, a proof must not stay fresh until it has caught up.
+    const isFresh = Math.abs(now().getTime() - session.provedAt.getTime()) <= FRESH_PROOF_SECONDS * 1000;
     const isOfKind = session.proofMethods.some((method) =>
       decider.hasSecondFactor ? method === 'otp' || method === 'recovery' : method === 'pwd',
     );

@@ -96,8 +96,9 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
       const at = now();
       const failures = record && (await accounts.findFailures(record.accountId));
       const seen = failures?.consecutive ?? 0;
-      const readyAt = (failures?.lastAt.getTime() ?? 0) + waitSeconds(seen) * 1000;
-      const mayTry = record !== undefined && seen < MOST_FAILURES && (seen === 0 || readyAt <= at.getTime());
+      // Either way round: a clock that was set back must not keep the owner out until it has caught up.
+      const waitedMs = Math.abs(at.getTime() - (failures?.lastAt.getTime() ?? 0));
+      const mayTry = record !== undefined && seen < MOST_FAILURES && waitedMs >= waitSeconds(seen) * 1000;
       if (mayTry) return accounts.chargeFailure(record.accountId, seen, at);
       const nobody = await accounts.findFailures(NOBODY);
       await accounts.chargeFailure(NOBODY, nobody?.consecutive ?? 0, at);

@@ -119,6 +119,16 @@ describe('a link', () => {
     await approve({ ...old, proofMethods: ['otp'] });
   });
 
+  it('takes no proof for fresh that a clock which was set back puts into the future (CHECKLIST 4)', async () => {
+    const { userCode } = await start();
+    const { linkId } = await reserve(userCode);
+    const session = rooms.sessionOf('anna');
+    const provedAt = new Date(rooms.clock.now().getTime() + 3_600_000);
+    const page = await rooms.pageOf(linkId, session);
+    const attempt = rooms.person.approveLink({ linkId, session: { ...session, provedAt }, page, origin });
+    await expect(attempt).rejects.toMatchObject({ code: 'proof-required' });
+  });
+
   it('is not approved by an account whose address is not verified where that is required', async () => {
     rooms.standing.unverified.add('anna');
     const { userCode } = await start();

@@ -124,6 +124,20 @@ describe('checkPassword', () => {
     expect(await failures()).toBe(0);
   });
 
+  it('keeps nobody out until a clock that was set back has caught up (CHECKLIST 4, clock jumps back)', async () => {
+    const opened = await openWithBob();
+    const { check, clock, bob, failures } = opened;
+    await check('bob', 'wrong');
+    clock.advance(-24 * 3600);
+    expect(await check('bob', PASSWORD)).toEqual(bob);
+    await failUntil(11, opened);
+    clock.advance(-30);
+    expect(await check('bob', PASSWORD)).toBeUndefined();
+    expect(await failures()).toBe(11);
+    clock.advance(-30);
+    expect(await check('bob', PASSWORD)).toEqual(bob);
+  });
+
   it('locks the password after 100 failures in a row, for good, and tells the owner once (NIST SP 800-63B §3.2.2)', async () => {
     const opened = await openWithBob();
     const { accounts, check, clock, readMail, events, bob, inTransaction } = opened;

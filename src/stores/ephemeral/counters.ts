@@ -24,6 +24,8 @@ export function createMemoryCounters({
   /** Moves the count on to the window of this moment. */
   function turned(count: Count): Count {
     const at = now().getTime();
+    // The clock was set back: the window begins anew, or it would not turn until the clock has caught up.
+    if (at < count.windowStartsAt) count.windowStartsAt = at;
     const passed = Math.floor((at - count.windowStartsAt) / count.windowMs);
     if (passed <= 0) return count;
     count.before = passed === 1 ? count.now : 0;
@@ -33,7 +35,7 @@ export function createMemoryCounters({
   }
 
   function sum(count: Count): number {
-    const share = Math.min(1, 1 - (now().getTime() - count.windowStartsAt) / count.windowMs);
+    const share = 1 - (now().getTime() - count.windowStartsAt) / count.windowMs;
     return Math.max(0, Math.round(count.now + count.before * share));
   }
 

@@ -75,6 +75,15 @@ describe('counters in memory', () => {
     expect(await find()).toBe(9);
   });
 
+  it('fade again two windows after the clock was set back, however far', async () => {
+    const { clock, add, find } = openCounters();
+    await add(7);
+    clock.advance(-365 * 24 * 3600);
+    expect(await find()).toBe(7);
+    clock.advance(2 * WINDOW);
+    expect(await find()).toBe(0);
+  });
+
   it('stay between nothing and all that was ever added, whatever happens', async () => {
     const steps = fc.array(
       fc.record({ amount: fc.integer({ min: -9, max: 9 }), seconds: fc.integer({ min: -50, max: 900 }) }),

@@ -175,6 +175,13 @@ describe('linked tools', () => {
     await visitor.visit('/account/tools');
     await visitor.submit({ name: 'x'.repeat(61) }, '/account/tools/rename');
     expect(visitor.title).toBe('Name not usable: Linked tools · Linchpin');
+    // Zero-width spaces alone name nothing.
+    await visitor.submit({ name: '\u200b\u200b' }, '/account/tools/rename');
+    expect({ status: visitor.status, path: visitor.path }).toEqual({
+      status: 400,
+      path: '/account/tools/rename',
+    });
+    expect(visitor.html).toContain('aria-invalid="true"');
     await visitor.submit({ name: 'Den <TV>' }, '/account/tools/rename');
     expect(visitor.text).toContain('The tool has its new name');
     expect(visitor.text).toContain('Den <TV>');

@@ -1,4 +1,7 @@
 // What every page has in common: its headers, its static files, and what becomes of what does not exist.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import { createVisitor } from '../support/visitor.js';
 
@@ -130,6 +133,59 @@ describe('what does not exist', () => {
   it('answers HEAD like GET, without a body', async () => {
     const { status, text } = await house.request.head('/sign-in');
     expect({ status, text }).toEqual({ status: 200, text: undefined });
+  });
+});
+
+describe('a visit', () => {
+  /** Every row of every table, by table. */
+  function rows(): Map<string, string> {
+    const database = new Database(join(house.folder, 'linchpin.sqlite'), { readonly: true });
+    const names = database
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+      .pluck()
+      .all() as string[];
+    const read = (name: string) => JSON.stringify(database.prepare(`SELECT * FROM "${name}"`).all());
+    const found = new Map(names.map((name) => [name, read(name)]));
+    database.close();
+    return found;
+  }
+
+  it('changes nothing, on any page, whoever comes and whatever the address holds (nebi #448)', async () => {
+    const { linksForTool, clients } = house.house;
+    const { client } = await clients.createByOperator({ name: 'TV', isConfidential: false });
+    const origin = { networkAddress: '198.51.100.9', network: '198.51.100.9', requestId: 't' };
+    const { userCode } = await linksForTool.startLink({ client, scope: 'openid', origin });
+    const anna = createVisitor(house);
+    await anna.signIn('anna');
+    await anna.visit('/link');
+    await anna.submit({ user_code: userCode });
+    const { link, page } = anna.forms.find(({ action }) => action === '/link/review')!.fields;
+    house.clock.advance(2);
+    const query = new URLSearchParams({
+      ...{
+        decision: 'approve',
+        link: link!,
+        page: page!,
+        user_code: userCode,
+        token: 'x',
+        tool: 'x',
+        name: 'x',
+      },
+      ...{ language: 'de', login: 'anna', password: 'quartz lantern bicycle 42', code: '000000' },
+    }).toString();
+    const table = readFileSync(join('src', 'http', 'pages', 'routes.ts'), 'utf8');
+    const paths = new Set([...table.matchAll(/\['(?:GET|POST)', '([^']+)'/g)].map(([, path]) => path!));
+    expect(paths.size).toBeGreaterThan(25);
+    const before = rows();
+    for (const path of paths) {
+      for (const { agent } of [anna, createVisitor(house)]) {
+        expect((await agent.get(`${path}?${query}`).redirects(0)).status).toBeLessThan(500);
+        expect((await agent.head(path).redirects(0)).status).toBeLessThan(500);
+      }
+    }
+    expect(rows()).toEqual(before);
+    await anna.submit({ decision: 'decline' }, '/link/review');
+    expect(rows()).not.toEqual(before);
   });
 });
 

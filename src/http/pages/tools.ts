@@ -1,6 +1,6 @@
 // The tools that are linked to an account: named by their owner, and unlinked after a question.
 // What a linked tool may do, and how its tokens end, is decided in domain/linkedTools.
-import { DomainError, type LinkedToolId } from '../../domain/vocabulary.js';
+import { DomainError, isRefusal, type LinkedToolId } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { formFault, type Renderer } from './render.js';
@@ -47,11 +47,15 @@ export function createToolPages({ linkedTools, renderer }: Dependencies) {
       const form = formOf(ctx);
       const { linkedToolId } = await findTool(ctx, form);
       const name = form.get('name')?.trim();
-      if (!name || name.length > LONGEST_NAME) {
-        const fault = formFault(visitorOf(ctx).language, `name-${linkedToolId}`, 'name-invalid');
-        return showList(ctx, { faults: [fault], renaming: linkedToolId });
+      const fault = formFault(visitorOf(ctx).language, `name-${linkedToolId}`, 'name-invalid');
+      const refuse = () => showList(ctx, { faults: [fault], renaming: linkedToolId });
+      if (!name || name.length > LONGEST_NAME) return refuse();
+      try {
+        await linkedTools.renameLinkedTool({ ...whose(ctx), linkedToolId, name });
+      } catch (error) {
+        if (isRefusal(error, 'client-metadata-invalid')) return refuse();
+        throw error;
       }
-      await linkedTools.renameLinkedTool({ ...whose(ctx), linkedToolId, name });
       goBack(ctx, 'tool-renamed');
     },
 

@@ -79,11 +79,15 @@ const isOpen = ({ isClosed, consecutiveFailures }: AccountStanding): boolean =>
 export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
   const { store, inTransaction, audit, notices, passwords, now, settings } = dependencies;
 
-  function findRecord(who: Who): Promise<AccountRecord | undefined> | undefined {
+  async function findRecord(who: Who): Promise<AccountRecord | undefined> {
     if ('accountId' in who) return store.find(who.accountId);
-    const folded = foldLogin(who.login);
     // Looked up all the same: what cannot be a name is as much work as a name that nobody has.
-    return store.findByLoginName(folded ?? '');
+    const folded = foldLogin(who.login) ?? '';
+    const record = await store.findByLoginName(folded);
+    // Where addresses are proved, only a proved one is a name: else whoever signs up with somebody's address, and then in
+    // by it, could tell whether it had an account.
+    const isUnproved = folded.includes('@') && record?.emailVerifiedAt === undefined;
+    return isUnproved && settings.emailVerification === 'required' ? undefined : record;
   }
 
   /**

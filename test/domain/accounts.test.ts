@@ -181,6 +181,23 @@ describe('sign-up', () => {
     expect(events).toContain('sign-up-with-taken-email');
   });
 
+  it('tells nobody by a later sign-in whether the address had an account (ASVS 6.3.8)', async () => {
+    const { accounts } = await openWithOwner();
+    await accounts.signUp(
+      { ...person('eve', 'bob@example.org'), password: 'five loud geese march on ice' },
+      origin,
+    );
+    await accounts.signUp(
+      { ...person('eva', 'eva@example.org'), password: 'five loud geese march on ice' },
+      origin,
+    );
+    for (const login of ['bob@example.org', 'eva@example.org', 'nobody@example.org'])
+      expect(await accounts.checkPassword({ login }, 'five loud geese march on ice', origin)).toBeUndefined();
+    // A name that is not proved is charged to nobody, as an unknown one is.
+    const failures = await house.stores.accounts.findFailures(await idOf('eva'));
+    expect(failures).toBeUndefined();
+  });
+
   it('mails one address five times an hour at most, and answers the same beyond (CHECKLIST 2)', async () => {
     const { accounts, readMail, clock } = await openWithOwner();
     for (let n = 0; n < 7; n++) {
@@ -369,10 +386,7 @@ describe('proving an address', () => {
     const squatterId = await idOf('squatter');
     const byMail = (password: string) =>
       accounts.checkPassword({ login: 'ada@example.org' }, password, origin);
-    expect(await byMail('five loud geese march on ice')).toMatchObject({
-      username: 'squatter',
-      mayOnlyVerify: true,
-    });
+    expect(await byMail('five loud geese march on ice')).toBeUndefined();
 
     await accounts.verifyEmail(tokenIn(adasMail), origin);
     expect(await byMail(PASSWORD)).toMatchObject({ username: 'ada', isEmailVerified: true });

@@ -70,6 +70,7 @@ export function parseUsername(text: string): LoginName {
 /** What a typed login is looked up by; undefined when nothing can be known under it. */
 export function foldLogin(login: string): string | undefined {
   if (login.length > LONGEST_LOGIN) return undefined;
-  const folded = fold(login);
-  return folded.includes('@') ? readEmail(folded)?.folded : folded || undefined;
+  // An address is folded as it was at sign-up: the capitals of ß or ς are another domain's.
+  const text = login.normalize('NFKC');
+  return text.includes('@') ? readEmail(text)?.folded : fold(text) || undefined;
 }

@@ -103,6 +103,16 @@ describe('the names of an account', () => {
     expect((await accounts.findByLogin('EVE@exämple.ORG'))?.email).toBe('eve@xn--exmple-cua.org');
   });
 
+  it('are found under an international address as it was typed at sign-up (RFC 5891 §5.2)', async () => {
+    const { accounts } = await openWithOwner({ emailVerification: 'optional' });
+    const typed = ['ada@straße.example', 'eva@Σίσυφος.example', 'ida@diyarbakır.example'];
+    for (const email of typed) {
+      const username = email.split('@')[0]!;
+      await accounts.signUp(person(username, email), origin);
+      expect(await accounts.findByLogin(email)).toMatchObject({ username });
+    }
+  });
+
   it('are given to one of two who sign up at once with the same user name', async () => {
     const { accounts } = await openWithOwner();
     const outcomes = await Promise.allSettled(

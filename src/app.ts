@@ -1,14 +1,15 @@
-// The order in which a request meets the house: the poll lane, then observation and health, then the machine doors, then the
-// pages, which also answer for every address that nobody else knows. Each door's own table is its `routes.ts`.
+// The order in which a request meets the house: the poll lane, then the machine doors, then health and the pages, which also
+// answer for every address that nobody else knows; all but the poll lane under observation. Each door's own table is its `routes.ts`.
 import Koa, { type Middleware } from 'koa';
 import type { RequestListener } from 'node:http';
+import { createMachineLane, type MachineDoor } from './http/machine-lane.js';
 import { createPollLane, type PollLaneDependencies } from './http/poll-lane.js';
 import type { Health, Observe } from './http/observe.js';
 
 export interface AppDependencies {
   readonly observe: Observe;
   readonly health: Health;
-  readonly oauth: { readonly middleware: Middleware };
+  readonly oauth: MachineDoor;
   readonly pages: { readonly middleware: Middleware };
   readonly pollLane: Omit<PollLaneDependencies, 'next'>;
 }
@@ -22,8 +23,12 @@ export function createApp({ observe, health, oauth, pages, pollLane }: AppDepend
   });
   koa.use(observe.observe);
   koa.use(health.health);
-  koa.use(oauth.middleware);
   koa.use(pages.middleware);
   const answer = koa.callback();
-  return createPollLane({ ...pollLane, next: (req, res) => void answer(req, res) });
+  const machines = createMachineLane({
+    door: oauth,
+    observe: observe.observe,
+    next: (req, res) => void answer(req, res),
+  });
+  return createPollLane({ ...pollLane, next: machines });
 }

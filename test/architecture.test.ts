@@ -87,6 +87,7 @@ const rooms: readonly Room[] = [
       'src/domain/',
     ],
   },
+  { room: 'src/http/machine-lane', may: ['src/http/observe', 'src/http/guards'] },
   { room: 'src/http/request', may: ['src/domain/vocabulary.ts'], mayTypes: ['src/domain/'] },
   { room: 'src/http/observe', may: ['src/domain/vocabulary.ts'], mayTypes: ['src/domain/'] },
   {

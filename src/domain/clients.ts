@@ -75,11 +75,34 @@ export function cleanClientName(name: string): string {
   return [...line.replace(/\s+/gu, ' ').trim()].slice(0, LONGEST_NAME).join('');
 }
 
+/** How late a change that another process made to a client may be noticed here. */
+const REMEMBERED_MS = 1000;
+const MOST_REMEMBERED = 1000;
+
+/** Clients as they were read a moment ago: a tool that asks is mostly one that has just asked. Nobody unknown is remembered. */
+function createClientMemory({ store, now }: Pick<ClientsDependencies, 'store' | 'now'>) {
+  const remembered = new Map<string, { readonly client: Client; readonly until: number }>();
+  return {
+    async find(clientId: string): Promise<Client | undefined> {
+      const at = now().getTime();
+      const known = remembered.get(clientId);
+      if (known && at < known.until && at >= known.until - REMEMBERED_MS) return known.client;
+      const client = await store.find(clientId as ClientId);
+      if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+      if (client) remembered.set(clientId, { client, until: at + REMEMBERED_MS });
+      return client;
+    },
+    forget: (clientId: string): void => void remembered.delete(clientId),
+  };
+}
+
 export function createClients(dependencies: ClientsDependencies) {
   const { store, inTransaction, throttle, audit, now, newId, newSecret, issuer } = dependencies;
+  const memory = createClientMemory(dependencies);
 
   return {
-    findClient: (clientId: string): Promise<Client | undefined> => store.find(clientId as ClientId),
+    /** Another process's change is noticed within a second. */
+    findClient: (clientId: string): Promise<Client | undefined> => memory.find(clientId),
 
     /**
      * The client that a request speaks for. A public one has no secret to show (an empty one counts as none); a
@@ -91,7 +114,7 @@ export function createClients(dependencies: ClientsDependencies) {
       origin: Origin,
     ): Promise<Client> {
       const { clientId, secret = '' } = credentials;
-      const client = await store.find(clientId as ClientId);
+      const client = await memory.find(clientId);
       if (!client) throw new DomainError('client-unknown');
       if (client.secretHash === undefined) {
         if (secret !== '') throw new DomainError('client-authentication-failed');
@@ -176,6 +199,7 @@ export function createClients(dependencies: ClientsDependencies) {
         if (!(await stores.clients.remove(clientId as ClientId))) throw new DomainError('not-found');
         await audit.record(stores, { event: 'client-removed', actor: 'operator', details: { clientId } });
       });
+      memory.forget(clientId);
     },
 
     /** Forgets tools that registered a week ago and never started a link. Resolves to how many. */

@@ -45,6 +45,8 @@ type Endpoint = (ctx: RequestContext) => Promise<void>;
 /** Makes the door. Its middleware answers its own paths and leaves every other to the next. */
 export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
   middleware: Guard;
+  /** Whether an address is one of the door's, or stands in its folder. */
+  owns: (path: string) => boolean;
   /** What every answer of the door carries, also those that the poll lane gives in its place. */
   headers: Readonly<Record<string, string>>;
 } {
@@ -101,19 +103,15 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
     throw new OAuthRefusal({ ...answer, status: 404 });
   });
 
-  const headers = {
-    ...NO_STORE,
-    'X-Content-Type-Options': 'nosniff',
-    // RFC 6797: once here over TLS, never again without.
-    ...(dependencies.issuer.startsWith('https:')
-      ? { 'Strict-Transport-Security': `max-age=${HALF_A_YEAR_SECONDS}` }
-      : {}),
-  };
+  const headers = headersOf(dependencies.issuer);
+  const endpointOf = (path: string): Endpoint | undefined =>
+    routes.get(path) ?? (path.startsWith(addresses.folder) ? lost : undefined);
 
   return {
     headers,
+    owns: (path) => endpointOf(path) !== undefined,
     middleware: async (ctx, next) => {
-      const endpoint = routes.get(ctx.path) ?? (ctx.path.startsWith(addresses.folder) ? lost : undefined);
+      const endpoint = endpointOf(ctx.path);
       if (!endpoint) {
         await next();
         return;
@@ -133,4 +131,14 @@ function guarded(methods: readonly string[], isOpenToScripts: boolean, endpoint:
   if (!isOpenToScripts) return byMethod;
   const open = openToScripts(methods);
   return async (ctx) => open(ctx, () => byMethod(ctx)) as Promise<void>;
+}
+
+/** What every answer of the door carries. */
+function headersOf(issuer: string): Readonly<Record<string, string>> {
+  return {
+    ...NO_STORE,
+    'X-Content-Type-Options': 'nosniff',
+    // RFC 6797: once here over TLS, never again without.
+    ...(issuer.startsWith('https:') ? { 'Strict-Transport-Security': `max-age=${HALF_A_YEAR_SECONDS}` } : {}),
+  };
 }

@@ -89,19 +89,19 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     async all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]> {
       return guarded(() => {
         const { statement: text, order } = prepare(statement);
-        return text.all(...fill(order, values)) as Row[];
+        return text.all(fill(order, values)) as Row[];
       });
     },
     async one<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row | undefined> {
       return guarded(() => {
         const { statement: text, order } = prepare(statement);
-        return text.get(...fill(order, values)) as Row | undefined;
+        return text.get(fill(order, values)) as Row | undefined;
       });
     },
     async change<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<number> {
       return guarded(() => {
         const { statement: text, order } = prepare(statement);
-        return text.run(...fill(order, values)).changes;
+        return text.run(fill(order, values)).changes;
       });
     },
     execute(text) {

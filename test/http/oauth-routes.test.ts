@@ -1,4 +1,7 @@
 // What holds at every endpoint of the door alike: methods, scripts of other sites, bad input, and faults of ours.
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import {
   expectNoStore,
@@ -228,6 +231,21 @@ it('tells clients to come over TLS alone, where the issuer is https (RFC 8628 §
   await secure.close();
   const plain = await house.request.get('/.well-known/jwks.json');
   expect(plain.headers).not.toHaveProperty('strict-transport-security');
+});
+
+it('finds its endpoints also where the whole address stands in the request line (RFC 9112 §3.2.2)', async () => {
+  const { port } = house.server.address() as AddressInfo;
+  const options = {
+    port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: 'http://elsewhere.example/oauth/token?x=y',
+  };
+  const asked = request(options).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  const body = JSON.parse((await answer.toArray()).join('')) as { error: string };
+  expect({ status: answer.statusCode, error: body.error }).toEqual({ status: 400, error: 'invalid_request' });
+  expect(JSON.stringify([body, answer.headers])).not.toContain('elsewhere');
 });
 
 it('leaves every other path to the pages (DESIGN 2)', async () => {

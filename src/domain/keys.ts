@@ -56,6 +56,46 @@ const SKEW_SECONDS = 120;
 
 export type Keys = ReturnType<typeof createKeys>;
 
+/** The keys as this process saw them last: what it signs with, and what it shows. */
+function createLoadedKeys({ store, sealer, algs }: Pick<KeysDependencies, 'store' | 'sealer' | 'algs'>) {
+  let published: readonly PublicJwk[] = [];
+  let signers = new Map<SigningAlg, Signer>();
+  let signingKids = new Map<SigningAlg, string>();
+
+  const algFor = (alg: SigningAlg | undefined): SigningAlg =>
+    alg !== undefined && signers.has(alg) ? alg : algs[0]!;
+
+  return {
+    algFor,
+    published: (): readonly PublicJwk[] => published,
+
+    /** Looks at the keys again: another process, or the CLI, may have changed them. */
+    async refresh(): Promise<void> {
+      const rows = await store.findAll();
+      const active = rows.filter(({ alg, state }) => state === 'active' && algs.includes(alg));
+      const known = signingKids;
+      signers = new Map(
+        active.map((row) => {
+          const kept = known.get(row.alg) === row.kid ? signers.get(row.alg) : undefined;
+          return [
+            row.alg,
+            kept ?? createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) }),
+          ];
+        }),
+      );
+      signingKids = new Map(active.map(({ alg, kid }) => [alg, kid]));
+      published = rows.map(({ publicJwk }) => publicJwk);
+    },
+
+    sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): string {
+      const signer = signers.get(algFor(alg));
+      if (!signer)
+        throw new DomainError('store-unavailable', { publicDetail: 'no signing key is loaded yet' });
+      return signer(header, payload);
+    },
+  };
+}
+
 export function createKeys({
   store,
   inTransaction,
@@ -66,10 +106,8 @@ export function createKeys({
   algs,
   longestTokenSeconds,
 }: KeysDependencies) {
-  let published: readonly PublicJwk[] = [];
-  let signers = new Map<SigningAlg, Signer>();
-  let signingKids = new Map<SigningAlg, string>();
-  const verify: Verifier = createVerifier({ keys: () => published, issuer, now });
+  const { refresh, published, algFor, sign } = createLoadedKeys({ store, sealer, algs });
+  const verify: Verifier = createVerifier({ keys: published, issuer, now });
 
   const ageSeconds = (since: Date): number => (now().getTime() - since.getTime()) / 1000;
 
@@ -91,24 +129,6 @@ export function createKeys({
       if (isFirst)
         await audit.record(stores, { event: 'signing-key-made', actor: 'job', details: { kid, alg, state } });
     });
-  }
-
-  /** Looks at the keys again: another process, or the CLI, may have changed them. */
-  async function refresh(): Promise<void> {
-    const rows = await store.findAll();
-    const active = rows.filter(({ state }) => state === 'active');
-    const known = signingKids;
-    signers = new Map(
-      active.map((row) => {
-        const kept = known.get(row.alg) === row.kid ? signers.get(row.alg) : undefined;
-        return [
-          row.alg,
-          kept ?? createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) }),
-        ];
-      }),
-    );
-    signingKids = new Map(active.map(({ alg, kid }) => [alg, kid]));
-    published = rows.map(({ publicJwk }) => publicJwk);
   }
 
   /** Active becomes retiring and next becomes active, both or neither. */
@@ -135,6 +155,11 @@ export function createKeys({
         details: { kid: row.kid, alg: row.alg },
       });
     });
+  }
+
+  async function retire(row: SigningKeyRow): Promise<void> {
+    // Its algorithm was taken out of the setting: what it signed counts to its end, and it signs nothing more.
+    await inTransaction(({ keys }) => keys.changeState(row.kid, row.state, 'retiring', now()));
   }
 
   function pairOf(rows: readonly SigningKeyRow[], alg: SigningAlg) {
@@ -165,6 +190,7 @@ export function createKeys({
           await activateNext(next, active);
       }
       for (const row of rows) {
+        if (row.state !== 'retiring' && !algs.includes(row.alg)) await retire(row);
         const isPast = ageSeconds(row.changedAt) >= longestTokenSeconds + SKEW_SECONDS;
         if (row.state === 'retiring' && isPast) await removeRetired(row);
       }
@@ -208,17 +234,15 @@ export function createKeys({
     },
 
     /** The public keys, as the JWKS shows them (RFC 7517 §5). */
-    published: (): readonly PublicJwk[] => published,
+    published,
 
     defaultAlg: algs[0]!,
     algs,
 
+    /** The algorithm that `sign` uses for the one asked for: the first where that has no key. */
+    algFor,
+
     /** Signs a JWT with the active key of the algorithm, or of the first one where that has none. */
-    sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): string {
-      const signer = signers.get(alg ?? algs[0]!) ?? signers.get(algs[0]!);
-      if (!signer)
-        throw new DomainError('store-unavailable', { publicDetail: 'no signing key is loaded yet' });
-      return signer(header, payload);
-    },
+    sign,
   };
 }

@@ -198,7 +198,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
   /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
   function signIdToken(issue: Issue, accessToken: string): string {
     const { iss, sub, iat, exp, auth_time, amr, acr } = claimsOf(issue);
-    const alg = issue.client.metadata.idTokenAlg ?? 'RS256';
+    const alg = keys.algFor(issue.client.metadata.idTokenAlg ?? 'RS256');
     const at_hash = halfHash(accessToken, alg);
     const aud = issue.tool.clientId;
     return keys.sign(alg, { typ: 'JWT' }, { iss, sub, aud, iat, exp, auth_time, amr, acr, at_hash });

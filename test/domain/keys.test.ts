@@ -86,6 +86,20 @@ it('signs with the algorithm asked for, and with the first one otherwise (DESIGN
   expect(decodeProtectedHeader(sign(keys, 'RS256')).alg).toBe('EdDSA');
 });
 
+it('signs no more with an algorithm that was taken out of the setting, and lets its keys retire (DESIGN 7)', async () => {
+  const before = await openProcess();
+  await before.tend();
+  const token = sign(before, 'ES256');
+  const after = await openProcess(undefined, ['EdDSA']);
+  expect(decodeProtectedHeader(sign(after, 'ES256')).alg).toBe('EdDSA');
+  expect(after.algFor('ES256')).toBe('EdDSA');
+  await after.tend();
+  expect(await after.verify(token, { typ: 'at+jwt' })).toBeDefined();
+  clock.advance(LONGEST_TOKEN + 120);
+  await after.tend();
+  expect(await statesOf(after)).toEqual(['EdDSA active', 'EdDSA next']);
+});
+
 describe('rotation', () => {
   it('publishes the next key long before it signs (CHECKLIST 4)', async () => {
     const keys = await openProcess();

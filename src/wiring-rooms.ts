@@ -155,9 +155,9 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     passwords,
     findRecipient: async (accountId) => {
       const account = await accounts.findAccount(accountId);
-      return (
-        account && { email: account.email, username: account.username, language: account.language ?? 'en' }
-      );
+      // An address that nobody has proved is somebody else's, or none at all any more.
+      if (!account?.isEmailVerified) return undefined;
+      return { email: account.email, username: account.username, language: account.language ?? 'en' };
     },
     issuer: SERVICE_NAME,
   });

@@ -1,6 +1,6 @@
 // The poll gate in memory: which links are pending, and when each was last polled (domain/links.ts says what it may answer).
-// A table of fixed width in typed arrays, in shards that grow alone: about 100 bytes a link, no pause at a million, nothing
-// for the garbage collector. Entries leave when their link is decided, and when they have expired and room is needed.
+// A table of fixed width, in shards that grow alone: 46 to 92 bytes a link, no pause at a million, nothing for the garbage
+// collector. Entries leave when their link is decided, and when they have expired and room is needed.
 import type { GateVerdict, PollGate } from '../../domain/links.js';
 
 const SHARDS = 64;
@@ -15,33 +15,34 @@ const PENDING: GateVerdict = { verdict: 'pending' };
 const TOO_SOON: GateVerdict = { verdict: 'too-soon' };
 const UNKNOWN: GateVerdict = { verdict: 'unknown' };
 
+/**
+ * A place is eight words, half a cache line, so that a poll among a million touches memory once:
+ * four of the device code's hash, then these.
+ */
+const WORDS = 8;
+const CLIENT = 4;
+/** Seconds since 1970, rounded down; nothing where the place is free. */
+const EXPIRES = 5;
+/** Milliseconds of the last accepted poll, without the upper half: lives are minutes, and the clock may turn over. */
+const ACCEPTED = 6;
+/** The interval in seconds, and two flags above it. */
+const PACE = 7;
+const INTERVAL = 0xff;
+const WAS_POLLED = 0x100;
+/** Whether the interval was raised since the last accepted poll: at most one +5 between two of them. */
+const WAS_RAISED = 0x200;
+
 interface Shard {
   mask: number;
   used: number;
-  /** Four words of the device code's hash. */
-  key: Uint32Array;
-  client: Uint32Array;
-  /** Seconds since 1970, rounded down; nothing where the place is free. */
-  expires: Uint32Array;
-  /** Milliseconds since 1970; nothing before the first poll. */
-  accepted: Float64Array;
-  interval: Uint8Array;
-  /** Whether the interval was raised since the last accepted poll: at most one +5 between two of them. */
-  raised: Uint8Array;
+  table: Uint32Array;
 }
 
-function createShard(places: number): Shard {
-  return {
-    mask: places - 1,
-    used: 0,
-    key: new Uint32Array(places * 4),
-    client: new Uint32Array(places),
-    expires: new Uint32Array(places),
-    accepted: new Float64Array(places),
-    interval: new Uint8Array(places),
-    raised: new Uint8Array(places),
-  };
-}
+const createShard = (places: number): Shard => ({
+  mask: places - 1,
+  used: 0,
+  table: new Uint32Array(places * WORDS),
+});
 
 const scratch = Buffer.alloc(32);
 const words = new Uint32Array(scratch.buffer, scratch.byteOffset, 4);
@@ -52,59 +53,65 @@ function readKey(deviceCodeHash: string): number {
   return words[0]! & (SHARDS - 1);
 }
 
-/** The place of the key in `words`, or the free place where it would go. */
-function placeOf(shard: Shard): number {
-  const { key, mask, expires } = shard;
+/** Where the key in `words` stands in the table, or the free place where it would go. */
+function find({ table, mask }: Shard): number {
   for (let place = words[1]! & mask; ; place = (place + 1) & mask) {
-    if (expires[place] === 0) return place;
-    const at = place * 4;
+    const at = place * WORDS;
+    if (table[at + EXPIRES] === 0) return at;
     if (
-      key[at] === words[0] &&
-      key[at + 1] === words[1] &&
-      key[at + 2] === words[2] &&
-      key[at + 3] === words[3]
+      table[at] === words[0] &&
+      table[at + 1] === words[1] &&
+      table[at + 2] === words[2] &&
+      table[at + 3] === words[3]
     ) {
-      return place;
+      return at;
     }
   }
 }
 
-function copyPlace(from: Shard, source: number, to: Shard, target: number): void {
-  to.key.set(from.key.subarray(source * 4, source * 4 + 4), target * 4);
-  to.client[target] = from.client[source]!;
-  to.expires[target] = from.expires[source]!;
-  to.accepted[target] = from.accepted[source]!;
-  to.interval[target] = from.interval[source]!;
-  to.raised[target] = from.raised[source]!;
-}
-
 /** A shard with room, holding only what has not expired. */
 function rebuilt(old: Shard, nowSeconds: number): Shard {
-  const isLive = (place: number): boolean => old.expires[place]! > nowSeconds;
-  let live = 0;
-  for (let place = 0; place <= old.mask; place++) if (isLive(place)) live += 1;
+  const live: number[] = [];
+  for (let at = 0; at < old.table.length; at += WORDS)
+    if (old.table[at + EXPIRES]! > nowSeconds) live.push(at);
   let places = SMALLEST;
-  while (places * FULLEST < (live + 1) * 1.4) places *= 2;
+  while (places * FULLEST < (live.length + 1) * 1.4) places *= 2;
   const made = createShard(places);
-  for (let place = 0; place <= old.mask; place++) {
-    if (!isLive(place)) continue;
-    words.set(old.key.subarray(place * 4, place * 4 + 4));
-    copyPlace(old, place, made, placeOf(made));
-    made.used += 1;
+  for (const at of live) {
+    words.set(old.table.subarray(at, at + 4));
+    made.table.set(old.table.subarray(at, at + WORDS), find(made));
   }
+  made.used = live.length;
   return made;
 }
 
 /** Closes the hole at a place, so that every key is still found by walking on from where it belongs. */
-function closeHole(shard: Shard, hole: number): void {
-  const { mask, expires, key } = shard;
-  for (let place = (hole + 1) & mask; expires[place] !== 0; place = (place + 1) & mask) {
-    const home = key[place * 4 + 1]! & mask;
+function closeHole({ table, mask }: Shard, at: number): void {
+  let hole = at / WORDS;
+  for (let place = (hole + 1) & mask; table[place * WORDS + EXPIRES] !== 0; place = (place + 1) & mask) {
+    const home = table[place * WORDS + 1]! & mask;
     if (((place - home) & mask) < ((place - hole) & mask)) continue;
-    copyPlace(shard, place, shard, hole);
+    table.copyWithin(hole * WORDS, place * WORDS, (place + 1) * WORDS);
     hole = place;
   }
-  expires[hole] = 0;
+  table[hole * WORDS + EXPIRES] = 0;
+}
+
+/** RFC 8628 §3.5: the first poll is free, a rejected one does not move the clock. */
+function judge({ table }: Shard, at: number, now: number): GateVerdict {
+  const pace = table[at + PACE]!;
+  const interval = pace & INTERVAL;
+  // As a signed difference: below nothing only where the clock was set back.
+  const elapsed = (now - table[at + ACCEPTED]!) | 0;
+  if (!(pace & WAS_POLLED) || elapsed < 0 || elapsed + GRACE_MS >= interval * 1000) {
+    table[at + ACCEPTED] = now;
+    table[at + PACE] = interval | WAS_POLLED;
+    return PENDING;
+  }
+  if (pace & WAS_RAISED || interval >= LONGEST_INTERVAL_SECONDS) return TOO_SOON;
+  const raised = Math.min(interval + SLOW_DOWN_SECONDS, LONGEST_INTERVAL_SECONDS);
+  table[at + PACE] = raised | WAS_POLLED | WAS_RAISED;
+  return { verdict: 'raised', intervalSeconds: raised };
 }
 
 export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
@@ -119,22 +126,6 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
     return clients.size;
   }
 
-  /** RFC 8628 §3.5: the first poll is free, a rejected one does not move the clock. */
-  function judge(shard: Shard, place: number, at: number): GateVerdict {
-    const last = shard.accepted[place]!;
-    const interval = shard.interval[place]!;
-    const elapsed = at - last;
-    if (last === 0 || elapsed < 0 || elapsed + GRACE_MS >= interval * 1000) {
-      shard.accepted[place] = at;
-      shard.raised[place] = 0;
-      return PENDING;
-    }
-    if (shard.raised[place] === 1 || interval >= LONGEST_INTERVAL_SECONDS) return TOO_SOON;
-    shard.raised[place] = 1;
-    shard.interval[place] = Math.min(interval + SLOW_DOWN_SECONDS, LONGEST_INTERVAL_SECONDS);
-    return { verdict: 'raised', intervalSeconds: shard.interval[place] };
-  }
-
   return {
     stamp: () => decisions,
 
@@ -146,30 +137,28 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
         shard = shards[index] = rebuilt(shard, Math.floor(now().getTime() / 1000));
         readKey(deviceCodeHash);
       }
-      const place = placeOf(shard);
-      if (shard.expires[place] !== 0) return;
-      shard.key.set(words, place * 4);
-      shard.client[place] = numberOf(clientId);
-      shard.expires[place] = Math.floor(expiresAt / 1000);
-      shard.accepted[place] = 0;
-      shard.interval[place] = intervalSeconds;
-      shard.raised[place] = 0;
+      const at = find(shard);
+      if (shard.table[at + EXPIRES] !== 0) return;
+      shard.table.set(words, at);
+      shard.table[at + CLIENT] = numberOf(clientId);
+      shard.table[at + EXPIRES] = Math.floor(expiresAt / 1000);
+      shard.table[at + PACE] = intervalSeconds;
       shard.used += 1;
     },
 
-    check(deviceCodeHash, clientId, at) {
+    check(deviceCodeHash, clientId, now) {
       const shard = shards[readKey(deviceCodeHash)]!;
-      const place = placeOf(shard);
-      if (shard.expires[place]! * 1000 <= at || shard.client[place] !== clients.get(clientId)) return UNKNOWN;
-      return judge(shard, place, at);
+      const at = find(shard);
+      const isLive = shard.table[at + EXPIRES]! * 1000 > now;
+      return isLive && shard.table[at + CLIENT] === clients.get(clientId) ? judge(shard, at, now) : UNKNOWN;
     },
 
     remove(deviceCodeHash) {
       decisions += 1;
       const shard = shards[readKey(deviceCodeHash)]!;
-      const place = placeOf(shard);
-      if (shard.expires[place] === 0) return;
-      closeHole(shard, place);
+      const at = find(shard);
+      if (shard.table[at + EXPIRES] === 0) return;
+      closeHole(shard, at);
       shard.used -= 1;
     },
 

@@ -69,7 +69,7 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
   driver.pragma('synchronous = FULL');
   driver.pragma('wal_autocheckpoint = 4000');
   driver.pragma('foreign_keys = ON');
-  driver.pragma('cache_size = -16000');
+  driver.pragma(`cache_size = ${readOnly ? -4000 : -8000}`);
   if (maxPages !== undefined) driver.pragma(`max_page_count = ${maxPages}`);
   if (readOnly) driver.pragma('query_only = ON');
   const prepared = new Map<Statement<never, unknown>, Prepared>();

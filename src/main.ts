@@ -18,7 +18,7 @@ const COMFORTABLE_FILES = 10_000;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function openServer(app: RequestListener): Server {
-  return createServer(
+  const server = createServer(
     {
       headersTimeout: 10_000,
       // Covers the receiving of a request only: a held poll, received long ago, may wait its 30 seconds.
@@ -30,6 +30,9 @@ function openServer(app: RequestListener): Server {
     },
     app,
   );
+  // Whoever takes nothing of an answer for so long does not want it; a held poll is silent for 30 seconds at most.
+  server.timeout = 120_000;
+  return server;
 }
 
 /** How many files this process may have open; undefined where the system does not say. */

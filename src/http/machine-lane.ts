@@ -72,9 +72,9 @@ export function createMachineLane({ door, observe, next }: MachineLaneDependenci
     const path = pathOf(req.url ?? '/');
     if (!door.owns(path)) return next(req, res);
     const ctx = createContext(req, res, path);
-    // `observe` answers for whatever fails behind it, so nothing is left to catch.
-    void observe(ctx, () => door.middleware(ctx as unknown as RequestContext, nowhere)).then(() =>
-      respond(ctx),
-    );
+    observe(ctx, () => door.middleware(ctx as unknown as RequestContext, nowhere))
+      .then(() => respond(ctx))
+      // `observe` answers for whatever fails behind it; what fails beside it has no answer, and must not end the process.
+      .catch(() => void res.destroy());
   };
 }

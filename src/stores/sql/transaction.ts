@@ -44,8 +44,9 @@ export function createGroupedTransactions<Stores>(
       checkpoint('transaction:worked');
       connection.execute('COMMIT');
     } catch (error) {
-      if (connection.isInTransaction()) connection.execute('ROLLBACK');
       for (const caller of batch) caller.reject(error);
+      // Where even this fails, the next BEGIN will say so to the next callers.
+      if (connection.isInTransaction()) attempt(() => connection.execute('ROLLBACK'));
       return;
     }
     checkpoint('transaction:committed');
@@ -75,4 +76,12 @@ export function createGroupedTransactions<Stores>(
       isRunning = true;
       setImmediate(() => void runWaiting());
     });
+}
+
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // Said already, to every caller of the batch.
+  }
 }

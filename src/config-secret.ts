@@ -7,18 +7,18 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, type Config, type LoadedConfig } from './config.js';
 
 const SECRET_TEXT = /^[\w-]{43}$/;
-const TRIES = 50;
-const PAUSE_MS = 20;
 
 /**
  * The config with a secret: the one given, else the one in `DATA_DIR/secret`, else a new one (256 bits), which is on the
@@ -41,29 +41,39 @@ export function withSecret(loaded: LoadedConfig): Config {
 const fault = (problem: string): ConfigError => new ConfigError([{ name: 'LINCHPIN_SECRET', problem }]);
 
 function makeSecret({ dataDir, databaseFile }: LoadedConfig, file: string): string {
-  if (existsSync(databaseFile)) {
+  const isDatabaseThere = existsSync(databaseFile);
+  // Looked for once more: a process that starts beside this one makes its secret before its database.
+  if (existsSync(file)) return readKept(file);
+  if (isDatabaseThere) {
     throw fault(
       `is needed: ${databaseFile} exists, but ${file} does not. Set the secret that the database was made with, or put the file back`,
     );
   }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const secret = randomBytes(32).toString('base64url');
-  let handle: number;
+  const draft = `${file}.${process.pid}`;
+  writeDraft(draft, `${secret}\n`);
   try {
-    // 'wx' fails where another process was faster: its secret is the one, then.
-    handle = openSync(file, 'wx', 0o600);
+    // The name is given to a file that is whole already; it fails where another process was faster, and its secret is the one.
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return readKept(file);
     throw error;
+  } finally {
+    unlinkSync(draft);
   }
+  keepName(dataDir);
+  return secret;
+}
+
+function writeDraft(draft: string, text: string): void {
+  const handle = openSync(draft, 'w', 0o600);
   try {
-    writeSync(handle, `${secret}\n`);
+    writeSync(handle, text);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-  keepName(dataDir);
-  return secret;
 }
 
 /** A new file survives a power cut only once its folder is on the disk as well. */
@@ -81,13 +91,8 @@ function readKept(file: string): string {
   if ((statSync(file).mode & 0o077) !== 0) {
     throw fault(`is in ${file}, which other users can read: make it mode 600, or set the secret otherwise`);
   }
-  for (let tries = 0; tries < TRIES; tries += 1) {
-    const secret = readFileSync(file, 'utf8').trimEnd();
-    if (SECRET_TEXT.test(secret)) return secret;
-    // Another process may stand between making the file and writing it.
-    if (secret === '') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
-    else break;
-  }
+  const secret = readFileSync(file, 'utf8').trimEnd();
+  if (SECRET_TEXT.test(secret)) return secret;
   throw fault(
     `cannot be read: ${file} is damaged. Put it back from where you keep it; without a database beside it, remove it`,
   );

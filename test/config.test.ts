@@ -4,15 +4,17 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { ConfigError, loadConfig, settings, type LoadedConfig } from '../src/config.js';
 import { withSecret } from '../src/config-secret.js';
 import { parseDotenv } from '../src/config-written.js';
@@ -323,19 +325,30 @@ describe('the secret of a house that was given none', () => {
     expect(existsSync(home())).toBe(false);
   });
 
-  it('is the one of another process that makes it at the same moment', async () => {
-    mkdirSync(home());
-    writeFileSync(file(), '', { mode: 0o600 });
-    const other = new Worker(
-      `const { parentPort } = require('node:worker_threads');
-       parentPort.once('message', (file) => require('node:fs').writeFileSync(file, '${'x'.repeat(43)}\\n'));`,
-      { eval: true },
-    );
-    await once(other, 'online');
-    other.postMessage(file());
-    // Reading waits without letting go of this thread, so only the other one can have written.
-    expect(open().secret).toBe('x'.repeat(43));
-    await other.terminate();
+  it('is the same for all who start together, and nothing else is left beside it', async () => {
+    const source = join(folder, 'starter.mjs');
+    const made = await build({
+      stdin: {
+        contents: `import { loadConfig } from './src/config.ts';
+          import { withSecret } from './src/config-secret.ts';
+          process.stdout.write(withSecret(loadConfig({ DATA_DIR: process.argv[2] }, { files: () => undefined })).secret);`,
+        resolveDir: process.cwd(),
+        loader: 'ts',
+      },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      write: false,
+      banner: {
+        js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
+      },
+    });
+    writeFileSync(source, made.outputFiles[0]!.text);
+    const run = promisify(execFile);
+    const starts = Array.from({ length: 6 }, () => run(process.execPath, [source, home()]));
+    const secrets = (await Promise.all(starts)).map(({ stdout }) => stdout);
+    expect(new Set(secrets)).toEqual(new Set([readFileSync(file(), 'utf8').trimEnd()]));
+    expect(readdirSync(home())).toEqual(['secret']);
   });
 
   it('is closed to others again when it stands open', () => {

@@ -32,7 +32,8 @@ export interface PageModel {
 const ICONS = [
   'arrow-down', 'arrow-right', 'check', 'circle-alert', 'circle-check', 'circle-x', 'clock', 'copy', 'download',
   'eye', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'log-out', 'mail', 'monitor-smartphone', 'network',
-  'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone', 'tv', 'unplug', 'user-round',
+  'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone', 'triangle-alert', 'tv', 'unplug',
+  'user-round', 'x',
 ] as const; // prettier-ignore
 
 /** Names that every template may use. */

@@ -71,7 +71,11 @@ export interface ThrottleDependencies {
 }
 
 export function createThrottle({ now, budgets, inTransaction, coarse, limits = {} }: ThrottleDependencies) {
-  const budgetOf = (name: BudgetName): Budget => ({ ...BUDGETS[name], ...limits[name] });
+  const names = Object.keys(BUDGETS) as BudgetName[];
+  const known = new Map(
+    names.map((name): [BudgetName, Budget] => [name, { ...BUDGETS[name], ...limits[name] }]),
+  );
+  const budgetOf = (name: BudgetName): Budget => known.get(name)!;
 
   function slicesOf({ windowSeconds }: Budget) {
     const length = (windowSeconds * 1000) / SLICES;

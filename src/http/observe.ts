@@ -162,7 +162,9 @@ export function createObserve({
       counters.count(state.countedAs);
       return;
     }
-    log[status >= 500 ? 'warn' : 'info'](
+    const level = status >= 500 ? 'warn' : 'info';
+    if (!log.isLevelEnabled(level)) return;
+    log[level](
       {
         requestId: state.origin?.requestId,
         method,

@@ -26,7 +26,7 @@ const LARGEST_POLL = 1024;
 const WISHES = ['prefer', 'authorization', 'dpop', 'transfer-encoding', 'expect'] as const;
 
 /** The three fields in any order. A value that needs decoding is not plain; other readers will decode it. */
-const FIELD = /^(grant_type|device_code|client_id)=([\w.:%-]+)$/;
+const PLAIN = /^[\w.:-]+$/;
 const GRANTS = [
   'urn:ietf:params:oauth:grant-type:device_code',
   'urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code',
@@ -44,29 +44,36 @@ function isPlain({ method, url, headers }: IncomingMessage): boolean {
 
 /** Undefined for any form that is not exactly a plain poll. */
 function readPoll(text: string): PlainPoll | undefined {
-  const parts = text.split('&');
-  if (parts.length !== 3) return undefined;
-  const fields: { grant_type?: string; device_code?: string; client_id?: string } = {};
-  for (const part of parts) {
-    const [, name, value] = FIELD.exec(part) ?? [];
-    if (name === undefined || fields[name as keyof typeof fields] !== undefined) return undefined;
-    fields[name as keyof typeof fields] = value!;
+  let grant: string | undefined;
+  let deviceCode: string | undefined;
+  let clientId: string | undefined;
+  for (const part of text.split('&')) {
+    const equals = part.indexOf('=');
+    const name = part.slice(0, equals);
+    const value = part.slice(equals + 1);
+    if (name === 'device_code' && deviceCode === undefined && PLAIN.test(value)) deviceCode = value;
+    else if (name === 'client_id' && clientId === undefined && PLAIN.test(value)) clientId = value;
+    else if (name === 'grant_type' && grant === undefined && GRANTS.includes(value)) grant = value;
+    else return undefined;
   }
-  const { grant_type: grant, device_code: deviceCode, client_id: clientId } = fields;
-  const isPoll =
-    grant && deviceCode && clientId && GRANTS.includes(grant) && !(deviceCode + clientId).includes('%');
-  return isPoll ? { deviceCode, clientId } : undefined;
+  return grant && deviceCode && clientId ? { deviceCode, clientId } : undefined;
 }
 
-/** Status line and headers as one flat list: an object per answer would cost as much again as the rest. */
+/**
+ * Status line and headers as one flat list: an object per answer would cost as much again as the rest. Node reads the list
+ * at once and keeps nothing of it, so one list serves all.
+ */
 function createAnswer(body: string, headers: Readonly<Record<string, string>>) {
-  const fixed = Object.entries({
+  const list = Object.entries({
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(body)),
     ...headers,
+    'X-Request-Id': '',
   }).flat();
+  const requestId = list.length - 1;
   return (res: ServerResponse): void => {
-    res.writeHead(400, [...fixed, 'X-Request-Id', newRequestId()]);
+    list[requestId] = newRequestId();
+    res.writeHead(400, list);
     res.end(body);
   };
 }

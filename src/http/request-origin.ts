@@ -2,6 +2,7 @@
 // What a network may do is counted in domain/throttle.ts. `Host` and the other X-Forwarded headers are never read.
 // CHECKLIST 3.2 (canonical addresses, IPv6 by /64, rightmost untrusted hop), RFC 5952 (how IPv6 is written), RFC 6454 (Origin).
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Origin } from '../domain/vocabulary.js';
 
@@ -122,6 +123,17 @@ function userAgentOf(header: string | undefined): string | undefined {
   return header?.slice(0, LONGEST_USER_AGENT).replace(/[\u0000-\u001f\u007f-\u009f]/g, '') || undefined;
 }
 
+type Where = Pick<Origin, 'networkAddress' | 'network'>;
+interface Peer {
+  readonly groups: Groups | undefined;
+  readonly where: Where;
+}
+
+const whereOf = (groups: Groups | undefined): Where => ({
+  networkAddress: groups ? write(groups) : 'unknown',
+  network: groups ? networkOf(groups) : 'unknown',
+});
+
 export type OriginReader = (req: IncomingMessage, requestId: string) => Origin;
 
 /**
@@ -136,18 +148,29 @@ export function createOriginReader({ trustedProxies }: { trustedProxies: readonl
   });
   const isTrusted = (address: Groups): boolean => blocks.some((block) => contains(block, address));
 
+  /** A connection keeps its peer, and tools keep their connections. */
+  const peers = new WeakMap<Socket, Peer>();
+  function peerOf(socket: Socket): Peer {
+    const known = peers.get(socket);
+    if (known) return known;
+    const groups = groupsOf(socket.remoteAddress ?? '');
+    const peer = { groups, where: whereOf(groups) };
+    peers.set(socket, peer);
+    return peer;
+  }
+
   return ({ socket, headers }, requestId) => {
-    const peer = groupsOf(socket.remoteAddress ?? '');
+    const { groups, where } = peerOf(socket);
     const forwarded = headers['x-forwarded-for'];
-    const from =
-      peer && blocks.length > 0 && forwarded !== undefined
-        ? farthestKnown(peer, String(forwarded), isTrusted)
-        : peer;
+    const isForwarded = groups && blocks.length > 0 && forwarded !== undefined;
+    const { networkAddress, network } = isForwarded
+      ? whereOf(farthestKnown(groups, String(forwarded), isTrusted))
+      : where;
     const userAgent = userAgentOf(headers['user-agent']);
     const webOrigin = webOriginOf(headers.origin);
     return {
-      networkAddress: from ? write(from) : 'unknown',
-      network: from ? networkOf(from) : 'unknown',
+      networkAddress,
+      network,
       requestId,
       ...(userAgent === undefined ? {} : { userAgent }),
       ...(webOrigin === undefined ? {} : { webOrigin }),

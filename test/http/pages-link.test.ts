@@ -179,7 +179,7 @@ describe('who is asking', () => {
       'Living room TV',
       '12 seconds ago',
       '198.51.100.9',
-      'another network than yours',
+      'a different network from yours',
       'https://player.example',
       'LivingRoomTV/4.2',
       'See your e-mail address',

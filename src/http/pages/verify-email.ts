@@ -23,7 +23,7 @@ export function createVerifyEmailPages(dependencies: Dependencies) {
     const { language, account } = visitorOf(ctx);
     const journey = readJourney(readQuery(ctx));
     renderer.show(ctx, 'verify-email-waiting', {
-      title: language.t('verify-waiting.title'),
+      title: language.t(settings.maySendMail ? 'verify-waiting.title' : 'verify.title'),
       email: account?.email,
       maySendMail: settings.maySendMail,
       reminder: journeys.reminder(ctx, journey),

@@ -67,7 +67,7 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
   driver.pragma('page_size = 2048');
   driver.pragma('journal_mode = WAL');
   driver.pragma('synchronous = FULL');
-  driver.pragma('wal_autocheckpoint = 4000');
+  driver.pragma('wal_autocheckpoint = 8000');
   driver.pragma('foreign_keys = ON');
   driver.pragma(`cache_size = ${readOnly ? -4000 : -8000}`);
   if (maxPages !== undefined) driver.pragma(`max_page_count = ${maxPages}`);

@@ -70,7 +70,7 @@ export type EmailVerification = ReturnType<typeof createEmailVerification>;
 export function createEmailVerification(dependencies: EmailVerificationDependencies) {
   const { store, inTransaction, audit, notices, throttle, keyring, now, newSecret, settings } = dependencies;
 
-  /** Spends one mail to the address. False when it has had its share for now; then nothing is sent. */
+  /** Spends one mail to the address. False when it has had its share; then nothing is sent. */
   async function mayMail(folded: string): Promise<boolean> {
     try {
       await throttle.spend('mail-by-address', sha256(folded));

@@ -1,5 +1,5 @@
 // The machine doors ahead of Koa: their endpoints need a request, its headers and a JSON answer, and none of what Koa makes
-// for pages, which costs as much again as the endpoint itself. A door is written as Koa middleware all the same; this is
+// for pages. A door is written as Koa middleware all the same; this is
 // the smallest context that carries it. What stands before a door (observe) stands before it here too.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Observe } from './observe.js';

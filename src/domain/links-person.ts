@@ -149,7 +149,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
 
   /** Tells the tool's side at once: no poll may be answered "pending" after this. */
   function announce(link: Link): void {
-    gate.remove(link.deviceCodeHash);
+    gate.decide(link.deviceCodeHash);
     wakeUps.wake(link.deviceCodeHash);
   }
 

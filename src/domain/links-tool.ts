@@ -88,14 +88,8 @@ export function createLinksForTool<Stores extends LinkStores>(
 ) {
   const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newSecret } =
     dependencies;
-  const {
-    userCodeMac,
-    mayReceiveToken,
-    onFault,
-    ttlSeconds,
-    intervalSeconds,
-    checkpoint = () => undefined,
-  } = dependencies;
+  const { userCodeMac, mayReceiveToken, onFault, ttlSeconds, intervalSeconds } = dependencies;
+  const { checkpoint = () => undefined } = dependencies;
   const live = createLiveCount(store, now);
 
   async function insertWithFreshCode(
@@ -158,10 +152,11 @@ export function createLinksForTool<Stores extends LinkStores>(
   /** One transaction: the state, the linked tool, the claims, the refresh token and the audit row, all or nothing. */
   async function redeemInside(
     stores: Stores,
+    key: DeviceCodeKey,
     asked: { deviceCode: string; client: Client; origin: Origin },
   ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
     const { deviceCode, client, origin } = asked;
-    const link = await stores.links.redeem(keyOfDeviceCode(deviceCode), client.clientId, now());
+    const link = await stores.links.redeem(key, client.clientId, now());
     checkpoint('redeem:updated');
     if (!link) return 'lost';
     const { approval } = link;
@@ -243,6 +238,14 @@ export function createLinksForTool<Stores extends LinkStores>(
      */
     pollGate: (deviceCode: string, clientId: string) => askGate(keyOfDeviceCode(deviceCode), clientId),
 
+    /**
+     * Whether the link was decided since its client last polled: true once, and then `redeemLink` tells how. False says
+     * nothing: ask `pollLink`. So the poll that fetches a token asks the store only the one question that counts.
+     */
+    takeDecision({ deviceCode, client }: { deviceCode: string; client: Client }): boolean {
+      return gate.takeDecision(keyOfDeviceCode(deviceCode).deviceCodeHash, gateName(client), now().getTime());
+    },
+
     /** Where the link stands, for its own client. `unknown` and another client's are the same. */
     async pollLink({ deviceCode, client }: { deviceCode: string; client: Client }): Promise<PollOutcome> {
       const key = keyOfDeviceCode(deviceCode);
@@ -275,7 +278,7 @@ export function createLinksForTool<Stores extends LinkStores>(
     async redeemLink(asked: { deviceCode: string; client: Client; origin: Origin }): Promise<RedeemOutcome> {
       checkpoint('redeem:before');
       const key = keyOfDeviceCode(asked.deviceCode);
-      const result = await inTransaction((stores) => redeemInside(stores, asked)).catch(
+      const result = await inTransaction((stores) => redeemInside(stores, key, asked)).catch(
         async (error: unknown) => {
           if (!isRefusal(error, 'account-closed')) throw error;
           await inTransaction(({ links }) => links.withdraw(key, now()));

@@ -112,9 +112,15 @@ export interface LinkStore {
 export interface PollGate {
   stamp(): number;
   admit(entry: GateEntry, stamp: number): void;
+  /** `unknown` also for a link that was decided. */
   check(deviceCodeHash: string, clientId: string, now: number): GateVerdict;
-  /** Forgets a link: it was decided. */
-  remove(deviceCodeHash: string): void;
+  /** The link was decided: it is pending no more. Call once the decision has committed. */
+  decide(deviceCodeHash: string): void;
+  /**
+   * Whether a link that was pending here has been decided: said once, to its own client, and then the link is forgotten.
+   * Only a hint: it spares the client's next poll the question whether there is anything to redeem.
+   */
+  takeDecision(deviceCodeHash: string, clientId: string, now: number): boolean;
   /** Forgets everything: a client was removed, or the clock jumped. */
   clear(): void;
   size(): number;

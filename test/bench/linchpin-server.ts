@@ -79,7 +79,7 @@ async function approveOne(deviceCode: string): Promise<void> {
     await links.reserve(link.userCodeMac, holder, 'typed', new Date());
     await links.approve(link.linkId, holder, approval, new Date());
   });
-  gate.remove(deviceCodeHash);
+  gate.decide(deviceCodeHash);
   wakeUps.wake(deviceCodeHash);
 }
 

@@ -151,6 +151,21 @@ describe('a link', () => {
     expect(await poll(second.deviceCode)).toBe('denied');
   });
 
+  it('tells its own client once that it was decided, and redeeming tells how (RFC 8628 §3.5)', async () => {
+    const other = await rooms.newClient();
+    const take = (deviceCode: string, as = client) => rooms.tool.takeDecision({ deviceCode, client: as });
+    const [approved, declined] = [await start(), await start()];
+    expect(take(approved.deviceCode)).toBe(false);
+    await decide('approveLink', (await reserve(approved.userCode)).linkId);
+    await decide('denyLink', (await reserve(declined.userCode)).linkId);
+    expect(take(approved.deviceCode, other)).toBe(false);
+    expect([take(approved.deviceCode), take(approved.deviceCode)]).toEqual([true, false]);
+    expect(await poll(approved.deviceCode)).toBe('approved');
+    expect((await redeem(approved.deviceCode)).outcome).toBe('issued');
+    expect(take(declined.deviceCode)).toBe(true);
+    expect((await redeem(declined.deviceCode)).outcome).toBe('denied');
+  });
+
   it('gives no token for another client, and asking does not consume it (CVE-2023-2585)', async () => {
     const other = await rooms.newClient();
     const { deviceCode, userCode } = await start();

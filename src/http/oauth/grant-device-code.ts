@@ -13,7 +13,7 @@ import { DomainError } from '../../domain/vocabulary.js';
 
 export interface DeviceCodeGrantDependencies {
   readonly clients: Pick<Clients, 'findClient'>;
-  readonly links: Pick<LinksForTool, 'pollLink' | 'holdPoll' | 'redeemLink'>;
+  readonly links: Pick<LinksForTool, 'takeDecision' | 'pollLink' | 'holdPoll' | 'redeemLink'>;
 }
 
 export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDependencies): Grant {
@@ -33,11 +33,17 @@ export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDepende
     return 'approved';
   }
 
+  /** `approved` where there may be something to redeem; whether there is, redeeming tells. */
+  async function ask(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
+    if (links.takeDecision({ deviceCode, client })) return 'approved';
+    const polled = await links.pollLink({ deviceCode, client });
+    return polled === 'pending' ? hold(ctx, deviceCode, client) : polled;
+  }
+
   return async (ctx, form, client) => {
     if (!client.metadata.grantTypes.includes(DEVICE_CODE_GRANT)) throw new DomainError('grant-not-allowed');
     const deviceCode = requireField(form, 'device_code');
-    const polled = await links.pollLink({ deviceCode, client });
-    let outcome = polled === 'pending' ? await hold(ctx, deviceCode, client) : polled;
+    let outcome = await ask(ctx, deviceCode, client);
     if (outcome === 'approved') {
       const redeemed = await links.redeemLink({ deviceCode, client, origin: originOf(ctx) });
       if (redeemed.outcome === 'issued') return redeemed.tokens;

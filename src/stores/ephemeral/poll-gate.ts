@@ -1,6 +1,6 @@
 // The poll gate in memory: which links are pending, and when each was last polled (domain/links.ts says what it may answer).
 // A table of fixed width, in shards that grow alone: 46 to 92 bytes a link, no pause at a million, nothing for the garbage
-// collector. Entries leave when their link is decided, and when they have expired and room is needed.
+// collector. Entries leave when their decision is taken, and when they have expired and room is needed.
 import type { GateVerdict, PollGate } from '../../domain/links.js';
 
 const SHARDS = 64;
@@ -25,12 +25,14 @@ const CLIENT = 4;
 const EXPIRES = 5;
 /** Milliseconds of the last accepted poll, without the upper half: lives are minutes, and the clock may turn over. */
 const ACCEPTED = 6;
-/** The interval in seconds, and two flags above it. */
+/** The interval in seconds, and three flags above it. */
 const PACE = 7;
 const INTERVAL = 0xff;
 const WAS_POLLED = 0x100;
 /** Whether the interval was raised since the last accepted poll: at most one +5 between two of them. */
 const WAS_RAISED = 0x200;
+/** Whether the link was decided: nothing is answered from here any more, its client is only told once. */
+const WAS_DECIDED = 0x400;
 
 interface Shard {
   mask: number;
@@ -85,8 +87,9 @@ function rebuilt(old: Shard, nowSeconds: number): Shard {
   return made;
 }
 
-/** Closes the hole at a place, so that every key is still found by walking on from where it belongs. */
-function closeHole({ table, mask }: Shard, at: number): void {
+/** Frees a place and closes the hole, so that every key is still found by walking on from where it belongs. */
+function removeAt(shard: Shard, at: number): void {
+  const { table, mask } = shard;
   let hole = at / WORDS;
   for (let place = (hole + 1) & mask; table[place * WORDS + EXPIRES] !== 0; place = (place + 1) & mask) {
     const home = table[place * WORDS + 1]! & mask;
@@ -95,6 +98,7 @@ function closeHole({ table, mask }: Shard, at: number): void {
     hole = place;
   }
   table[hole * WORDS + EXPIRES] = 0;
+  shard.used -= 1;
 }
 
 /** RFC 8628 §3.5: the first poll is free, a rejected one does not move the clock. */
@@ -126,6 +130,9 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
     return clients.size;
   }
 
+  const isKnown = ({ table }: Shard, at: number, clientId: string, now: number): boolean =>
+    table[at + EXPIRES]! * 1000 > now && table[at + CLIENT] === clients.get(clientId);
+
   return {
     stamp: () => decisions,
 
@@ -149,17 +156,23 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
     check(deviceCodeHash, clientId, now) {
       const shard = shards[readKey(deviceCodeHash)]!;
       const at = find(shard);
-      const isLive = shard.table[at + EXPIRES]! * 1000 > now;
-      return isLive && shard.table[at + CLIENT] === clients.get(clientId) ? judge(shard, at, now) : UNKNOWN;
+      const isPending = isKnown(shard, at, clientId, now) && !(shard.table[at + PACE]! & WAS_DECIDED);
+      return isPending ? judge(shard, at, now) : UNKNOWN;
     },
 
-    remove(deviceCodeHash) {
+    decide(deviceCodeHash) {
       decisions += 1;
       const shard = shards[readKey(deviceCodeHash)]!;
       const at = find(shard);
-      if (shard.table[at + EXPIRES] === 0) return;
-      closeHole(shard, at);
-      shard.used -= 1;
+      if (shard.table[at + EXPIRES] !== 0) shard.table[at + PACE]! |= WAS_DECIDED;
+    },
+
+    takeDecision(deviceCodeHash, clientId, now) {
+      const shard = shards[readKey(deviceCodeHash)]!;
+      const at = find(shard);
+      const isDecided = isKnown(shard, at, clientId, now) && (shard.table[at + PACE]! & WAS_DECIDED) !== 0;
+      if (isDecided) removeAt(shard, at);
+      return isDecided;
     },
 
     clear() {

@@ -64,16 +64,45 @@ describe('the poll gate in memory', () => {
     admit('x');
     admit('y');
     expect(poll('x', 'another')).toBe('unknown');
-    gate.remove(hashOf('y'));
+    gate.decide(hashOf('y'));
     expect(poll('y')).toBe('unknown');
     clock.advance(600);
     expect(poll('x')).toBe('unknown');
   });
 
+  it('tells of a decision once, and nobody but the client of the link', () => {
+    const { clock, gate, admit, poll } = openGate();
+    const take = (name: string, client = 'c') =>
+      gate.takeDecision(hashOf(name), client, clock.now().getTime());
+    for (const name of ['x', 'y', 'z']) admit(name);
+    expect(take('x')).toBe(false);
+    expect(poll('x')).toBe('pending');
+    for (const name of ['x', 'y', 'never admitted']) gate.decide(hashOf(name));
+    expect(take('never admitted')).toBe(false);
+    expect(take('x', 'another')).toBe(false);
+    expect(poll('x')).toBe('unknown');
+    expect([take('x'), take('x')]).toEqual([true, false]);
+    admit('x');
+    expect(take('x')).toBe(false);
+    clock.advance(600);
+    expect(take('y')).toBe(false);
+    expect(gate.size()).toBe(3);
+  });
+
+  it('tells nothing of a decision that it was made to forget, and admits no decided link anew', () => {
+    const { clock, gate, admit, poll } = openGate();
+    admit('x');
+    gate.decide(hashOf('x'));
+    admit('x');
+    expect(poll('x')).toBe('unknown');
+    gate.clear();
+    expect(gate.takeDecision(hashOf('x'), 'c', clock.now().getTime())).toBe(false);
+  });
+
   it('admits nothing that was read before a decision', () => {
     const { gate, poll } = openGate();
     const stamp = gate.stamp();
-    gate.remove(hashOf('something else'));
+    gate.decide(hashOf('something else'));
     gate.admit(
       { deviceCodeHash: hashOf('x'), clientId: 'c', intervalSeconds: 5, expiresAt: START + 600_000 },
       stamp,
@@ -92,7 +121,7 @@ describe('the poll gate in memory', () => {
   it('agrees with a plain map over any history of admissions, decisions and time', () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ do: fc.constant('admit' as const), name: fc.nat(3000) }) },
-      { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), name: fc.nat(3000) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('decide' as const), name: fc.nat(3000) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('advance' as const), seconds: fc.nat(300) }) },
     );
     fc.assert(
@@ -101,8 +130,8 @@ describe('the poll gate in memory', () => {
         const model = new Map<number, number>();
         for (const taken of steps) {
           if (taken.do === 'advance') clock.advance(taken.seconds);
-          else if (taken.do === 'remove') {
-            gate.remove(hashOf(taken.name));
+          else if (taken.do === 'decide') {
+            gate.decide(hashOf(taken.name));
             model.delete(taken.name);
           } else {
             admit(taken.name);

@@ -39,9 +39,9 @@ export class ForgeryRefusal extends Error {
 export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 
 /** Nothing that holds a token, a code or a person is kept by a cache (RFC 6749 §5.1). */
-export const noStore: Guard = async (ctx, next) => {
+export const noStore: Guard = (ctx, next) => {
   ctx.set(NO_STORE);
-  await next();
+  return next();
 };
 
 /**
@@ -50,14 +50,12 @@ export const noStore: Guard = async (ctx, next) => {
  */
 export function onlyMethods(methods: readonly string[], refuse: (ctx: RequestContext) => void): Guard {
   const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : [...methods];
-  return async (ctx, next) => {
-    if (allowed.includes(ctx.method)) {
-      await next();
-      return;
-    }
+  return (ctx, next) => {
+    if (allowed.includes(ctx.method)) return next();
     refuse(ctx);
     ctx.set('Allow', allowed.join(', '));
     ctx.status = 405;
+    return Promise.resolve();
   };
 }
 
@@ -75,18 +73,16 @@ const SCRIPT_HEADERS = 'Accept, Authorization, Content-Type, DPoP, Prefer';
  */
 export function openToScripts(methods: readonly string[]): Guard {
   const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
-  return async (ctx, next) => {
+  return (ctx, next) => {
     ctx.set(OPEN_TO_SCRIPTS);
-    if (ctx.method !== 'OPTIONS') {
-      await next();
-      return;
-    }
+    if (ctx.method !== 'OPTIONS') return next();
     ctx.status = 204;
     ctx.set('Allow', allow);
-    if (ctx.get('Access-Control-Request-Method') === '') return;
+    if (ctx.get('Access-Control-Request-Method') === '') return Promise.resolve();
     ctx.set('Access-Control-Allow-Methods', allow);
     ctx.set('Access-Control-Allow-Headers', SCRIPT_HEADERS);
     ctx.set('Access-Control-Max-Age', '86400');
+    return Promise.resolve();
   };
 }
 

@@ -20,14 +20,37 @@ export interface MachineLaneDependencies {
   readonly next: Handler;
 }
 
-type HeaderValue = string | readonly string[];
+/**
+ * The headers of an answer, name after name and value: written at once with the status, they cost a fraction of what they
+ * do when an answer is given them one by one.
+ */
+function createHeaders() {
+  const list: string[] = [];
+  function placeOf(name: string): number {
+    const lower = name.toLowerCase();
+    for (let at = 0; at < list.length; at += 2)
+      if (list[at]!.length === lower.length && list[at]!.toLowerCase() === lower) return at;
+    return list.length;
+  }
+  return {
+    list,
+    set(name: string, value: string): void {
+      const at = placeOf(name);
+      list[at] = name;
+      list[at + 1] = value;
+    },
+    remove: (name: string): void => void list.splice(placeOf(name), 2),
+  };
+}
 
 /** The part of Koa's context that machine doors use, with Koa's meanings. */
 function createContext(req: IncomingMessage, res: ServerResponse, path: string) {
+  const headers = createHeaders();
   return {
     req,
     res,
     path,
+    headers: headers.list,
     method: req.method ?? 'GET',
     state: {} as RequestState,
     status: 0,
@@ -36,25 +59,27 @@ function createContext(req: IncomingMessage, res: ServerResponse, path: string) 
       const value = req.headers[name.toLowerCase()];
       return typeof value === 'string' ? value : (value?.join(', ') ?? '');
     },
-    set(field: string | Readonly<Record<string, string>>, value: HeaderValue = ''): void {
-      if (typeof field === 'string') res.setHeader(field, value);
-      else for (const name in field) res.setHeader(name, field[name]!);
+    set(field: string | Readonly<Record<string, string>>, value = ''): void {
+      if (typeof field === 'string') headers.set(field, value);
+      else for (const name in field) headers.set(name, field[name]!);
     },
-    remove: (name: string): void => res.removeHeader(name),
+    remove: headers.remove,
   };
 }
 
 type MachineContext = ReturnType<typeof createContext>;
 
 /** Sends what the door left: an object as JSON, a text as it is; 200 where there is a body and nobody said otherwise. */
-function respond({ req, res, status, body }: MachineContext): void {
+function respond(ctx: MachineContext): void {
+  const { req, res, body, headers } = ctx;
   if (res.headersSent || res.destroyed) return;
-  res.statusCode = status || (body === undefined ? 404 : 200);
-  if (body === undefined || res.statusCode === 204) return void res.end();
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  if (typeof body !== 'string') res.setHeader('Content-Type', 'application/json; charset=utf-8');
-  res.setHeader('Content-Length', Buffer.byteLength(text));
-  res.end(req.method === 'HEAD' ? undefined : text);
+  const status = ctx.status || (body === undefined ? 404 : 200);
+  if (status === 204) return void res.writeHead(status, headers).end();
+  const isJson = body !== undefined && typeof body !== 'string';
+  const text = isJson ? JSON.stringify(body) : (body ?? '');
+  if (isJson) ctx.set('Content-Type', 'application/json; charset=utf-8');
+  ctx.set('Content-Length', String(Buffer.byteLength(text)));
+  res.writeHead(status, headers).end(req.method === 'HEAD' ? undefined : text);
 }
 
 /** The path without its query. The request line may hold a whole address (RFC 9112 §3.2.2); its host is not looked at. */

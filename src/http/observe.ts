@@ -113,6 +113,7 @@ export interface ObservedContext {
   status: number;
   body: unknown;
   readonly state: { origin?: Origin; countedAs?: string };
+  set(field: string, value: string): void;
 }
 
 /** A request id: 48 random bits, short enough to be read out over the phone. */
@@ -182,10 +183,10 @@ export function createObserve({
     const startedAt = elapsed();
     const requestId = newRequestId();
     ctx.state.origin = originOf(ctx.req, requestId);
-    ctx.res.setHeader('X-Request-Id', requestId);
-    ctx.res.setHeader('X-Content-Type-Options', 'nosniff');
+    ctx.set('X-Request-Id', requestId);
+    ctx.set('X-Content-Type-Options', 'nosniff');
     // `close` comes once, also where the caller went away before the answer.
-    ctx.res.once('close', () => writeLine(ctx, startedAt, !ctx.res.writableFinished));
+    ctx.res.on('close', () => writeLine(ctx, startedAt, !ctx.res.writableFinished));
     try {
       await next();
     } catch (error) {
@@ -194,8 +195,8 @@ export function createObserve({
         ctx.res.destroy();
         return;
       }
-      ctx.res.setHeader('Cache-Control', 'no-store');
-      ctx.res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+      ctx.set('Cache-Control', 'no-store');
+      ctx.set('Content-Type', 'text/plain; charset=utf-8');
       ctx.status = 500;
       ctx.body = `Something went wrong on our side. Request ${requestId}\n`;
     }
@@ -245,9 +246,9 @@ export function createHealth({ ping, waitMs = 2000 }: { ping: () => Promise<unkn
         return;
       }
       countOnly(ctx, 'health');
-      ctx.res.setHeader('Cache-Control', 'no-store');
+      ctx.set('Cache-Control', 'no-store');
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-        ctx.res.setHeader('Allow', 'GET, HEAD');
+        ctx.set('Allow', 'GET, HEAD');
         ctx.status = 405;
         ctx.body = { status: 'method-not-allowed' };
         return;

@@ -110,14 +110,11 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
   return {
     headers,
     owns: (path) => endpointOf(path) !== undefined,
-    middleware: async (ctx, next) => {
+    middleware(ctx, next) {
       const endpoint = endpointOf(ctx.path);
-      if (!endpoint) {
-        await next();
-        return;
-      }
+      if (!endpoint) return next();
       ctx.set(headers);
-      await endpoint(ctx);
+      return endpoint(ctx);
     },
   };
 }
@@ -127,10 +124,10 @@ function guarded(methods: readonly string[], isOpenToScripts: boolean, endpoint:
   const ofMethod = onlyMethods(known, (ctx) =>
     writeError(ctx, new OAuthRefusal(requestRefused(`This endpoint takes ${methods.join(' and ')} only.`))),
   );
-  const byMethod: Endpoint = async (ctx) => ofMethod(ctx, () => endpoint(ctx)) as Promise<void>;
+  const byMethod: Endpoint = (ctx) => ofMethod(ctx, () => endpoint(ctx)) as Promise<void>;
   if (!isOpenToScripts) return byMethod;
   const open = openToScripts(methods);
-  return async (ctx) => open(ctx, () => byMethod(ctx)) as Promise<void>;
+  return (ctx) => open(ctx, () => byMethod(ctx)) as Promise<void>;
 }
 
 /** What every answer of the door carries. */

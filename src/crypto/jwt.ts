@@ -66,8 +66,9 @@ const digestOf = (alg: SigningAlg): 'sha256' | null => (alg === 'EdDSA' ? null :
 export function createJwsSignature(from: { alg: SigningAlg; privateJwk: string }): (input: string) => string {
   const key = createPrivateKey({ key: JSON.parse(from.privateJwk) as JsonWebKey, format: 'jwk' });
   if (!suits(key, from.alg)) throw new TypeError(`the key does not suit ${from.alg}`);
-  return (input) =>
-    sign(digestOf(from.alg), Buffer.from(input, 'utf8'), { key, ...ENCODING }).toString('base64url');
+  const digest = digestOf(from.alg);
+  const signing = { key, ...ENCODING };
+  return (input) => sign(digest, Buffer.from(input, 'utf8'), signing).toString('base64url');
 }
 
 export type Signer = (header: { typ: string }, payload: object) => string;

@@ -94,7 +94,7 @@ export function createLinksForTool<Stores extends LinkStores>(
 
   async function insertWithFreshCode(
     client: Client,
-    request: Omit<LinkRequest, 'userCodeMac'>,
+    requestWith: (userCodeMac: string) => LinkRequest,
   ): Promise<string> {
     const length = userCodeLength(await live.count());
     const isUseDue =
@@ -103,7 +103,7 @@ export function createLinksForTool<Stores extends LinkStores>(
       const userCode = drawCode(USER_CODE_ALPHABET, length);
       const isKept = await inTransaction(async (stores) => {
         if (isUseDue) await stores.clients.markUsed(client.clientId, now());
-        return stores.links.insert({ ...request, userCodeMac: userCodeMac(userCode) });
+        return stores.links.insert(requestWith(userCodeMac(userCode)));
       });
       if (isKept) return userCode;
     }
@@ -163,8 +163,14 @@ export function createLinksForTool<Stores extends LinkStores>(
     // Looked at again here: an account that was locked or closed since the approval gets no token (CHECKLIST 5).
     if (!(await mayReceiveToken(stores, approval.accountId))) throw new DomainError('account-closed');
     const issue = await tokens.openLinkedTool(stores, {
-      ...link,
-      ...approval,
+      linkId: link.linkId,
+      door: link.door,
+      scope: link.scope,
+      keyThumbprint: link.keyThumbprint,
+      accountId: approval.accountId,
+      subjectId: approval.subjectId,
+      authenticatedAt: approval.authenticatedAt,
+      methods: approval.methods,
       client,
       presented: deviceCode,
       origin,
@@ -201,11 +207,14 @@ export function createLinksForTool<Stores extends LinkStores>(
       const linkId = newId() as LinkId;
       const deviceCode = `${linkId}.${newSecret()}`;
       const createdAt = now();
-      const request = {
+      const expiresAt = new Date(createdAt.getTime() + ttlSeconds * 1000);
+      const deviceCodeHash = sha256(deviceCode);
+      const userCode = await insertWithFreshCode(client, (mac) => ({
         linkId,
-        door: 'oauth' as const,
+        door: 'oauth',
         clientId: client.clientId,
-        deviceCodeHash: sha256(deviceCode),
+        deviceCodeHash,
+        userCodeMac: mac,
         scope,
         networkAddress: origin.networkAddress,
         network: origin.network,
@@ -213,13 +222,11 @@ export function createLinksForTool<Stores extends LinkStores>(
         userAgent: (origin.userAgent ?? '').slice(0, 300),
         keyThumbprint,
         createdAt,
-        expiresAt: new Date(createdAt.getTime() + ttlSeconds * 1000),
-      };
-      const userCode = await insertWithFreshCode(client, request);
+        expiresAt,
+      }));
       live.started();
       // Nobody knows the code yet, so nobody can have decided it.
       const stamp = gate.stamp();
-      const { deviceCodeHash, expiresAt } = request;
       gate.admit(
         { deviceCodeHash, clientId: gateName(client), intervalSeconds, expiresAt: expiresAt.getTime() },
         stamp,

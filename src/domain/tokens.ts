@@ -187,7 +187,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       exp: access.expiresAt.getTime() / 1000,
       jti: access.jti,
       // RFC 6749 §3.3: a scope has at least one word.
-      ...(scope === '' ? {} : { scope }),
+      scope: scope === '' ? undefined : scope,
       auth_time: Math.floor(tool.authenticatedAt.getTime() / 1000),
       amr: amrOf(tool.methods),
       acr: contextClass(tool.methods),
@@ -266,13 +266,14 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         endedAt: undefined,
       };
       await stores.tokens.insertLinkedTool(tool);
-      const issue = { tool, client, access, scope: tool.scope };
-      if (!client.metadata.grantTypes.includes('refresh_token')) return { ...issue, refreshToken: undefined };
+      const scope = tool.scope;
+      if (!client.metadata.grantTypes.includes('refresh_token'))
+        return { tool, client, access, scope, refreshToken: undefined };
       const refreshToken = deriveRefreshToken(derivingKeys.currentId, presented, tool.linkedToolId, 0);
       await stores.tokens.insertRefreshToken(
-        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope: tool.scope }),
+        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope }),
       );
-      return { ...issue, refreshToken };
+      return { tool, client, access, scope, refreshToken };
     },
 
     signIssue,

@@ -37,14 +37,14 @@ export function createToken({ addresses, clientAuthentication, grants }: TokenDe
   };
 }
 
-/** RFC 6749 §5.1. The scope is always told, unless nothing was granted: the word has no empty form. */
+/** RFC 6749 §5.1. The scope is always told, unless nothing was granted: the word has no empty form. JSON leaves out what is undefined. */
 function presentTokens({ accessToken, expiresInSeconds, refreshToken, idToken, scope }: IssuedTokens) {
   return {
     access_token: accessToken,
     token_type: 'Bearer',
     expires_in: expiresInSeconds,
-    ...(scope === '' ? {} : { scope }),
-    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-    ...(idToken === undefined ? {} : { id_token: idToken }),
+    scope: scope === '' ? undefined : scope,
+    refresh_token: refreshToken,
+    id_token: idToken,
   };
 }

@@ -58,6 +58,16 @@ export interface PasswordCheckDependencies {
 /** Whose password: by what a person typed, or of the account that a session names. */
 export type Who = { readonly login: string } | { readonly accountId: AccountId };
 
+/** One try at a password, charged and looked at; the door that made it settles it. */
+export interface PasswordTry {
+  readonly record: AccountRecord | undefined;
+  /** The password is the account's own, and it may be used now: neither waiting nor locked nor closed. */
+  readonly isRight: boolean;
+  /** Whether the account itself was charged. */
+  readonly isCharged: boolean;
+  readonly needsRehash: boolean;
+}
+
 /** CHECKLIST 3.2: at most 100 in a row, then the password is locked. */
 export const MOST_FAILURES = 100;
 /** From the tenth failure in a row on, the next try waits: 30 s, doubling, at most an hour. */
@@ -120,7 +130,16 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     }
   }
 
-  async function rehash(record: AccountRecord, password: string): Promise<void> {
+  async function tryPassword(record: AccountRecord | undefined, password: string): Promise<PasswordTry> {
+    const isCharged = await charge(record);
+    const charged = isCharged ? record?.accountId : undefined;
+    const { ok, needsRehash } = await verify(record?.passwordHash, password, charged);
+    const isRight = record !== undefined && ok && isCharged && !record.closedAt;
+    return { record, isRight, isCharged, needsRehash };
+  }
+
+  async function rehash({ record, needsRehash }: PasswordTry, password: string): Promise<void> {
+    if (!record || !needsRehash) return;
     try {
       const made = await passwords.hash(password);
       await inTransaction(({ accounts }) =>
@@ -132,26 +151,18 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     }
   }
 
+  /** In a transaction: the charge of a wrong try stays, and is remembered. */
   async function recordFailure(
-    who: Who,
-    record: AccountRecord | undefined,
-    isCharged: boolean,
-    origin: Origin,
+    stores: Stores,
+    { record, isCharged }: PasswordTry,
+    entry: { readonly event: 'sign-in-failed' | 'proof-failed'; readonly origin: Origin },
   ): Promise<void> {
-    await inTransaction(async (stores) => {
-      const event = 'login' in who ? 'sign-in-failed' : 'proof-failed';
-      const whose = record && { accountId: record.accountId };
-      await audit.record(stores, {
-        event,
-        ...whose,
-        actor: 'anyone',
-        origin,
-        details: { factor: 'password' },
-      });
-      const failures = await stores.accounts.findFailures(record?.accountId ?? NOBODY);
-      if (isCharged && record && failures?.consecutive === MOST_FAILURES)
-        await tellLocked(stores, record, origin);
-    });
+    const whose = record && { accountId: record.accountId };
+    const details = { factor: 'password' };
+    await audit.record(stores, { ...entry, ...whose, actor: 'anyone', details });
+    const failures = await stores.accounts.findFailures(record?.accountId ?? NOBODY);
+    if (isCharged && record && failures?.consecutive === MOST_FAILURES)
+      await tellLocked(stores, record, entry.origin);
   }
 
   async function tellLocked(stores: Stores, record: AccountRecord, origin: Origin): Promise<void> {
@@ -181,21 +192,46 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
      * locked, closed. One argon2id verification always. Refuses `service-busy`; then nothing has been counted.
      */
     async checkPassword(who: Who, password: string, origin: Origin): Promise<Account | undefined> {
-      const record = await findRecord(who);
-      const mayTry = await charge(record);
-      const { ok, needsRehash } = await verify(
-        record?.passwordHash,
-        password,
-        mayTry ? record?.accountId : undefined,
-      );
-      if (!record || !ok || !mayTry || record.closedAt) {
-        await recordFailure(who, record, mayTry, origin);
+      const tried = await tryPassword(await findRecord(who), password);
+      const { record, isRight } = tried;
+      if (!record || !isRight) {
+        const event = 'login' in who ? 'sign-in-failed' : 'proof-failed';
+        await inTransaction((stores) => recordFailure(stores, tried, { event, origin }));
         return undefined;
       }
       await inTransaction(({ accounts }) => accounts.forgiveFailures(record.accountId));
-      if (needsRehash) await rehash(record, password);
+      await rehash(tried, password);
       return presentAccount(record, settings.emailVerification);
     },
+
+    /**
+     * The account whose password a login names; undefined for none. For a door that reads what was typed by what is kept
+     * of the account: `tryPassword`, and then, in the transaction that settles all it asks for, one of the three below.
+     */
+    findPasswordRecord: (login: string): Promise<AccountRecord | undefined> => findRecord({ login }),
+
+    /**
+     * One try, charged before it is looked at, in a transaction of its own: one argon2id verification always. Refuses
+     * `service-busy`; then nothing has been counted.
+     */
+    tryPassword,
+
+    /** A wrong one stays charged, and is remembered as a sign-in that failed. */
+    recordWrongPassword: (stores: Stores, tried: PasswordTry, origin: Origin): Promise<void> =>
+      recordFailure(stores, tried, { event: 'sign-in-failed', origin }),
+
+    /** A right one is not charged; what was counted before it stays (NIST SP 800-63B §3.2.2). */
+    async takeChargeBack(stores: { accounts: Reading }, { record, isCharged }: PasswordTry): Promise<void> {
+      await stores.accounts.giveFailureBack(isCharged && record ? record.accountId : NOBODY);
+    },
+
+    /** After a sign-in that is complete: none of the failures counts any more. */
+    async forgiveFailures(stores: { accounts: Reading }, accountId: AccountId): Promise<void> {
+      await stores.accounts.forgiveFailures(accountId);
+    },
+
+    /** Hashes a right password anew where its hash is of an older kind. */
+    rehash,
 
     isActive,
 

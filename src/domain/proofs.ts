@@ -96,6 +96,22 @@ export function createProofs(dependencies: ProofsDependencies) {
     return shown;
   }
 
+  /** The step whose code this is, later than the last used one; undefined for none. One check of a code always. */
+  function matchCode(kept: Authenticator | undefined, code: string): Promise<number | undefined> {
+    return checkTotp({ secret: kept && openSecret(kept), code, at: now(), afterStep: kept?.lastStep });
+  }
+
+  /** In the caller's transaction: charges the attempt, then uses the step up; without a step, the code was wrong. */
+  function settleCode(
+    stores: FactorStores & { proofs: ProofStore },
+    { accountId, authenticatorId }: Authenticator,
+    step: number | undefined,
+    rest: { readonly origin: Origin; readonly recipient: Recipient | undefined },
+  ): Promise<'right' | 'wrong' | 'locked'> {
+    const isBurnt = async () => step !== undefined && stores.proofs.burnStep(authenticatorId, step);
+    return locks.settle(stores, { accountId, kind: 'totp', ...rest }, isBurnt);
+  }
+
   return {
     /** Whether the account has a second factor that is on; a locked one is on. */
     async hasSecondFactor(accountId: AccountId): Promise<boolean> {
@@ -161,17 +177,19 @@ export function createProofs(dependencies: ProofsDependencies) {
     ): Promise<'right' | 'wrong' | 'locked'> {
       const kept = await store.findAuthenticator(accountId, 'active');
       const recipient = await findRecipient(accountId);
-      const attempt = { secret: kept && openSecret(kept), code: cleanTotpCode(code), at: now() };
-      const step = await checkTotp({ ...attempt, afterStep: kept?.lastStep });
+      const step = await matchCode(kept, cleanTotpCode(code));
       if (!kept) return 'wrong';
-      return inTransaction((stores) =>
-        locks.settle(
-          stores,
-          { accountId, kind: 'totp', origin, recipient },
-          async () => step !== undefined && stores.proofs.burnStep(kept.authenticatorId, step),
-        ),
-      );
+      return inTransaction((stores) => settleCode(stores, kept, step, { origin, recipient }));
     },
+
+    /**
+     * For a door that settles a code together with something else: the authenticator that is on, the step whose code this
+     * is, and what it comes to. Without an account, the look-up and the arithmetic are the same, and nothing is right.
+     */
+    findAuthenticator: (accountId: AccountId): Promise<Authenticator | undefined> =>
+      store.findAuthenticator(accountId, 'active'),
+    matchCode,
+    settleCode,
 
     /**
      * Tries a recovery code as typed, and uses it up if it is right; `left` is how many remain. It has a counter of its

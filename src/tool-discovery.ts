@@ -1,8 +1,8 @@
 // Finding out what a server offers, and becoming known to it. RFC 8414 (metadata), RFC 7591 (registration).
 // It owns which of the server's addresses may be trusted; what is then asked there lies in tool-link and tool-polling.
-import { ToolFault, ask, parseAddress, refusal } from './tool-exchange.js';
+import { ToolFault, ask, parseAddress, readServer, refusal } from './tool-exchange.js';
 import type { Outside } from './tool-exchange.js';
-import { number, text, tidy } from './tool-words.js';
+import { number, text } from './tool-words.js';
 
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -19,13 +19,7 @@ export interface Server {
 
 /** Reads the metadata of the issuer (RFC 8414 §3); throws a `ToolFault` where it is missing or cannot be trusted. */
 export async function discover(outside: Outside, issuer: string): Promise<Server> {
-  const url = parseAddress(issuer);
-  if (url === undefined || url.search !== '' || url.hash !== '')
-    throw new ToolFault(
-      `"${tidy(issuer)}" is not an issuer: it must be an http(s) address without query (RFC 8414 §2).`,
-    );
-  if (url.protocol === 'http:' && !isLoopback(url))
-    outside.print('Note: this server is reached without TLS; anyone on the way can read what is said.');
+  const url = readServer(outside, issuer);
   const path = url.pathname.replace(/\/$/, '');
   const places = [
     `${url.origin}/.well-known/oauth-authorization-server${path}`, // RFC 8414 §3: inserted before the path
@@ -99,8 +93,4 @@ export async function register(
       'The server gave this tool a secret, which a public tool cannot keep (RFC 8628 §5.6): give --client-id.',
     );
   return clientId;
-}
-
-function isLoopback(url: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 }

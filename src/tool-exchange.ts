@@ -1,6 +1,7 @@
 // One request and its JSON answer: how long it may take, how much it may say, and what is thrown where none comes.
 // It owns what reaches outside the tool. Which addresses are asked, and what for, is for its callers.
-import { text, wordsOf } from './tool-words.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { text, tidy, wordsOf } from './tool-words.js';
 
 export const REQUEST_SECONDS = 10;
 const LARGEST_ANSWER = 1_048_576;
@@ -24,6 +25,18 @@ export interface ToolSurroundings {
 }
 
 export type Outside = Required<Omit<ToolSurroundings, 'signal'>> & { signal: AbortSignal | undefined };
+
+/** The surroundings with everything in them: what is not given is the machine's own. */
+export function openOutside(given: ToolSurroundings): Outside {
+  return {
+    print: given.print,
+    isTerminal: given.isTerminal ?? false,
+    fetch: given.fetch ?? globalThis.fetch,
+    sleep: given.sleep ?? ((milliseconds, signal) => pause(milliseconds, undefined, signal && { signal })),
+    now: given.now ?? (() => new Date()),
+    signal: given.signal,
+  };
+}
 
 export interface Answer {
   status: number;
@@ -83,6 +96,25 @@ export function refusal(what: string, { status, json }: Answer): ToolFault {
   return new ToolFault(
     `The server refused the ${what}: ${error}${description === '' ? '' : `: ${description}`}.`,
   );
+}
+
+/**
+ * The address of a server as its caller gives it, with a note where it is reached in the clear; throws a `ToolFault` where it
+ * is none.
+ */
+export function readServer(outside: Outside, address: string): URL {
+  const url = parseAddress(address);
+  if (url === undefined || url.search !== '' || url.hash !== '')
+    throw new ToolFault(
+      `"${tidy(address)}" is not an issuer: it must be an http(s) address without query (RFC 8414 §2).`,
+    );
+  if (url.protocol === 'http:' && !isLoopback(url))
+    outside.print('Note: this server is reached without TLS; anyone on the way can read what is said.');
+  return url;
+}
+
+function isLoopback(url: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 }
 
 /** The http(s) address that the words are, or undefined. */

@@ -3,11 +3,11 @@
 import { DEVICE_GRANT } from './tool-discovery.js';
 import type { Server } from './tool-discovery.js';
 import { REQUEST_SECONDS, ToolFault, exchange, refusal } from './tool-exchange.js';
-import type { Outside } from './tool-exchange.js';
+import type { Answer, Outside } from './tool-exchange.js';
 import type { Link } from './tool-link.js';
 import { text } from './tool-words.js';
 
-const LONGEST_BACKOFF_SECONDS = 60;
+export const LONGEST_BACKOFF_SECONDS = 60;
 
 /** Polls as RFC 8628 §3.5 says until something final is heard; answers with the token's JSON or the word for the end. */
 export async function pollUntilDecided(outside: Outside, server: Server, clientId: string, link: Link) {
@@ -34,8 +34,7 @@ export async function pollUntilDecided(outside: Outside, server: Server, clientI
     else if (error === 'authorization_pending' || error === 'slow_down') {
       failures = 0;
       if (error === 'slow_down') interval += 5; // RFC 8628 §3.5: for this and all later polls
-      const isHeld =
-        error !== 'slow_down' && /\bwait\s*=/i.test(answer.headers.get('preference-applied') ?? '');
+      const isHeld = error !== 'slow_down' && wasHeld(answer);
       // The hold has been the waiting already; a server that claims to hold but does not is still polled at the interval.
       delay = isHeld ? Math.max(0, interval - (outside.now().getTime() - sentAt) / 1000) : interval;
     } else if (error === 'access_denied') return 'declined';
@@ -72,7 +71,13 @@ async function poll(outside: Outside, server: Server, clientId: string, link: Li
   }
 }
 
-function retryAfterSeconds(value: string | null | undefined, now: Date): number {
+/** Whether the server says that it held the request (RFC 7240 §3). */
+export function wasHeld({ headers }: Answer): boolean {
+  return /\bwait\s*=/i.test(headers.get('preference-applied') ?? '');
+}
+
+/** The seconds that a `Retry-After` asks for, 0 where it says nothing that can be read (RFC 9110 §10.2.3). */
+export function retryAfterSeconds(value: string | null | undefined, now: Date): number {
   if (!value) return 0;
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1000;
   return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;

@@ -1,17 +1,19 @@
 // The demo tool: a complete client of the device flow for the terminal, good against any server that speaks it.
 // It owns the client's half of the conversation, step by step in the `tool-` files beside it, and imports nothing else from
-// this project, so it proves that nothing private is needed. This file is the order of the steps and the command line.
+// this project, so it proves that nothing private is needed. This file is the order of the steps and the command line; the
+// order of the steps at the PIN door is in tool-pin.
 // RFC 8628 (the flow), RFC 8414 (discovery), RFC 7591 (registration), RFC 7240 §4.3 (Prefer: wait), RFC 9068 §4 (checking the token).
 import { basename } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { presentToken } from './tool-checking.js';
 import type { TokenCheck } from './tool-checking.js';
 import { discover, register } from './tool-discovery.js';
-import { ToolFault } from './tool-exchange.js';
-import type { Outside, ToolSurroundings } from './tool-exchange.js';
+import { ToolFault, openOutside } from './tool-exchange.js';
+import type { ToolSurroundings } from './tool-exchange.js';
 import { startLink } from './tool-link.js';
 import type { ShownLink } from './tool-link.js';
+import { runPinTool } from './tool-pin.js';
+import type { PinToolResult } from './tool-pin.js';
 import { pollUntilDecided } from './tool-polling.js';
 import { showLink } from './tool-printing.js';
 import { wordsOf } from './tool-words.js';
@@ -42,14 +44,7 @@ export interface ToolOptions extends ToolSurroundings {
  * used. Never throws for a person's decision, nor when stopped by the signal.
  */
 export async function runTool(options: ToolOptions): Promise<ToolResult> {
-  const outside: Outside = {
-    print: options.print,
-    isTerminal: options.isTerminal ?? false,
-    fetch: options.fetch ?? globalThis.fetch,
-    sleep: options.sleep ?? ((milliseconds, signal) => pause(milliseconds, undefined, signal && { signal })),
-    now: options.now ?? (() => new Date()),
-    signal: options.signal,
-  };
+  const outside = openOutside(options);
   try {
     const server = await discover(outside, options.issuer);
     const known = ['openid', 'profile'].filter((word) => server.scopes.includes(word)).join(' ');
@@ -70,19 +65,29 @@ export async function runTool(options: ToolOptions): Promise<ToolResult> {
   }
 }
 
-const HELP = `Gets a token from any server that speaks the device flow (RFC 8628).
+const HELP = `Gets a token from any server that speaks the device flow (RFC 8628), or the PIN API.
 
   npm run tool -- --issuer URL [options]
 
   --issuer URL      the server, exactly as it calls itself
-  --client-id ID    a tool that the server knows; without it the tool registers itself (RFC 7591)
+  --door DOOR       oauth (RFC 8628, without this option too) or pin
+  --client-id ID    a tool that the server knows; without it the tool registers itself (RFC 7591),
+                    or makes up an identifier for the PIN door
   --scope "A B"     what to ask for; offline_access also asks for a refresh token
-  --name "My tool"  the name to register under
+  --name "My tool"  the name to register under, or to show
   --json            print the token answer as one line of JSON; all else goes to standard error
   --no-wait         poll plainly, even where the server can hold a poll open
   --help            this page
 
-Exit codes: 0 token, 1 declined or expired, 2 wrong usage or a fault of the server, 130 stopped.`;
+For the PIN door:
+
+  --strong          a long code, for an address or a QR code; without it a short one to type
+  --device-key      make an Ed25519 key and bind the token to it
+  --key-file FILE   keep that key in FILE (mode 600), or take it from there
+  --renew           fetch a fresh token with the key in FILE, without a PIN
+  --audience NAME   what the server calls itself in tokens that are bound to a key, where that is not URL
+
+Exit codes: 0 token, 1 declined, expired or gone, 2 wrong usage or a fault of the server, 130 stopped.`;
 
 /** The command line: `out` is standard output, `print` of the surroundings standard error. Answers with the exit code. */
 export async function runCommand(
@@ -95,20 +100,14 @@ export async function runCommand(
       out(HELP);
       return 0;
     }
-    if (values.issuer === undefined)
-      throw new ToolFault('--issuer is missing; --help shows how to call the tool.');
-    const result = await runTool({
-      ...surroundings,
-      print: values.json ? print : out,
-      issuer: values.issuer,
-      mayWait: !values['no-wait'],
-      ...(values['client-id'] === undefined ? {} : { clientId: values['client-id'] }),
-      ...(values.scope === undefined ? {} : { scope: values.scope }),
-      ...(values.name === undefined ? {} : { name: values.name }),
-    });
-    if (result.outcome === 'token' && values.json) out(JSON.stringify(result.answer));
-    if (result.outcome !== 'token') print(ENDS[result.outcome]);
-    return EXIT_CODES[result.outcome];
+    const { issuer } = values;
+    if (issuer === undefined) throw new ToolFault('--issuer is missing; --help shows how to call the tool.');
+    const common = { ...surroundings, print: values.json ? print : out, issuer };
+    const play = values.door === 'pin' ? playPinDoor : playOAuthDoor;
+    const { outcome, answer } = await play(values, common);
+    if (outcome === 'token' && values.json) out(JSON.stringify(answer));
+    if (outcome !== 'token') print(ENDS[outcome]);
+    return EXIT_CODES[outcome];
   } catch (fault) {
     if (!(fault instanceof ToolFault)) throw fault;
     print(fault.message);
@@ -116,8 +115,39 @@ export async function runCommand(
   }
 }
 
-const EXIT_CODES = { token: 0, declined: 1, expired: 1, stopped: 130 } satisfies Record<
-  ToolResult['outcome'],
+type Values = ReturnType<typeof readArguments>['values'];
+type Common = ToolSurroundings & { issuer: string };
+type Outcome = (ToolResult | PinToolResult)['outcome'];
+
+async function playOAuthDoor(values: Values, common: Common): Promise<{ outcome: Outcome; answer?: object }> {
+  return runTool({
+    ...common,
+    mayWait: !values['no-wait'],
+    ...(values['client-id'] === undefined ? {} : { clientId: values['client-id'] }),
+    ...(values.scope === undefined ? {} : { scope: values.scope }),
+    ...(values.name === undefined ? {} : { name: values.name }),
+  });
+}
+
+async function playPinDoor(values: Values, common: Common): Promise<{ outcome: Outcome; answer?: object }> {
+  const result = await runPinTool({
+    ...common,
+    mayWait: !values['no-wait'],
+    isStrong: values.strong ?? false,
+    isKeyed: values['device-key'] ?? false,
+    isRenewal: values.renew ?? false,
+    ...(values['client-id'] === undefined ? {} : { identifier: values['client-id'] }),
+    ...(values['key-file'] === undefined ? {} : { keyFile: values['key-file'] }),
+    ...(values.audience === undefined ? {} : { audience: values.audience }),
+    ...(values.scope === undefined ? {} : { scope: values.scope }),
+    ...(values.name === undefined ? {} : { name: values.name }),
+  });
+  if (result.outcome !== 'token') return result;
+  return { outcome: 'token', answer: { authToken: result.token, user: result.user } };
+}
+
+const EXIT_CODES = { token: 0, declined: 1, expired: 1, gone: 1, stopped: 130 } satisfies Record<
+  Outcome,
   number
 >;
 
@@ -125,20 +155,40 @@ const EXIT_CODES = { token: 0, declined: 1, expired: 1, stopped: 130 } satisfies
 export const ENDS = {
   declined: 'The request was declined. No token was given.',
   expired: 'The PIN has run out before it was approved. Start again for a new one.',
+  gone: 'The server no longer knows this PIN (404, error 1020): it was declined, or has run out. No token was given.',
   stopped: 'Stopped. The PIN is of no more use and runs out by itself.',
-} satisfies Record<Exclude<ToolResult['outcome'], 'token'>, string>;
+} satisfies Record<Exclude<Outcome, 'token'>, string>;
+
+const PIN_OPTIONS = ['strong', 'device-key', 'key-file', 'renew', 'audience'] as const;
 
 function readArguments(args: string[]) {
+  const parsed = parse(args);
+  const { door = 'oauth', renew, 'key-file': keyFile } = parsed.values;
+  if (door !== 'oauth' && door !== 'pin') throw new ToolFault('--door is oauth or pin.');
+  const misplaced = PIN_OPTIONS.find((name) => parsed.values[name] !== undefined);
+  if (door === 'oauth' && misplaced) throw new ToolFault(`--${misplaced} is for --door pin.`);
+  if (renew && keyFile === undefined)
+    throw new ToolFault('--renew needs the --key-file of a tool that was linked before.');
+  return parsed;
+}
+
+function parse(args: string[]) {
   try {
     return parseArgs({
       args,
       options: {
         issuer: { type: 'string' },
+        door: { type: 'string' },
         'client-id': { type: 'string' },
         scope: { type: 'string' },
         name: { type: 'string' },
         json: { type: 'boolean' },
         'no-wait': { type: 'boolean' },
+        strong: { type: 'boolean' },
+        'device-key': { type: 'boolean' },
+        'key-file': { type: 'string' },
+        renew: { type: 'boolean' },
+        audience: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });

@@ -90,6 +90,12 @@ export const databaseUrl = judged((value, wrong) => {
   return wrong('must be file: and the path of the database, such as file:./data/linchpin.sqlite');
 });
 
+/** A name that stands in a token: an address, or a bare word. */
+export const claim = text(
+  (value) => (/^[\x21-\x7e]{1,200}$/.test(value) ? value : undefined),
+  'must be an address or a name without spaces, such as https://login.example.com',
+);
+
 export const mailbox = text((value) => {
   const isAddress = /^[^\s<>@",;]+@[^\s<>@",;]+$/.test(value);
   return isAddress || /^[^<>"\p{Cc}]{1,100} <[^\s<>@",;]+@[^\s<>@",;]+>$/u.test(value) ? value : undefined;

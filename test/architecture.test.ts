@@ -119,6 +119,7 @@ const domain = [
   'sessions',
   'tokens',
   'linked-tools',
+  'device-keys',
   'user-code',
   'poll-gate',
   'waiting',
@@ -131,11 +132,13 @@ const domain = [
   'first-run',
   'registration',
   'accounts',
+  'account-switches',
   'recovery-codes',
   'proofs',
   'identities',
   'household',
   'sign-in',
+  'fallback',
 ];
 
 const keepsTheImportTable: Rule = (files) =>

@@ -26,8 +26,8 @@ export interface KeyStore {
   insert(row: SigningKeyRow): Promise<boolean>;
   /** False when the key was not in the state `from`. */
   changeState(kid: string, from: SigningKeyState, to: SigningKeyState, at: Date): Promise<boolean>;
-  /** False when it was not retiring any more. */
-  removeRetiring(kid: string): Promise<boolean>;
+  /** False when it is not retiring, and while a long-lived token that names it counts after `tokensUntil`. */
+  removeRetiring(kid: string, tokensUntil: Date): Promise<boolean>;
 }
 
 interface KeyStores {
@@ -44,7 +44,7 @@ export interface KeysDependencies {
   readonly issuer: string;
   /** The first signs access tokens unless a client registered another. */
   readonly algs: readonly SigningAlg[];
-  /** The longest that any token signed here can live, in seconds. */
+  /** The longest that a token signed here can live, in seconds; those that live longer name their key in the store. */
   readonly longestTokenSeconds: number;
 }
 
@@ -148,7 +148,8 @@ export function createKeys({
 
   async function removeRetired(row: SigningKeyRow): Promise<void> {
     await inTransaction(async (stores) => {
-      if (!(await stores.keys.removeRetiring(row.kid))) return;
+      const tokensUntil = new Date(now().getTime() - SKEW_SECONDS * 1000);
+      if (!(await stores.keys.removeRetiring(row.kid, tokensUntil))) return;
       await audit.record(stores, {
         event: 'signing-key-removed',
         actor: 'job',

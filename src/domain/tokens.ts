@@ -26,6 +26,18 @@ export interface AccessStamp {
   readonly expiresAt: Date;
 }
 
+/** What a tool says of itself at the PIN door; every value may be empty. */
+export interface ToolDescription {
+  readonly product: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly platformVersion: string;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly deviceVendor: string;
+  readonly model: string;
+}
+
 export interface LinkedTool {
   readonly linkedToolId: LinkedToolId;
   readonly linkId: LinkId;
@@ -45,6 +57,13 @@ export interface LinkedTool {
   readonly lastUsedAt: Date;
   readonly lastUsedFrom: string;
   readonly endedAt: Date | undefined;
+  /** The key that signs its lasting token, always the same one. */
+  readonly accessKid?: string | undefined;
+  readonly description?: ToolDescription | undefined;
+  /** The linked tool whose token linked this one, and with which it ends. */
+  readonly parentToolId?: LinkedToolId | undefined;
+  /** How a tool with a password came in: with password and second factor, or with the password alone. */
+  readonly bornWith?: 'code' | 'password' | undefined;
 }
 
 export type EndedWhy = 'unlinked' | 'revoked' | 'refresh-reused' | 'account-closed';

@@ -71,6 +71,9 @@ export const domainErrorCodes = [
   'first-run-over',
   'grant-invalid',
   'grant-not-allowed',
+  'key-invalid',
+  'key-proof-wrong',
+  'key-taken',
   'link-expired',
   'link-over',
   'link-too-hasty',
@@ -84,6 +87,7 @@ export const domainErrorCodes = [
   'sign-in-over',
   'sign-up-closed',
   'store-unavailable',
+  'token-expired',
   'token-invalid',
   'too-many',
 ] as const;

@@ -20,7 +20,7 @@ beforeEach(() =>
   database.inTransaction(async ({ keys }) => {
     for (const { kid, state } of await keys.findAll()) {
       if (state !== 'retiring') await keys.changeState(kid, state, 'retiring', clock.now());
-      await keys.removeRetiring(kid);
+      await keys.removeRetiring(kid, clock.now());
     }
   }),
 );

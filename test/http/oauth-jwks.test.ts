@@ -64,7 +64,7 @@ it('loses a key at once where another process has withdrawn it (CHECKLIST 4, key
   const kid = partsOf(access_token).header['kid'] as string;
   await house.inTransaction(async ({ keys }) => {
     await keys.changeState(kid, 'active', 'retiring', house.clock.now());
-    await keys.removeRetiring(kid);
+    await keys.removeRetiring(kid, house.clock.now());
   });
   await house.keys.refresh();
   expect(await kidsOf()).not.toContain(kid);

@@ -73,6 +73,13 @@ const fault: OAuthAnswer = {
   description: 'Something went wrong on our side.',
 };
 
+const tokenRefused: OAuthAnswer = {
+  status: 401,
+  error: 'invalid_token',
+  description: 'The access token is wrong, expired or revoked, or meant for another service.',
+  challenge: 'Bearer',
+};
+
 /** RFC 6749 §5.2: 401, and with it the challenge that RFC 9110 §15.5.2 asks for. */
 export const clientRefused = (description: string): OAuthAnswer => ({
   status: 401,
@@ -103,6 +110,9 @@ export const refusalAnswers = {
   'first-run-over': fault,
   'grant-invalid': bad('invalid_grant', 'The grant is unknown, expired, revoked, used, or not yours.'),
   'grant-not-allowed': bad('unauthorized_client', 'The client is not registered for this grant type.'),
+  'key-invalid': fault,
+  'key-proof-wrong': fault,
+  'key-taken': fault,
   'link-expired': bad('expired_token', 'The code has expired: start again.'),
   'link-over': bad('invalid_grant', 'The code is not valid any more.'),
   'link-too-hasty': fault,
@@ -116,12 +126,8 @@ export const refusalAnswers = {
   'sign-in-over': fault,
   'sign-up-closed': fault,
   'store-unavailable': unavailable,
-  'token-invalid': {
-    status: 401,
-    error: 'invalid_token',
-    description: 'The access token is wrong, expired or revoked, or meant for another service.',
-    challenge: 'Bearer',
-  },
+  'token-expired': tokenRefused,
+  'token-invalid': tokenRefused,
   'too-many': tooMany('Too many requests: wait before the next one.'),
 } satisfies Record<DomainErrorCode, OAuthAnswer>;
 

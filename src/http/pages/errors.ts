@@ -32,6 +32,9 @@ export const refusalAnswers = {
   'first-run-over': answer(410, 'first-run-over', '/sign-in'),
   'grant-invalid': answer(400, 'link-over', '/link'),
   'grant-not-allowed': answer(403, 'not-allowed'),
+  'key-invalid': answer(400, 'form-unreadable'),
+  'key-proof-wrong': answer(400, 'form-unreadable'),
+  'key-taken': answer(400, 'form-unreadable'),
   'link-expired': answer(410, 'link-over', '/link'),
   'link-over': answer(410, 'link-over', '/link'),
   'link-too-hasty': answer(409, 'link-too-hasty', '/link/review'),
@@ -45,6 +48,7 @@ export const refusalAnswers = {
   'sign-in-over': answer(403, 'sign-in-over', '/sign-in'),
   'sign-up-closed': answer(403, 'sign-up-closed', '/sign-in'),
   'store-unavailable': answer(503, 'service-busy'),
+  'token-expired': answer(403, 'not-allowed'),
   'token-invalid': answer(403, 'not-allowed'),
   'too-many': answer(429, 'too-many'),
 } satisfies Record<DomainErrorCode, PageAnswer>;

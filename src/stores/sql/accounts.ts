@@ -7,7 +7,8 @@ import type { AccountRecord, AccountRole, AccountStore } from '../../domain/acco
 import type { AccountsStore } from '../../domain/accounts.js';
 import type { AccountId } from '../../domain/vocabulary.js';
 
-type Row = { [Column in keyof AccountsTable]: AccountsTable[Column] };
+type Row = { [Column in Exclude<keyof AccountsTable, Switch>]: AccountsTable[Column] };
+type Switch = 'fallback_allowed' | 'link_by_token_allowed';
 
 const selectById = statement<{ account_id: string }>()((db, p) =>
   db
@@ -60,6 +61,8 @@ const insertAccount = statement<Row>()((db, p) =>
     role: p('role'),
     created_at: p('created_at'),
     closed_at: p('closed_at'),
+    fallback_allowed: 1,
+    link_by_token_allowed: 0,
   }),
 );
 

@@ -3,8 +3,16 @@ import { statement, type Sql } from './statement.js';
 import type { SigningKeysTable } from './tables.js';
 import type { KeyStore, SigningKeyRow, SigningKeyState } from '../../domain/keys.js';
 
-const selectAll = statement<Record<string, never>>()((db) =>
-  db.selectFrom('signing_keys').selectAll().orderBy('changed_at', 'desc').orderBy('kid'),
+/** Which keys: those of the tokens that the JWKS vouches for, or those of tools with a key of their own. */
+export type Ring = 'tokens' | 'device-keys';
+
+const selectAll = statement<{ ring: string }>()((db, p) =>
+  db
+    .selectFrom('signing_keys')
+    .selectAll()
+    .where('ring', '=', p('ring'))
+    .orderBy('changed_at', 'desc')
+    .orderBy('kid'),
 );
 
 const insertKey = statement<{ [Column in keyof SigningKeysTable]: SigningKeysTable[Column] }>()((db, p) =>
@@ -18,26 +26,46 @@ const insertKey = statement<{ [Column in keyof SigningKeysTable]: SigningKeysTab
       sealed_private_jwk: p('sealed_private_jwk'),
       created_at: p('created_at'),
       changed_at: p('changed_at'),
+      ring: p('ring'),
     })
     .onConflict((conflict) => conflict.doNothing()),
 );
 
-const updateState = statement<{ kid: string; from: string; to: string; at: number }>()((db, p) =>
+const updateState = statement<{ ring: string; kid: string; from: string; to: string; at: number }>()(
+  (db, p) =>
+    db
+      .updateTable('signing_keys')
+      .set({ state: p('to'), changed_at: p('at') })
+      .where('ring', '=', p('ring'))
+      .where('kid', '=', p('kid'))
+      .where('state', '=', p('from')),
+);
+
+/** Long-lived tokens name their key: while one of them counts, its key stays. */
+const deleteRetiring = statement<{ ring: string; kid: string; now: number }>()((db, p) =>
   db
-    .updateTable('signing_keys')
-    .set({ state: p('to'), changed_at: p('at') })
+    .deleteFrom('signing_keys')
+    .where('ring', '=', p('ring'))
     .where('kid', '=', p('kid'))
-    .where('state', '=', p('from')),
+    .where('state', '=', 'retiring')
+    .where((key) =>
+      key.not(
+        key.exists(
+          key
+            .selectFrom('linked_tools')
+            .select('linked_tool_id')
+            .whereRef('linked_tools.access_kid', '=', 'signing_keys.kid')
+            .where('ended_at', 'is', null)
+            .where('access_expires_at', '>', p('now')),
+        ),
+      ),
+    ),
 );
 
-const deleteRetiring = statement<{ kid: string }>()((db, p) =>
-  db.deleteFrom('signing_keys').where('kid', '=', p('kid')).where('state', '=', 'retiring'),
-);
-
-export function createKeyStore(sql: Sql): KeyStore {
+export function createKeyStore(sql: Sql, ring: Ring = 'tokens'): KeyStore {
   return {
     async findAll() {
-      const rows = await sql.all(selectAll, {});
+      const rows = await sql.all(selectAll, { ring });
       return rows.map(toSigningKeyRow);
     },
     async insert(row) {
@@ -49,14 +77,15 @@ export function createKeyStore(sql: Sql): KeyStore {
         sealed_private_jwk: row.sealedPrivateJwk,
         created_at: row.createdAt.getTime(),
         changed_at: row.changedAt.getTime(),
+        ring,
       });
       return inserted === 1;
     },
     async changeState(kid, from, to, at) {
-      return (await sql.change(updateState, { kid, from, to, at: at.getTime() })) === 1;
+      return (await sql.change(updateState, { ring, kid, from, to, at: at.getTime() })) === 1;
     },
-    async removeRetiring(kid) {
-      return (await sql.change(deleteRetiring, { kid })) === 1;
+    async removeRetiring(kid, now) {
+      return (await sql.change(deleteRetiring, { ring, kid, now: now.getTime() })) === 1;
     },
   };
 }

@@ -18,7 +18,9 @@ interface Shape {
   readonly checks?: readonly string[];
 }
 
-const SHAPES: Record<keyof Tables, Shape> = {
+type LaterTable = 'device_keys' | 'used_nonces';
+
+const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
     key: ['subject_id'],
     text: 'subject_id account_id kind',
@@ -135,7 +137,7 @@ const SHAPES: Record<keyof Tables, Shape> = {
   house: { key: ['name'], text: 'name value', time: 'changed_at' },
 };
 
-const INDEXES: readonly (readonly [table: keyof Tables, columns: readonly string[]])[] = [
+const INDEXES: readonly Index[] = [
   ['subjects', ['account_id']],
   ['login_names', ['account_id']],
   ['mail_tokens', ['account_id', 'purpose']],
@@ -154,17 +156,46 @@ const INDEXES: readonly (readonly [table: keyof Tables, columns: readonly string
   ['audit', ['account_id', 'at']],
 ];
 
+/** Columns that a table is given later: those that may be null, and those with a value for the rows that are there. */
+interface Columns {
+  readonly text?: string;
+  readonly integer?: string;
+  readonly flags?: Readonly<Record<string, string | number>>;
+}
+
+/** Links that are polled by their number, and what they leave. */
+const NUMBERED_LINKS: Partial<Record<keyof Tables, Columns>> = {
+  links: {
+    integer: 'public_number?',
+    text: 'sealed_user_code? tool_values? forward_address? device_key? parent_tool_id?',
+  },
+  linked_tools: { text: 'access_kid? tool_values? parent_tool_id? born_with?' },
+  accounts: { flags: { fallback_allowed: 1, link_by_token_allowed: 0 } },
+  signing_keys: { flags: { ring: 'tokens' } },
+};
+
+/** The keys that tools have of their own. */
+const DEVICE_KEYS: Record<LaterTable, Shape> = {
+  device_keys: {
+    key: ['thumbprint', 'client_id'],
+    text: 'thumbprint client_id kid alg public_jwk linked_tool_id account_id claims',
+    time: 'created_at approved_at',
+  },
+  used_nonces: { key: ['nonce'], text: 'nonce', time: 'expires_at' },
+};
+
+const DEVICE_KEY_INDEXES: readonly Index[] = [
+  ['device_keys', ['linked_tool_id']],
+  ['device_keys', ['client_id', 'kid']],
+  ['used_nonces', ['expires_at']],
+];
+
 export const migrations: readonly Migration[] = [
   {
     name: '001-the-house',
     statements: (db) => [
-      ...(Object.keys(SHAPES) as (keyof Tables)[]).map((table) => createTable(db, table, SHAPES[table])),
-      ...INDEXES.map(([table, columns]) =>
-        db.schema
-          .createIndex(`${table}_by_${columns.join('_')}`)
-          .on(table)
-          .columns([...columns]),
-      ),
+      ...Object.entries(SHAPES).map(([table, shape]) => createTable(db, table, shape)),
+      ...INDEXES.map((index) => createIndex(db, index)),
       db.schema
         .createIndex('signing_keys_one_of_each')
         .unique()
@@ -173,7 +204,56 @@ export const migrations: readonly Migration[] = [
         .where('state', '<>', 'retiring'),
     ],
   },
+  {
+    name: '002-the-pin-door',
+    statements: (db) => [
+      ...Object.entries(NUMBERED_LINKS).flatMap(([table, columns]) => addColumns(db, table, columns)),
+      ...Object.entries(DEVICE_KEYS).map(([table, shape]) => createTable(db, table, shape)),
+      ...DEVICE_KEY_INDEXES.map((index) => createIndex(db, index)),
+      // Most links have no number, and most linked tools no key and no parent: these indexes cost them nothing.
+      ...(
+        [
+          ['links', 'public_number'],
+          ['linked_tools', 'access_kid'],
+          ['linked_tools', 'parent_tool_id'],
+        ] as const
+      ).map(([table, column]) => {
+        const made = db.schema.createIndex(`${table}_by_${column}`).on(table).column(column);
+        return (column === 'public_number' ? made.unique() : made).where(sql.ref(column), 'is not', null);
+      }),
+      db.schema.dropIndex('signing_keys_one_of_each'),
+      db.schema
+        .createIndex('signing_keys_one_of_each_ring')
+        .unique()
+        .on('signing_keys')
+        .columns(['ring', 'alg', 'state'])
+        .where('state', '<>', 'retiring'),
+    ],
+  },
 ];
+
+type Index = readonly [table: keyof Tables, columns: readonly string[]];
+
+function createIndex(db: Kysely<Tables>, [table, columns]: Index): Compilable {
+  return db.schema
+    .createIndex(`${table}_by_${columns.join('_')}`)
+    .on(table)
+    .columns([...columns]);
+}
+
+function addColumns(db: Kysely<Tables>, table: string, { text, integer, flags = {} }: Columns): Compilable[] {
+  const added = [...named(text, 'text' as const), ...named(integer, 'integer' as const)];
+  return [
+    ...added.map(({ name, type }) => db.schema.alterTable(table).addColumn(name, type)),
+    ...Object.entries(flags).map(([name, value]) =>
+      db.schema
+        .alterTable(table)
+        .addColumn(name, typeof value === 'number' ? 'integer' : 'text', (column) =>
+          column.notNull().defaultTo(value),
+        ),
+    ),
+  ];
+}
 
 function createTable(db: Kysely<Tables>, table: string, shape: Shape): Compilable {
   let made: CreateTableBuilder<string, string> = db.schema.createTable(table);

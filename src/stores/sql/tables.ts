@@ -22,6 +22,9 @@ export interface AccountsTable {
   role: string;
   created_at: number;
   closed_at: number | null;
+  /** 1 or 0: whether the owner lets password-only tools in, and lets a fresh token of such a tool link others. */
+  fallback_allowed: number;
+  link_by_token_allowed: number;
 }
 
 /** E-mails and user names share one case-folded, unique index, so that one can never pass for another's. */
@@ -131,6 +134,16 @@ export interface LinksTable {
   decided_at: number | null;
   redeemed_at: number | null;
   expires_at: number;
+  /** Only of a link that is polled by its number; so are the five below it. */
+  public_number: number | null;
+  sealed_user_code: string | null;
+  /** What the tool says of itself, as JSON. */
+  tool_values: string | null;
+  forward_address: string | null;
+  /** The public key that its tokens are bound to, as JSON. */
+  device_key: string | null;
+  /** The linked tool whose token approved it, and with which what it leaves ends. */
+  parent_tool_id: string | null;
 }
 
 /** Poll bookkeeping that must outlive the process: only raised intervals, apart from the links themselves. */
@@ -161,6 +174,12 @@ export interface LinkedToolsTable {
   last_used_from: string;
   ended_at: number | null;
   ended_why: string | null;
+  /** The key that signs its lasting token, always the same one. */
+  access_kid: string | null;
+  tool_values: string | null;
+  parent_tool_id: string | null;
+  /** How a tool with a password came in: `code`, password and second factor; `password`, the password alone. */
+  born_with: string | null;
 }
 
 export interface RefreshTokensTable {
@@ -192,6 +211,27 @@ export interface SigningKeysTable {
   sealed_private_jwk: string;
   created_at: number;
   changed_at: number;
+  /** `tokens`: published in the JWKS; `device-keys`: for the tokens of tools with a key of their own. */
+  ring: string;
+}
+
+/** Keys that tools have of their own: public halves only. */
+export interface DeviceKeysTable {
+  thumbprint: string;
+  client_id: string;
+  kid: string;
+  alg: string;
+  public_jwk: string;
+  linked_tool_id: string;
+  account_id: string;
+  claims: string;
+  created_at: number;
+  approved_at: number;
+}
+
+export interface UsedNoncesTable {
+  nonce: string;
+  expires_at: number;
 }
 
 export interface BudgetsTable {
@@ -255,4 +295,6 @@ export interface Tables {
   outbox: OutboxTable;
   audit: AuditTable;
   house: HouseTable;
+  device_keys: DeviceKeysTable;
+  used_nonces: UsedNoncesTable;
 }

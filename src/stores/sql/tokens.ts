@@ -1,17 +1,15 @@
 // Keeps linked tools, refresh tokens (as hashes) and revoked access tokens (domain/tokens.ts).
 // Spending a refresh token is one conditional UPDATE; a link can leave one linked tool, and the schema holds that.
 import { statement, type Sql } from './statement.js';
-import type { LinkedToolsTable, RefreshTokensTable } from './tables.js';
-import type { LinkedTool, RefreshToken, TokenStore } from '../../domain/tokens.js';
-import type {
-  AccountId,
-  AuthenticationMethod,
-  LinkedToolId,
-  LinkId,
-  SubjectId,
-} from '../../domain/vocabulary.js';
-
-type NewTool = Omit<LinkedToolsTable, 'ended_at' | 'ended_why'>;
+import {
+  toLinkedTool,
+  toRefreshToken,
+  toRefreshValues,
+  toToolValues,
+  type NewRefreshToken,
+  type NewTool,
+} from './tokens-rows.js';
+import type { TokenStore } from '../../domain/tokens.js';
 
 const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((db, p) =>
   db.insertInto('linked_tools').values({
@@ -36,6 +34,10 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     last_used_from: p('last_used_from'),
     ended_at: null,
     ended_why: null,
+    access_kid: p('access_kid'),
+    tool_values: p('tool_values'),
+    parent_tool_id: p('parent_tool_id'),
+    born_with: p('born_with'),
   }),
 );
 
@@ -98,8 +100,6 @@ const updateLastUsed = statement<{ linked_tool_id: string; at: number; from: str
     .set({ last_used_at: p('at'), last_used_from: p('from') })
     .where('linked_tool_id', '=', p('linked_tool_id')),
 );
-
-type NewRefreshToken = Omit<RefreshTokensTable, 'used_at'>;
 
 const insertRefresh = statement<{ [Column in keyof NewRefreshToken]: NewRefreshToken[Column] }>()((db, p) =>
   db.insertInto('refresh_tokens').values({
@@ -221,93 +221,5 @@ export function createTokenStore(sql: Sql): TokenStore {
       const at = { now: now.getTime() };
       return (await sql.change(deleteExpiredRefresh, at)) + (await sql.change(deleteExpiredRevoked, at));
     },
-  };
-}
-
-function toToolValues(tool: LinkedTool): NewTool {
-  return {
-    linked_tool_id: tool.linkedToolId,
-    link_id: tool.linkId,
-    door: tool.door,
-    account_id: tool.accountId,
-    subject_id: tool.subjectId,
-    client_id: tool.clientId,
-    name: tool.name,
-    scope: tool.scope,
-    audience: tool.audience,
-    authenticated_at: tool.authenticatedAt.getTime(),
-    methods: tool.methods.join(' '),
-    key_thumbprint: tool.keyThumbprint ?? null,
-    access_jti: tool.firstAccess.jti,
-    access_issued_at: tool.firstAccess.issuedAt.getTime(),
-    access_expires_at: tool.firstAccess.expiresAt.getTime(),
-    linked_at: tool.linkedAt.getTime(),
-    linked_from: tool.linkedFrom,
-    last_used_at: tool.lastUsedAt.getTime(),
-    last_used_from: tool.lastUsedFrom,
-  };
-}
-
-function toLinkedTool(row: LinkedToolsTable): LinkedTool {
-  return {
-    linkedToolId: row.linked_tool_id as LinkedToolId,
-    linkId: row.link_id as LinkId,
-    door: row.door as LinkedTool['door'],
-    accountId: row.account_id as AccountId,
-    subjectId: row.subject_id as SubjectId,
-    clientId: row.client_id,
-    name: row.name,
-    scope: row.scope,
-    audience: row.audience,
-    authenticatedAt: new Date(row.authenticated_at),
-    methods: row.methods.split(' ').filter(Boolean) as AuthenticationMethod[],
-    keyThumbprint: row.key_thumbprint ?? undefined,
-    firstAccess: toStamp(row),
-    linkedAt: new Date(row.linked_at),
-    linkedFrom: row.linked_from,
-    lastUsedAt: new Date(row.last_used_at),
-    lastUsedFrom: row.last_used_from,
-    endedAt: row.ended_at === null ? undefined : new Date(row.ended_at),
-  };
-}
-
-function toRefreshValues(token: RefreshToken): NewRefreshToken {
-  return {
-    token_hash: token.tokenHash,
-    linked_tool_id: token.linkedToolId,
-    client_id: token.clientId,
-    generation: token.generation,
-    key_id: token.keyId,
-    access_jti: token.access.jti,
-    access_issued_at: token.access.issuedAt.getTime(),
-    access_expires_at: token.access.expiresAt.getTime(),
-    scope: token.scope,
-    replays: token.replays,
-    created_at: token.createdAt.getTime(),
-    expires_at: token.expiresAt.getTime(),
-  };
-}
-
-function toRefreshToken(row: RefreshTokensTable): RefreshToken {
-  return {
-    tokenHash: row.token_hash,
-    linkedToolId: row.linked_tool_id as LinkedToolId,
-    clientId: row.client_id,
-    generation: row.generation,
-    keyId: row.key_id,
-    access: toStamp(row),
-    scope: row.scope,
-    replays: row.replays,
-    createdAt: new Date(row.created_at),
-    usedAt: row.used_at === null ? undefined : new Date(row.used_at),
-    expiresAt: new Date(row.expires_at),
-  };
-}
-
-function toStamp(row: { access_jti: string; access_issued_at: number; access_expires_at: number }) {
-  return {
-    jti: row.access_jti,
-    issuedAt: new Date(row.access_issued_at),
-    expiresAt: new Date(row.access_expires_at),
   };
 }

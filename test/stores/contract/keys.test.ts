@@ -53,7 +53,7 @@ describe.each(backends)('a key store on $name', ({ open }) => {
 
   it('keeps any number of retiring keys, and removes no others', async () => {
     await change('b', 'active', 'retiring');
-    const remove = (kid: string) => database.inTransaction(({ keys }) => keys.removeRetiring(kid));
+    const remove = (kid: string) => database.inTransaction(({ keys }) => keys.removeRetiring(kid, at(0)));
     expect([await remove('c'), await remove('d')]).toEqual([false, false]);
     expect([await remove('a'), await remove('a'), await remove('b')]).toEqual([true, false, true]);
     expect(await kids()).toEqual(['c', 'd']);

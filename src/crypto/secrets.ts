@@ -38,23 +38,22 @@ function asUuid(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-const milliseconds = (at: Date): string => at.getTime().toString(16).padStart(12, '0').slice(-12);
-
 /**
  * A UUID of version 7: ids made later sort later, so that an index grows at its end (RFC 9562 §5.7). 74 bits are random:
  * it cannot be guessed, but it tells when it was made. For rows, not for people.
  */
 export function timeOrderedId(at: Date): string {
-  return withRandomBytes(10, (fresh) => {
-    fresh[0] = (fresh[0]! & 0x0f) | 0x70;
-    fresh[2] = (fresh[2]! & 0x3f) | 0x80;
-    return asUuid(milliseconds(at) + fresh.toString('hex'));
+  return withRandomBytes(16, (fresh) => {
+    fresh.writeUIntBE(at.getTime(), 0, 6);
+    fresh[6] = (fresh[6]! & 0x0f) | 0x70;
+    fresh[8] = (fresh[8]! & 0x3f) | 0x80;
+    return asUuid(fresh.toString('hex'));
   });
 }
 
 /** No id that was made at that moment or later sorts before it. */
 export function leastTimeOrderedId(at: Date): string {
-  return asUuid(`${milliseconds(at)}70008000000000000000`);
+  return asUuid(`${at.getTime().toString(16).padStart(12, '0')}70008000000000000000`);
 }
 
 /** SHA-256 of the text's UTF-8 bytes, as base64url without padding (43 characters). */

@@ -33,9 +33,7 @@ export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDepende
     return 'approved';
   }
 
-  /** `approved` where there may be something to redeem; whether there is, redeeming tells. */
-  async function ask(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
-    if (links.takeDecision({ deviceCode, client })) return 'approved';
+  async function poll(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
     const polled = await links.pollLink({ deviceCode, client });
     return polled === 'pending' ? hold(ctx, deviceCode, client) : polled;
   }
@@ -43,7 +41,9 @@ export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDepende
   return async (ctx, form, client) => {
     if (!client.metadata.grantTypes.includes(DEVICE_CODE_GRANT)) throw new DomainError('grant-not-allowed');
     const deviceCode = requireField(form, 'device_code');
-    let outcome = await ask(ctx, deviceCode, client);
+    const isDecided = links.takeDecision({ deviceCode, client });
+    // How it was decided, redeeming tells: it refuses where there is nothing to redeem.
+    let outcome = isDecided ? 'approved' : await poll(ctx, deviceCode, client);
     if (outcome === 'approved') {
       const redeemed = await links.redeemLink({ deviceCode, client, origin: originOf(ctx) });
       if (redeemed.outcome === 'issued') return redeemed.tokens;

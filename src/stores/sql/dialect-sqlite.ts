@@ -106,8 +106,8 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     },
     execute(text) {
       guarded(() => {
-        const control = controls.get(text) ?? driver.prepare(text);
-        controls.set(text, control);
+        let control = controls.get(text);
+        if (!control) controls.set(text, (control = driver.prepare(text)));
         control.run();
       });
     },

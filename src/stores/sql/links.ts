@@ -247,8 +247,12 @@ export function createLinkStore(sql: Sql): LinkStore {
       return found(await sql.one(updateDenied, held(linkId, holder, now)));
     },
     async redeem({ linkId, deviceCodeHash }, clientId, now) {
-      const key = { link_id: linkId, device_code_hash: deviceCodeHash };
-      const row = await sql.one(updateRedeemed, { ...key, client_id: clientId, now: now.getTime() });
+      const row = await sql.one(updateRedeemed, {
+        link_id: linkId,
+        device_code_hash: deviceCodeHash,
+        client_id: clientId,
+        now: now.getTime(),
+      });
       return row && toApprovedLink(row);
     },
     async withdraw({ linkId, deviceCodeHash }, now) {

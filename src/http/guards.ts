@@ -129,7 +129,7 @@ export function createCookies({ isHttps }: { isHttps: boolean }) {
       return COOKIE_VALUE.test(value) ? value : undefined;
     },
 
-    /** Without `maxAgeSeconds` the cookie ends with the browser. The value is letters, digits and `-_.~`, at most 1024. */
+    /** Without `maxAgeSeconds` the cookie ends with the browser. The value is letters, digits and `-_.~`, at most 3584. */
     write(ctx: CookieContext, name: CookieName, value: string, maxAgeSeconds?: number): void {
       if (!COOKIE_VALUE.test(value)) throw new RangeError(`not a cookie value, for ${name}`);
       put(ctx, name, value, maxAgeSeconds);
@@ -141,7 +141,8 @@ export function createCookies({ isHttps }: { isHttps: boolean }) {
   };
 }
 
-const COOKIE_VALUE = /^[\w.~-]{1,1024}$/;
+/** A browser keeps 4096 bytes of name and value; the pending code brings an address of 2048 along, sealed. */
+const COOKIE_VALUE = /^[\w.~-]{1,3584}$/;
 
 /** The session; a half-done sign-in; the code that survives every detour; a browser before it is signed in; a language. */
 export type CookieName = 'session' | 'sign-in' | 'pending' | 'browser' | 'language';

@@ -129,7 +129,7 @@ describe('cookies', () => {
       'linchpin="a"',
       'linchpin=',
       'xlinchpin=a',
-      `linchpin=${'x'.repeat(1025)}`,
+      `linchpin=${'x'.repeat(3585)}`,
     ]) {
       expect(await read(cookie)).toEqual({ read: null });
     }

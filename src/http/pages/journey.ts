@@ -3,7 +3,7 @@
 import type { Form } from '../request.js';
 import type { Clock } from '../../domain/vocabulary.js';
 import { readUserCode } from '../../domain/user-code.js';
-import { codeGroups, typedCode, type PendingCodes } from './pending-code.js';
+import { codeGroups, isSameCode, typedCode, type PendingCodes } from './pending-code.js';
 import type { PageContext } from './visitor.js';
 
 const PLACES = {
@@ -58,13 +58,11 @@ export const addressOf = (place: Place): string => PLACES[place];
 export type Journeys = ReturnType<typeof createJourneys>;
 
 export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCodes; now: Clock }) {
-  const same = (one: string, other: string) => (readUserCode(one) ?? one) === (readUserCode(other) ?? other);
-
   return {
     /** Keeps a code that came along in this browser: after a form was taken, never on a mere visit. */
     settle(ctx: PageContext, { broughtCode }: Journey): void {
       const pending = pendingCodes.find(ctx);
-      if (broughtCode === undefined || (pending && same(pending.userCode, broughtCode))) return;
+      if (broughtCode === undefined || (pending && isSameCode(pending.userCode, broughtCode))) return;
       pendingCodes.keep(ctx, { userCode: broughtCode, arrival: 'link' });
     },
 
@@ -77,7 +75,7 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
 
     reminder(ctx: PageContext, { broughtCode }: Journey = {}): Reminder | undefined {
       const pending = pendingCodes.find(ctx);
-      const isPending = pending && (broughtCode === undefined || same(pending.userCode, broughtCode));
+      const isPending = pending && (broughtCode === undefined || isSameCode(pending.userCode, broughtCode));
       const userCode = broughtCode ?? pending?.userCode;
       if (userCode === undefined) return undefined;
       const expiresAt = isPending ? pending.expiresAt : undefined;

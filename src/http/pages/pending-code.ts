@@ -1,6 +1,6 @@
 // The user code that a person brought along, kept in their browser while they sign in, sign up, verify an address or
-// add a second factor. Sealed, so that nobody else's text ever becomes a code that a page shows as brought along.
-// Whether the code is any good is for domain/links to say.
+// add a second factor, and with it the address to go back to. Sealed, so that nobody else's text ever becomes a code that a
+// page shows as brought along. Whether the code is any good is for domain/links to say.
 import type { Sealer } from '../../domain/notices.js';
 import { presentUserCode, readUserCode } from '../../domain/user-code.js';
 import type { AccountId, Clock } from '../../domain/vocabulary.js';
@@ -14,6 +14,12 @@ export interface PendingCode {
   readonly expiresAt?: Date | undefined;
   /** Whose mail brought it: whoever signs in as somebody else is not shown a code that a stranger may have sent. */
   readonly accountId?: AccountId | undefined;
+  /** Where to go back to after the decision, as `readForwardAddress` let it through. */
+  readonly forwardAddress?: string | undefined;
+  /** The tool named an address to go back to that must not be followed. */
+  readonly isForwardRefused?: boolean | undefined;
+  /** This person has pressed the button for it while signed out: signing in goes on with it. */
+  readonly isEntered?: boolean | undefined;
 }
 
 export type PendingCodes = ReturnType<typeof createPendingCodes>;
@@ -23,6 +29,9 @@ interface Kept {
   readonly arrival: 'typed' | 'link';
   readonly expires?: number;
   readonly account?: AccountId;
+  readonly forward?: string;
+  readonly isForwardRefused?: boolean;
+  readonly isEntered?: boolean;
   readonly forget: number;
 }
 
@@ -36,10 +45,20 @@ export function typedCode(typed: string | undefined): string | undefined {
   return typed?.trim().slice(0, LONGEST) || undefined;
 }
 
+/** Of a code that no person is meant to type: a line of five groups breaks anywhere, and fits a narrow phone. */
+const LONG_GROUP = /.{1,5}/g;
+const LONGEST_TYPED = 12;
+
 /** A code as it is shown, in its groups (`WDJB`, `MJHT`), whatever way it was typed (RFC 8628 §6.1). */
 export function codeGroups(userCode: string): string[] {
   const code = readUserCode(userCode);
-  return code ? presentUserCode(code).split('-') : [userCode.toUpperCase()];
+  if (code === undefined) return [userCode.toUpperCase()];
+  return code.length > LONGEST_TYPED ? code.match(LONG_GROUP)! : presentUserCode(code).split('-');
+}
+
+/** Whether two texts mean the same code, or are the same text where they mean none. */
+export function isSameCode(one: string | undefined, other: string): boolean {
+  return one !== undefined && (readUserCode(one) ?? one) === (readUserCode(other) ?? other);
 }
 
 export function createPendingCodes(dependencies: { guards: Guards; sealer: Sealer; now: Clock }) {
@@ -56,13 +75,17 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
   }
 
   return {
-    keep(ctx: RequestContext, { userCode, arrival, expiresAt, accountId }: PendingCode): void {
+    keep(ctx: RequestContext, pending: PendingCode): void {
+      const { userCode, arrival, expiresAt, accountId, forwardAddress } = pending;
       const kept: Kept = {
         code: userCode,
         arrival,
         forget: now().getTime() + KEPT_SECONDS * 1000,
         ...(expiresAt ? { expires: expiresAt.getTime() } : {}),
         ...(accountId ? { account: accountId } : {}),
+        ...(forwardAddress ? { forward: forwardAddress } : {}),
+        ...(pending.isForwardRefused ? { isForwardRefused: true } : {}),
+        ...(pending.isEntered ? { isEntered: true } : {}),
       };
       cookies.write(ctx, 'pending', sealer.seal(JSON.stringify(kept), CONTEXT), KEPT_SECONDS);
     },
@@ -73,8 +96,9 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
       if (!kept || kept.forget <= now().getTime()) return undefined;
       const { session } = ctx.state;
       if (kept.account && session && session.accountId !== kept.account) return undefined;
+      const { code: userCode, arrival, forward: forwardAddress, isForwardRefused, isEntered } = kept;
       const expiresAt = kept.expires === undefined ? undefined : new Date(kept.expires);
-      return { userCode: kept.code, arrival: kept.arrival, expiresAt };
+      return { userCode, arrival, expiresAt, forwardAddress, isForwardRefused, isEntered };
     },
 
     forget: (ctx: RequestContext): void => {

@@ -2,6 +2,8 @@
 // What stands before the table (headers, session, language, forged forms) is in door.ts.
 import type { Middleware } from 'koa';
 import { createAccountPages } from './account.js';
+import { createAuthPage } from './auth.js';
+import { createCodeEntry } from './code-entry.js';
 import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
 import { createDoor, type Route } from './door.js';
@@ -23,12 +25,14 @@ import { createVerifyEmailPages } from './verify-email.js';
 import { createEntrance } from './visitor.js';
 
 function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
-  const { home, signIn, signUp, verifyEmail, link, review, stepUp, account, twoFactor, tools, help, demo } =
-    pages;
+  const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
+  const { account, twoFactor, tools, help, demo } = pages;
   return [
     ['GET', '/', 'anyone', home.show],
     ['GET', '/first-run', 'anyone', signUp.showFirstRun],
     ['POST', '/first-run', 'anyone', signUp.submitFirstRun],
+    ['GET', '/auth', 'anyone', auth.show],
+    ['GET', '/pin', 'anyone', link.showOlder],
     ['GET', '/link', 'anyone', link.show],
     ['POST', '/link', 'anyone', link.submit],
     ['GET', '/link/review', 'review', review.show],
@@ -77,13 +81,15 @@ function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[]
 function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const pendingCodes = createPendingCodes(dependencies);
   const journeys = createJourneys({ ...dependencies, pendingCodes });
+  const codeEntry = createCodeEntry({ ...dependencies, pendingCodes });
   const enter = createEntrance(dependencies.guards);
-  const given = { ...dependencies, pendingCodes, journeys, enter, renderer };
+  const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, renderer };
   return {
     home: createHomePage(given),
     signIn: createSignInPages(given),
     signUp: createSignUpPages(given),
     verifyEmail: createVerifyEmailPages(given),
+    auth: createAuthPage(given),
     link: createLinkPages(given),
     review: createReviewPages(given),
     stepUp: createStepUpPages(given),

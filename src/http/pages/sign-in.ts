@@ -3,9 +3,10 @@
 import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { IssuedSession } from '../../domain/sessions.js';
+import type { CodeEntry } from './code-entry.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
+import { addressOf, journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
@@ -15,6 +16,7 @@ interface Dependencies extends Pick<
   PagesDependencies,
   'signIn' | 'proofs' | 'settings' | 'accounts' | 'guards'
 > {
+  readonly codeEntry: CodeEntry;
   readonly journeys: Journeys;
   readonly enter: Entrance;
   readonly renderer: Renderer;
@@ -26,7 +28,7 @@ function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
 }
 
 export function createSignInPages(dependencies: Dependencies) {
-  const { signIn, proofs, settings, accounts, guards, journeys, enter, renderer } = dependencies;
+  const { signIn, proofs, settings, accounts, guards, codeEntry, journeys, enter, renderer } = dependencies;
   const { cookies } = guards;
 
   function showSignIn(ctx: PageContext, journey: Journey, extra: object = {}): void {
@@ -81,7 +83,9 @@ export function createSignInPages(dependencies: Dependencies) {
     if (before) await signIn.signOut(before, origin);
     enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
     journeys.settle(ctx, journey);
-    leadTo(ctx, address ?? journeys.destination(ctx, journey));
+    if (address !== undefined) return leadTo(ctx, address);
+    const goesOn = journey.broughtCode === undefined && (await codeEntry.resume(ctx));
+    leadTo(ctx, goesOn ? addressOf('review') : journeys.destination(ctx, journey));
   }
 
   function missingFields(ctx: PageContext, form: Form): PageFault[] {

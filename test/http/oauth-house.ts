@@ -63,6 +63,14 @@ export async function startOAuthHouse({ config = {}, ...options }: TestHouseOpti
   const poll = (client_id: string, device_code: string, headers: Fields = {}) =>
     post('/oauth/token', { grant_type: DEVICE_CODE_GRANT, client_id, device_code }, headers);
 
+  /** Lets the event loop turn until a poll is held. */
+  async function untilHeld(): Promise<void> {
+    for (let turn = 0; house.waiting.count() === 0; turn++) {
+      if (turn > 200_000) throw new Error('no poll was held');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   const people = createPeople(test);
 
   /** A tool that was linked a moment ago, and what the token endpoint gave it. */
@@ -84,7 +92,7 @@ export async function startOAuthHouse({ config = {}, ...options }: TestHouseOpti
 
   return {
     ...{ ...test, ...house, ...people, disk: createDisk(house), close: test.close },
-    ...{ lines, issuer: test.url, post, register, start, poll, link, makeService },
+    ...{ lines, issuer: test.url, post, register, start, poll, untilHeld, link, makeService },
   };
 }
 

@@ -1,0 +1,86 @@
+// What the page for authors of tools tells people to paste, pasted: every block as it stands, against a whole house, with
+// somebody approving what it asks for. A language whose runtime is not installed is not run, as the page says.
+import { createTestClock } from '../support/clock.js';
+import { openDocuments, run, type Answers, type Documents } from '../support/documents.js';
+import { findProgram } from '../support/equipment.js';
+import { partsOf, startOAuthHouse, type OAuthHouse } from '../http/oauth-house.js';
+
+const PAGE = 'docs/tools.md';
+const languages = (['python', 'ts', 'go'] as const).filter((language) =>
+  findProgram({ python: 'python3', ts: 'node', go: 'go' }[language]),
+);
+
+let house: OAuthHouse;
+let documents: Documents;
+
+beforeAll(async () => {
+  // jose looks at the machine's own clock; and openid-client waits for an interval before it polls.
+  house = await startOAuthHouse({ clock: createTestClock(new Date()), pollIntervalSeconds: 1 });
+  documents = openDocuments(house.url);
+});
+afterAll(async () => {
+  documents.close();
+  await house.close();
+});
+
+/** Approves what a held command waits for. */
+const approveHeld = (command: string, { user_code, code }: Answers) =>
+  command.includes('Prefer: wait=30')
+    ? house.untilHeld().then(() => house.approve((user_code ?? code)!))
+    : undefined;
+
+/** Runs the block of one door in one language; answers with its last line. */
+async function paste(language: (typeof languages)[number], door: string, variables: Answers = {}) {
+  const [code = '', ...others] = documents.blocksOf(PAGE, language, door);
+  expect(others).toEqual([]);
+  const command = await documents.prepare(language, code);
+  const printed = await documents.watch(command, variables, (userCode) => house.approve(userCode));
+  const [shown, last, ...more] = printed.split('\n');
+  expect(more).toEqual(['']);
+  expect(shown).toMatch(new RegExp(`^Open ${house.url}/link and enter [A-Z-]{8,}$`));
+  return last;
+}
+
+describe('the OAuth door', () => {
+  it('starts, waits, refreshes, revokes and asks with its curls, and verifies offline', async () => {
+    const { clientId, secret } = await house.makeService();
+    const given = { service_id: clientId, service_secret: secret };
+    const known = await documents.follow(documents.curlsOf(PAGE, 'oauth'), given, approveHeld);
+    expect(known['sub']).toBe(await house.accountOf('anna'));
+    const [, verification = ''] = documents.blocksOf(PAGE, 'js', 'oauth');
+    const [node = '', file = ''] = await documents.prepare('js', verification);
+    const { stdout } = await run(node, [file, known['access_token']!]);
+    expect(stdout).toBe(`${known['sub']}\n`);
+    await house.poll(known['client_id']!, known['device_code']!).expect(400);
+    const refresh = { grant_type: 'refresh_token', refresh_token: known['refresh_token']! };
+    await house.post('/oauth/token', { ...refresh, client_id: known['client_id']! }).expect(400);
+  });
+
+  it('gives a token to the five lines of a library', async () => {
+    const [pasted = ''] = documents.blocksOf(PAGE, 'js', 'oauth');
+    expect(pasted.trim().split('\n')).toHaveLength(5);
+    const command = await documents.prepare('js', pasted);
+    const printed = await documents.watch(command, {}, (userCode) => house.approve(userCode));
+    const [, accessToken = ''] = /^Open \S+\/link and enter [A-Z]{4}-[A-Z]{4}\n(\S+)\n$/.exec(printed) ?? [];
+    expect(partsOf(accessToken).claims).toMatchObject({ iss: house.url, sub: await house.accountOf('anna') });
+  });
+
+  it.each(languages)(
+    'tells %s whom its token speaks for',
+    async (language) => {
+      const CLIENT_ID = await house.register({ scope: 'openid profile' });
+      expect(await paste(language, 'oauth', { CLIENT_ID })).toBe(await house.accountOf('anna'));
+    },
+    60_000,
+  );
+});
+
+it('shows each door in each language, and runs no block that is not marked', () => {
+  const count = (language: 'sh' | 'ts' | 'python' | 'go', door?: string) =>
+    documents.blocksOf(PAGE, language, door).length;
+  for (const language of ['ts', 'python', 'go'] as const)
+    expect([language, count(language, 'oauth'), count(language, 'pin'), count(language)]).toEqual([
+      ...[language, 1, 1, 2],
+    ]);
+  expect(count('sh')).toBe(count('sh', 'oauth') + count('sh', 'pin') + count('sh', 'fallback'));
+});

@@ -105,15 +105,18 @@ describeInBrowser('the popup entry', () => {
     return house.house.linksForTool.startLink({ client, scope: 'openid', origin: TOOL });
   }
 
-  it.each(WRITTEN)('reads the address as it is written: %s (PIN-API 3.7)', async (_by, written, forward = '') => {
-    await open(written);
-    expect(await brought()).toEqual({ user_code: CODE, brought: CODE, forward_url: forward });
-    expect(await ready().isVisible()).toBe(true);
-    expect(await page.locator('[data-auth=box]').isVisible()).toBe(false);
-    expect(new URL(page.url()).pathname.replace(/\/$/, '')).toBe('/auth');
-    expect(page.url()).not.toMatch(/[#?]/);
-    expect(sent).toEqual([]);
-  });
+  it.each(WRITTEN)(
+    'reads the address as it is written: %s (PIN-API 3.7)',
+    async (_by, written, forward = '') => {
+      await open(written);
+      expect(await brought()).toEqual({ user_code: CODE, brought: CODE, forward_url: forward });
+      expect(await ready().isVisible()).toBe(true);
+      expect(await page.locator('[data-auth=box]').isVisible()).toBe(false);
+      expect(new URL(page.url()).pathname.replace(/\/$/, '')).toBe('/auth');
+      expect(page.url()).not.toMatch(/[#?]/);
+      expect(sent).toEqual([]);
+    },
+  );
 
   it.each(CODELESS)('offers the code box where there is no code: "%s"', async (written) => {
     await open(written);

@@ -132,12 +132,12 @@ const domain = [
   'first-run',
   'registration',
   'accounts',
-  'account-switches',
   'recovery-codes',
   'proofs',
   'identities',
   'household',
   'sign-in',
+  'account-switches',
   'fallback',
 ];
 

@@ -9,6 +9,19 @@ export interface NoticeDetails {
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
   'factor-locked': { readonly username: string };
+  /** A tool signed in with a password. `tool`: its own words, empty if it had none; `at`: the time in UTC. */
+  'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string };
+  /** The same, but it was not let in: the password was right, and the code missing or wrong. */
+  'fallback-wrong-code': ToolAtTheDoor & { readonly securityAddress: string };
+}
+
+interface ToolAtTheDoor {
+  readonly username: string;
+  readonly tool: string;
+  readonly from: string;
+  readonly at: string;
+  /** The page that says what a tool can do instead, to send to its author. */
+  readonly helpAddress: string;
 }
 
 export type NoticeName = keyof NoticeDetails;

@@ -75,7 +75,7 @@ const FREE_FAILURES = 10;
 const FIRST_WAIT_SECONDS = 30;
 const LONGEST_WAIT_SECONDS = 3600;
 /** Is charged where no account may be, so that the same is written whoever was named. */
-const NOBODY = 'nobody' as AccountId;
+export const NOBODY = 'nobody' as AccountId;
 
 /** How long the next try has to wait after `consecutive` failures, in seconds. */
 export function waitSeconds(consecutive: number): number {
@@ -86,20 +86,8 @@ export function waitSeconds(consecutive: number): number {
 const isOpen = ({ isClosed, consecutiveFailures }: AccountStanding): boolean =>
   !isClosed && consecutiveFailures < MOST_FAILURES;
 
-export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
-  const { store, inTransaction, audit, notices, passwords, now, settings } = dependencies;
-
-  async function findRecord(who: Who): Promise<AccountRecord | undefined> {
-    if ('accountId' in who) return store.find(who.accountId);
-    // Looked up all the same: what cannot be a name is as much work as a name that nobody has.
-    const folded = foldLogin(who.login) ?? '';
-    const record = await store.findByLoginName(folded);
-    // Where addresses are proved, only a proved one is a name: else whoever signs up with somebody's address, and then in
-    // by it, could tell whether it had an account.
-    const isUnproved = folded.includes('@') && record?.emailVerifiedAt === undefined;
-    return isUnproved && settings.emailVerification === 'required' ? undefined : record;
-  }
-
+/** Tries at a password: charged, looked at, and the hash renewed where the password was right. */
+function createTries({ inTransaction, passwords, now }: PasswordCheckDependencies) {
   /**
    * Charges the attempt before the password is looked at, so that any number of attempts at once stays under the cap.
    * False while the account waits or is locked: then nothing is looked at, so nothing is counted, and nobody outside can
@@ -149,6 +137,24 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
       // It is done at another sign-in: a full queue is no reason to turn somebody away who has proved who they are.
       if (!(error instanceof PasswordsBusy)) throw error;
     }
+  }
+
+  return { tryPassword, rehash };
+}
+
+export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
+  const { store, inTransaction, audit, notices, settings } = dependencies;
+  const { tryPassword, rehash } = createTries(dependencies);
+
+  async function findRecord(who: Who): Promise<AccountRecord | undefined> {
+    if ('accountId' in who) return store.find(who.accountId);
+    // Looked up all the same: what cannot be a name is as much work as a name that nobody has.
+    const folded = foldLogin(who.login) ?? '';
+    const record = await store.findByLoginName(folded);
+    // Where addresses are proved, only a proved one is a name: else whoever signs up with somebody's address, and then in
+    // by it, could tell whether it had an account.
+    const isUnproved = folded.includes('@') && record?.emailVerifiedAt === undefined;
+    return isUnproved && settings.emailVerification === 'required' ? undefined : record;
   }
 
   /** In a transaction: the charge of a wrong try stays, and is remembered. */

@@ -6,6 +6,7 @@ import { checkTotp, cleanTotpCode, newTotpSecret, totpAddress } from '../crypto/
 import {
   createFactorLocks,
   type FactorFailureStore,
+  type FactorLocks,
   type FactorStores,
   type Recipient,
 } from './factor-locks.js';
@@ -38,6 +39,8 @@ export interface AuthenticatorStore {
 
 export interface ProofStore extends AuthenticatorStore, RecoveryCodeStore, FactorFailureStore {}
 
+type CodeOutcome = 'right' | 'wrong' | 'locked';
+
 /** How long a shown secret waits for the code that proves it. */
 const INERT_SECONDS = 600;
 /** Who has a stolen session, but not the secret on the owner's screen, must not guess its code and be shown the rest. */
@@ -58,16 +61,42 @@ export interface ProofsDependencies {
   readonly issuer: string;
 }
 
+/** One check of a one-time code, in two steps: whether it is right, and what it comes to. */
+function createCodeCheck({
+  sealer,
+  locks,
+  now,
+}: Pick<ProofsDependencies, 'sealer' | 'now'> & { locks: FactorLocks }) {
+  const openSecret = (kept: Authenticator) => sealer.open(kept.sealedSecret, kept.authenticatorId);
+
+  /** The step whose code this is, later than the last used one; undefined for none. One check of a code always. */
+  function matchCode(kept: Authenticator | undefined, code: string): Promise<number | undefined> {
+    return checkTotp({ secret: kept && openSecret(kept), code, at: now(), afterStep: kept?.lastStep });
+  }
+
+  /** In the caller's transaction: charges the attempt, then uses the step up; without a step, the code was wrong. */
+  function settleCode(
+    stores: FactorStores & { proofs: ProofStore },
+    { accountId, authenticatorId }: Authenticator,
+    step: number | undefined,
+    rest: { readonly origin: Origin; readonly recipient: Recipient | undefined },
+  ): Promise<CodeOutcome> {
+    const isBurnt = async () => step !== undefined && stores.proofs.burnStep(authenticatorId, step);
+    return locks.settle(stores, { accountId, kind: 'totp', ...rest }, isBurnt);
+  }
+
+  return { openSecret, matchCode, settleCode };
+}
+
 export type Proofs = ReturnType<typeof createProofs>;
 
 export function createProofs(dependencies: ProofsDependencies) {
-  const { store, inTransaction, audit, notices, sealer, passwords, findRecipient, now, issuer } =
-    dependencies;
-  const locks = createFactorLocks({ audit, notices, now });
+  const { store, inTransaction, audit, sealer, passwords, findRecipient, now, issuer } = dependencies;
+  const locks = createFactorLocks(dependencies);
   const recovery = createRecoveryCodes({ store, inTransaction, locks, audit, passwords, now });
 
   const inertSince = () => new Date(now().getTime() - INERT_SECONDS * 1000);
-  const openSecret = (kept: Authenticator) => sealer.open(kept.sealedSecret, kept.authenticatorId);
+  const { openSecret, matchCode, settleCode } = createCodeCheck({ sealer, locks, now });
 
   async function putInert(accountId: AccountId, username: string) {
     const secret = newTotpSecret();
@@ -94,22 +123,6 @@ export function createProofs(dependencies: ProofsDependencies) {
       await audit.record(stores, { event: 'two-factor-enabled', accountId, actor: accountId, origin });
     });
     return shown;
-  }
-
-  /** The step whose code this is, later than the last used one; undefined for none. One check of a code always. */
-  function matchCode(kept: Authenticator | undefined, code: string): Promise<number | undefined> {
-    return checkTotp({ secret: kept && openSecret(kept), code, at: now(), afterStep: kept?.lastStep });
-  }
-
-  /** In the caller's transaction: charges the attempt, then uses the step up; without a step, the code was wrong. */
-  function settleCode(
-    stores: FactorStores & { proofs: ProofStore },
-    { accountId, authenticatorId }: Authenticator,
-    step: number | undefined,
-    rest: { readonly origin: Origin; readonly recipient: Recipient | undefined },
-  ): Promise<'right' | 'wrong' | 'locked'> {
-    const isBurnt = async () => step !== undefined && stores.proofs.burnStep(authenticatorId, step);
-    return locks.settle(stores, { accountId, kind: 'totp', ...rest }, isBurnt);
   }
 
   return {
@@ -170,11 +183,7 @@ export function createProofs(dependencies: ProofsDependencies) {
      * Tries a one-time code, and uses its step up if it is right. A wrong or used one counts, and the count is committed
      * before the answer. On a locked authenticator every code is `locked`; an account without one has only wrong codes.
      */
-    async checkCode(
-      accountId: AccountId,
-      code: string,
-      origin: Origin,
-    ): Promise<'right' | 'wrong' | 'locked'> {
+    async checkCode(accountId: AccountId, code: string, origin: Origin): Promise<CodeOutcome> {
       const kept = await store.findAuthenticator(accountId, 'active');
       const recipient = await findRecipient(accountId);
       const step = await matchCode(kept, cleanTotpCode(code));
@@ -186,8 +195,7 @@ export function createProofs(dependencies: ProofsDependencies) {
      * For a door that settles a code together with something else: the authenticator that is on, the step whose code this
      * is, and what it comes to. Without an account, the look-up and the arithmetic are the same, and nothing is right.
      */
-    findAuthenticator: (accountId: AccountId): Promise<Authenticator | undefined> =>
-      store.findAuthenticator(accountId, 'active'),
+    findAuthenticator: (accountId: AccountId) => store.findAuthenticator(accountId, 'active'),
     matchCode,
     settleCode,
 

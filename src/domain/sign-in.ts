@@ -1,6 +1,7 @@
 // Sign-in: a sum of proofs becomes a session. The proofs themselves, with their counters, belong to accounts and proofs; what
 // waits between the first and the second is in sign-in-half-done.ts. It also signs out, and steps a session up.
 // Specification: DESIGN 6, NIST SP 800-63B §3.2.2, OWASP ASVS 6.3 and 7.2.4, CHECKLIST 3.2–3.5.
+import { createFreshProofs } from './sign-in-fresh-proof.js';
 import { createHalfDoneSignIns, type HalfDoneSignIn, type SignInStore } from './sign-in-half-done.js';
 import {
   DomainError,
@@ -48,6 +49,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   const { inTransaction, accounts, proofs, sessions, throttle, audit, now } = dependencies;
   const { startHalfDone, findHalfDone, attemptSecondProof, endHalfDone } =
     createHalfDoneSignIns(dependencies);
+  const { proveCode, proveForChange } = createFreshProofs({ accounts, proofs, endHalfDone });
 
   /** In the transaction that gives something to an account: whether it may still have it, and the audit row. */
   async function admit(
@@ -109,17 +111,9 @@ export function createSignIn(dependencies: SignInDependencies) {
     }
   }
 
-  /** A missing code is no guess. */
-  async function proveCode(accountId: AccountId, code: string | undefined, origin: Origin): Promise<void> {
-    if (!code) throw new DomainError('code-wrong');
-    const outcome = await proofs.checkCode(accountId, code, origin);
-    if (outcome === 'wrong') throw new DomainError('code-wrong');
-    if (outcome === 'right') return;
-    await endHalfDone(accountId);
-    throw new DomainError('factor-locked');
-  }
-
   return {
+    proveForChange,
+
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
      * `credentials-wrong` (wrong, unknown, locked, closed: one answer), `too-many` (wrong ones from this network),

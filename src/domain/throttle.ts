@@ -23,6 +23,8 @@ export const BUDGETS = {
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
   'mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
   'client-secret-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
+  /** Mails about a right password without its code: whoever has the password shall not fill the owner's mailbox. */
+  'wrong-code-mail-by-account': { limit: 1, windowSeconds: 3600, kept: 'exact' },
 } as const satisfies Record<string, Budget>;
 
 export type BudgetName = keyof typeof BUDGETS;
@@ -168,6 +170,22 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
       await spendExact(name, budget, startsAt, spender);
       return () =>
         inTransaction((stores) => stores.budgets.takeBack(name, spender, startsAt)).catch(() => undefined);
+    },
+
+    /**
+     * Spends one in the caller's own transaction, where there is one left: false, and nothing is spent, where there is none.
+     * For what is let go rather than refused.
+     */
+    async spendWithin(
+      stores: { readonly budgets: BudgetStore },
+      name: ExactBudgetName,
+      spender: string,
+    ): Promise<boolean> {
+      const budget = budgetOf(name);
+      const { since, startsAt, expiryOf } = slicesOf(budget);
+      if ((await stores.budgets.findSpent(name, spender, since)) >= budget.limit) return false;
+      await stores.budgets.add(name, spender, startsAt, expiryOf(startsAt.getTime()));
+      return true;
     },
 
     /** Gives one back: the thing it stood for has ended. */

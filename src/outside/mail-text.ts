@@ -10,6 +10,8 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'verify-email': true,
   'email-already-known': true,
   'factor-locked': true,
+  'fallback-used': true,
+  'fallback-wrong-code': true,
 };
 const LANGUAGES = ['en', 'de'] as const;
 

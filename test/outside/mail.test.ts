@@ -123,10 +123,19 @@ describe('with a mail server', () => {
 });
 
 describe('the words of a mail', () => {
+  const tool = {
+    username: 'Eve',
+    tool: 'PhotoSync (Kitchen)',
+    from: '203.0.113.7',
+    at: '2026-01-15 12:00 UTC',
+    helpAddress: 'https://pin.example.org/help/old-tools',
+  };
   const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
     'verify-email': verify.details,
     'email-already-known': { address: 'https://pin.example.org/sign-in' },
     'factor-locked': { username: 'Eve' },
+    'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools' },
+    'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
   };
 
   it.each(Object.keys(samples) as NoticeName[])('are whole in both languages: %s', (notice) => {
@@ -148,6 +157,11 @@ describe('the words of a mail', () => {
     const keys = (language: string): string[] =>
       Object.keys(JSON.parse(readFileSync(join(viewsFolder, `${language}.json`), 'utf8')) as object).sort();
     expect(keys('de')).toEqual(keys('en'));
+  });
+
+  it('say so of a tool that gave no name', () => {
+    const { text } = render('fallback-used', { ...samples['fallback-used'], tool: '' }, 'en');
+    expect(text).toContain('a tool that gave no name signed in');
   });
 
   it('put what somebody typed into the text once, and read nothing out of it', () => {

@@ -1,5 +1,6 @@
 // Every store of the house, bound to one connection. A transaction hands all of them to its work.
 import { createAccountStore } from './accounts.js';
+import { createSwitchStore } from './account-switches.js';
 import { createAuditStore } from './audit.js';
 import { createBudgetStore } from './budgets.js';
 import { createClientStore } from './clients.js';
@@ -26,6 +27,7 @@ export function createStores(sql: Sql) {
     proofs: createProofStore(sql),
     sessions: createSessionStore(sql),
     signIns: createSignInStore(sql),
+    switches: createSwitchStore(sql),
     tokens: createTokenStore(sql),
   };
 }

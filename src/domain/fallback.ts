@@ -1,0 +1,269 @@
+// The fallback door's decision: a login and a password, with a one-time code where the account has one, become the token of
+// a linked tool, for old tools that have nothing but a password box. How the input is read: fallback-grammar; what the
+// token is: tokens-lasting. Specification: CHECKLIST 3.8, DESIGN 5.
+import { presentAccount, type Account, type AccountRecord } from './account-records.js';
+import type { Accounts, AccountsStore, EmailVerificationMode } from './accounts.js';
+import type { SwitchStore } from './account-switches.js';
+import type { Audit, AuditStore } from './audit.js';
+import { cleanClientName } from './clients.js';
+import { readCredentials, type ReadCredentials, type TypedCredentials } from './fallback-grammar.js';
+import type { NoticeDetails, Notices, OutboxStore } from './notices.js';
+import { NOBODY, type PasswordTry } from './password-check.js';
+import type { Authenticator, Proofs, ProofStore } from './proofs.js';
+import type { SignInStore } from './sign-in-half-done.js';
+import type { BudgetStore, Throttle } from './throttle.js';
+import type { LinkedTool, TokenStore, ToolDescription } from './tokens.js';
+import type { Clock, InTransaction, Origin } from './vocabulary.js';
+
+/** FALLBACK_DOOR: for accounts with a second factor, for all, or for nobody. */
+export type FallbackMode = 'with-code' | 'all' | 'off';
+
+export interface FallbackStores {
+  readonly accounts: AccountsStore;
+  readonly audit: AuditStore;
+  readonly budgets: BudgetStore;
+  readonly outbox: OutboxStore;
+  readonly proofs: ProofStore;
+  readonly signIns: SignInStore;
+  readonly switches: SwitchStore;
+  readonly tokens: TokenStore;
+}
+
+/** What this door asks of the tokens that it hands out. */
+export interface LastingTokens {
+  openForFallback(
+    stores: FallbackStores,
+    asked: {
+      readonly account: Account;
+      readonly identifier: string;
+      readonly tool: ToolDescription;
+      readonly isWithCode: boolean;
+      readonly origin: Origin;
+    },
+  ): Promise<LinkedTool>;
+  /** After the commit. */
+  signLasting(tool: LinkedTool): string | Promise<string>;
+}
+
+export interface FallbackDependencies {
+  readonly inTransaction: InTransaction<FallbackStores>;
+  readonly accounts: Pick<
+    Accounts,
+    | 'findPasswordRecord'
+    | 'tryPassword'
+    | 'recordWrongPassword'
+    | 'takeChargeBack'
+    | 'forgiveFailures'
+    | 'rehash'
+    | 'mayReceiveToken'
+  >;
+  readonly proofs: Pick<Proofs, 'findAuthenticator' | 'matchCode' | 'settleCode'>;
+  readonly tokensLasting: LastingTokens;
+  readonly throttle: Pick<Throttle, 'spendAhead' | 'spendWithin'>;
+  readonly audit: Audit;
+  readonly notices: Notices;
+  readonly now: Clock;
+  readonly settings: {
+    readonly mode: FallbackMode;
+    readonly publicUrl: string;
+    readonly emailVerification: EmailVerificationMode;
+  };
+}
+
+export interface FallbackRequest extends TypedCredentials {
+  /** E-mail address or user name. */
+  readonly login: string;
+  readonly identifier: string;
+  readonly tool: ToolDescription;
+  readonly origin: Origin;
+}
+
+/** What lets nobody in. The last two say that the password was right. */
+type Missed = 'refused' | 'code-missing' | 'code-wrong';
+type Issued = { readonly account: Account; readonly tool: LinkedTool };
+type Settled = ({ readonly outcome: 'issued' } & Issued) | { readonly outcome: Missed };
+
+/** Everything that was looked up and computed, before anything is decided. */
+interface Attempt {
+  readonly record: AccountRecord | undefined;
+  readonly tried: PasswordTry;
+  readonly authenticator: Authenticator | undefined;
+  readonly step: number | undefined;
+  readonly read: ReadCredentials;
+}
+
+/** An appended code that is wrong is not told from a wrong password: the whole string was typed as one. */
+const MISSED_CODE = {
+  beside: 'code-wrong',
+  appended: 'refused',
+  'not-at-all': 'code-missing',
+} as const satisfies Record<ReadCredentials['codeCame'], Missed>;
+
+/** The tool in its own words, for the owner to recognise; empty where it has none. */
+function wordsOf({ product, deviceName }: ToolDescription): string {
+  const [name = '', place] = [...new Set([product, deviceName].map(cleanClientName).filter(Boolean))];
+  return place === undefined ? name : `${name} (${place})`;
+}
+
+export type Fallback = ReturnType<typeof createFallback>;
+
+export function createFallback(dependencies: FallbackDependencies) {
+  const { inTransaction, accounts, proofs, tokensLasting, throttle, audit, notices, now, settings } =
+    dependencies;
+
+  /** One argon2id verification and one check of a code, whatever was sent and whoever was named (CHECKLIST 3.8.7). */
+  async function attempt(asked: FallbackRequest): Promise<Attempt> {
+    const record = await accounts.findPasswordRecord(asked.login);
+    const authenticator = await proofs.findAuthenticator(record?.accountId ?? NOBODY);
+    const hasAuthenticator = record === undefined || authenticator !== undefined;
+    const read = readCredentials({ hasAuthenticator }, asked);
+    const step = await proofs.matchCode(authenticator, read.code);
+    const tried = await accounts.tryPassword(record, read.password);
+    return { record, tried, authenticator, step, read };
+  }
+
+  /**
+   * Why a right password is no good here, asked in the transaction that would issue: the operator's setting, the owner's
+   * switch, the standing of the account, or that its proofs are not those any more that were looked at.
+   */
+  async function findHindrance(
+    stores: FallbackStores,
+    { accountId, passwordHash }: AccountRecord,
+    seen: Authenticator | undefined,
+  ): Promise<string | undefined> {
+    const kept = await stores.proofs.findAuthenticator(accountId, 'active');
+    const isOn = (await stores.switches.findSwitches(accountId))?.fallback === true;
+    const mayReceive = await accounts.mayReceiveToken(stores, accountId);
+    const hash = (await stores.accounts.find(accountId))?.passwordHash;
+    if (settings.mode === 'off') return 'door-off';
+    if (!kept && settings.mode !== 'all') return 'no-second-factor';
+    if (!isOn) return 'switched-off';
+    if (!mayReceive) return 'account-not-in-standing';
+    const isAsSeen = kept?.authenticatorId === seen?.authenticatorId && hash === passwordHash;
+    return isAsSeen ? undefined : 'proofs-changed';
+  }
+
+  /** Tells the owner at the address that they proved; at any other, somebody else would read it. */
+  async function tell<Name extends 'fallback-used' | 'fallback-wrong-code'>(
+    stores: FallbackStores,
+    notice: Name,
+    { accountId, email, username, language, emailVerifiedAt }: AccountRecord,
+    { tool, origin }: FallbackRequest,
+  ): Promise<void> {
+    if (emailVerifiedAt === undefined) return;
+    const details = {
+      username,
+      tool: wordsOf(tool),
+      from: origin.networkAddress,
+      at: `${now().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+      helpAddress: `${settings.publicUrl}/help/old-tools`,
+      unlinkAddress: `${settings.publicUrl}/account/tools`,
+      securityAddress: `${settings.publicUrl}/account/security`,
+    } satisfies NoticeDetails['fallback-used'] & NoticeDetails['fallback-wrong-code'];
+    await notices.tell(stores, notice, { email, language: language ?? 'en', accountId }, details);
+  }
+
+  /** The password was right, and the code was not, or was missing: it counts as a wrong code, and resets nothing. */
+  async function missCode(
+    stores: FallbackStores,
+    record: AccountRecord,
+    { read }: Attempt,
+    asked: FallbackRequest,
+    outcome: 'wrong' | 'locked',
+  ): Promise<Settled> {
+    // At every door a lock ends what is half done (Keycloak #26180).
+    if (outcome === 'locked') await stores.signIns.removeByAccount(record.accountId);
+    if (await throttle.spendWithin(stores, 'wrong-code-mail-by-account', record.accountId)) {
+      await tell(stores, 'fallback-wrong-code', record, asked);
+    }
+    return { outcome: MISSED_CODE[read.codeCame] };
+  }
+
+  async function admit(
+    stores: FallbackStores,
+    record: AccountRecord,
+    isWithCode: boolean,
+    asked: FallbackRequest,
+  ): Promise<Settled> {
+    const { accountId } = record;
+    const { identifier, tool: described, origin } = asked;
+    const account = presentAccount(record, settings.emailVerification);
+    await accounts.forgiveFailures(stores, accountId);
+    const opened = { account, identifier, tool: described, isWithCode, origin };
+    const tool = await tokensLasting.openForFallback(stores, opened);
+    const details = { linkedTool: tool.linkedToolId, name: tool.name, isWithCode };
+    await audit.record(stores, { event: 'fallback-sign-in', accountId, actor: accountId, origin, details });
+    await tell(stores, 'fallback-used', record, asked);
+    return { outcome: 'issued', account, tool };
+  }
+
+  /** One transaction, whatever came of it: what the attempt costs, or all that it gives. */
+  async function settle(stores: FallbackStores, made: Attempt, asked: FallbackRequest): Promise<Settled> {
+    const { record, tried, authenticator, step } = made;
+    const { origin } = asked;
+    if (!record || !tried.isRight) {
+      // A code beside a wrong password is neither counted nor used up: nothing is said of it.
+      await accounts.recordWrongPassword(stores, tried, origin);
+      return { outcome: 'refused' };
+    }
+    await accounts.takeChargeBack(stores, tried);
+    const why = await findHindrance(stores, record, authenticator);
+    if (why !== undefined) {
+      const { accountId } = record;
+      const entry = { event: 'fallback-refused', accountId, actor: 'anyone', origin } as const;
+      await audit.record(stores, { ...entry, details: { why } });
+      return { outcome: 'refused' };
+    }
+    if (!authenticator) return admit(stores, record, false, asked);
+    const recipient = record.emailVerifiedAt && { ...record, language: record.language ?? 'en' };
+    const outcome = await proofs.settleCode(stores, authenticator, step, { origin, recipient });
+    return outcome === 'right'
+      ? admit(stores, record, true, asked)
+      : missCode(stores, record, made, asked, outcome);
+  }
+
+  /** Settles an attempt; where the store cannot, a right password is not charged. */
+  async function settleOnce(made: Attempt, asked: FallbackRequest): Promise<Settled> {
+    try {
+      return await inTransaction((stores) => settle(stores, made, asked));
+    } catch (error) {
+      if (made.tried.isRight) {
+        await inTransaction((stores) => accounts.takeChargeBack(stores, made.tried)).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  return {
+    /** Whether the door is there at all. */
+    isOpen: settings.mode !== 'off',
+
+    /**
+     * Signs a tool in with what was typed into its password box. `issued`: the token of a new linked tool, for 14 days, and
+     * its owner has been told. `code-missing`: the whole password is right, and there was nothing to read as a code.
+     * `code-wrong`: the password is right, and the code that came beside it is not. `refused`: everything else, locked and
+     * unknown accounts and wrong appended codes among it, after the same work.
+     * Refuses `too-many` (this network has failed too often), `service-busy` (then nothing was counted).
+     */
+    async signInAtFallback(
+      asked: FallbackRequest,
+    ): Promise<
+      ({ readonly outcome: 'issued'; readonly token: string } & Issued) | { readonly outcome: Missed }
+    > {
+      const takeBack = await throttle.spendAhead('sign-in-by-network', asked.origin.network);
+      let isMissed = false;
+      try {
+        const made = await attempt(asked);
+        const settled = await settleOnce(made, asked);
+        isMissed = settled.outcome !== 'issued';
+        if (settled.outcome !== 'issued') return settled;
+        const token = await tokensLasting.signLasting(settled.tool);
+        await accounts.rehash(made.tried, made.read.password);
+        return { ...settled, token };
+      } finally {
+        // A full queue or a fault of ours is nobody's failure.
+        if (!isMissed) await takeBack();
+      }
+    },
+  };
+}

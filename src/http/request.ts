@@ -139,6 +139,10 @@ const FORM = 'application/x-www-form-urlencoded';
 /** Whether the Content-Type is that of an urlencoded form in UTF-8. */
 export const isForm = (headers: IncomingHttpHeaders): boolean => isType(headers['content-type'], FORM);
 
+/** Whether the Content-Type is that of JSON in UTF-8. */
+export const isJson = (headers: IncomingHttpHeaders): boolean =>
+  isType(headers['content-type'], 'application/json');
+
 function decode(text: string): string {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return spaced;
@@ -292,7 +296,7 @@ export async function readJson(
   incoming: Incoming,
   { maxBytes = LARGEST_BODY } = {},
 ): Promise<Record<string, unknown>> {
-  if (!isType(incoming.req.headers['content-type'], 'application/json')) {
+  if (!isJson(incoming.req.headers)) {
     throw new MessageFault('unsupported-type', 'The body must be application/json, in UTF-8.');
   }
   return parseJson(textOf(await readBody(incoming, { maxBytes })));

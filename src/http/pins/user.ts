@@ -1,0 +1,151 @@
+// How an account looks to the tools of this door: every member that any strict parser insists on, with null where there is
+// nothing to know. One object makes JSON and XML alike. What a token may see is decided before. PIN-API 4.1, 4.5.
+import { presentEpoch, type Answer } from './answers.js';
+import type { XmlElement, XmlValue } from './xml.js';
+import type { Account } from '../../domain/accounts.js';
+
+export interface PresentedUser {
+  readonly account: Account;
+  /** Told again: a client takes what stands here for its token from now on (PIN-API 4.1). */
+  readonly token: string;
+  /** When the token ends. */
+  readonly expiresAt: Date;
+  readonly hasSecondFactor: boolean;
+}
+
+/** Sixteen digits of the 32 that a subject's UUID has: older tools keep no more. */
+export const shortIdOf = ({ accountId }: Pick<Account, 'accountId'>): string =>
+  accountId.replaceAll('-', '').slice(0, 16);
+
+/**
+ * The address, if it was proved. Services of this API take two accounts with one address for the same person, so that a
+ * made-up one would let its author in as somebody else, and an empty one everybody. The stand-in is nobody else's.
+ */
+const addressOf = ({ email, isEmailVerified, publicNumber }: Account): string =>
+  isEmailVerified && email !== '' ? email : `${publicNumber}@unverified.invalid`;
+
+const NONE: readonly never[] = [];
+
+const SUBSCRIPTION = {
+  active: false,
+  subscribedAt: null,
+  status: 'Inactive',
+  paymentService: null,
+  plan: null,
+  features: NONE,
+};
+
+const PROFILE = {
+  autoSelectAudio: true,
+  defaultAudioLanguage: null,
+  defaultAudioLanguages: null,
+  defaultSubtitleLanguage: null,
+  defaultSubtitleLanguages: null,
+  autoSelectSubtitle: 0,
+  defaultSubtitleAccessibility: 0,
+  defaultSubtitleForced: 0,
+  watchedIndicator: 1,
+  mediaReviewsVisibility: 0,
+  mediaReviewsLanguages: null,
+};
+
+/** What of it a parser of XML reads as a boolean, and could not read if it were empty (PIN-API 1.6). */
+const UNKNOWN_YES_OR_NO = { anonymous: false, adsConsent: false };
+
+function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser) {
+  return {
+    id: account.publicNumber,
+    uuid: shortIdOf(account),
+    username: account.username,
+    title: account.displayName,
+    email: addressOf(account),
+    friendlyName: account.displayName,
+    locale: account.language ?? null,
+    confirmed: account.isEmailVerified,
+    joinedAt: presentEpoch(account.createdAt),
+    emailOnlyAuth: false,
+    hasPassword: true,
+    protected: false,
+    thumb: '',
+    authToken: token,
+    mailingListStatus: 'removed',
+    mailingListActive: false,
+    scrobbleTypes: '',
+    country: '',
+    subscription: SUBSCRIPTION,
+    subscriptionDescription: null,
+    restricted: false,
+    anonymous: null,
+    home: false,
+    guest: false,
+    homeSize: 1,
+    homeAdmin: false,
+    maxHomeSize: 15,
+    rememberExpiresAt: presentEpoch(expiresAt),
+    profile: PROFILE,
+    entitlements: NONE,
+    roles: NONE,
+    services: NONE,
+    subscriptions: NONE,
+    pastSubscriptions: NONE,
+    trials: NONE,
+    adsConsent: null,
+    adsConsentSetAt: null,
+    adsConsentReminderAt: null,
+    experimentalFeatures: false,
+    twoFactorEnabled: hasSecondFactor,
+    // They are drawn as the second factor is turned on.
+    backupCodesCreated: hasSecondFactor,
+    pin: null,
+    attributionPartner: null,
+    cloudSyncDevice: null,
+    queueEmail: null,
+    queueUid: null,
+  };
+}
+
+/** Plain members become attributes, the others elements inside; a list stays empty. */
+function elementOf(name: string, members: object): XmlElement {
+  const attributes: Record<string, XmlValue> = {};
+  const children: XmlElement[] = [];
+  for (const [key, value] of Object.entries(members) as [string, XmlValue | object][]) {
+    if (typeof value !== 'object' || value === null) attributes[key] = value;
+    else children.push(Array.isArray(value) ? { name: key } : elementOf(key, value));
+  }
+  return { name, attributes, children };
+}
+
+export const presentUser = (about: PresentedUser): Answer => ({
+  json: () => membersOf(about),
+  xml: () => elementOf('user', { ...membersOf(about), ...UNKNOWN_YES_OR_NO }),
+});
+
+/** PIN-API 4.5, 4.6: older clients know the token by a name of its own in XML, and the rest inside `user` in JSON. */
+export function presentOlderUser(about: PresentedUser): Answer {
+  const members = membersOf(about);
+  const { active, status, plan, features } = SUBSCRIPTION;
+  return {
+    json: () => ({
+      user: {
+        id: members.id,
+        uuid: members.uuid,
+        email: members.email,
+        joined_at: about.account.createdAt.toISOString(),
+        username: members.username,
+        title: members.title,
+        thumb: members.thumb,
+        hasPassword: true,
+        authToken: about.token,
+        authentication_token: about.token,
+        subscription: { active, status, plan, features },
+        roles: { roles: NONE },
+        entitlements: NONE,
+      },
+    }),
+    xml: () =>
+      elementOf('user', { ...members, ...UNKNOWN_YES_OR_NO, ...filters, authenticationToken: about.token }),
+  };
+}
+
+/** What of a library a member may see: there is no library here. */
+const filters = { filterAll: '', filterMovies: '', filterMusic: '', filterPhotos: '', filterTelevision: '' };

@@ -73,11 +73,13 @@ function framed(part: MacPart): Buffer {
   if (typeof part === 'number' && !Number.isFinite(part))
     throw new RangeError('a part must be a finite number');
   const kind = typeof part === 'string' ? 's' : typeof part === 'number' ? 'n' : 'b';
-  const body = Buffer.isBuffer(part) ? part : Buffer.from(String(part), 'utf8');
-  const frame = Buffer.allocUnsafe(5 + body.length);
-  frame.write(kind, 0, 'latin1');
-  frame.writeUInt32BE(body.length, 1);
-  body.copy(frame, 5);
+  const body = typeof part === 'number' ? String(part) : part;
+  const length = Buffer.byteLength(body);
+  const frame = Buffer.allocUnsafe(5 + length);
+  frame.writeUInt8(kind.charCodeAt(0), 0);
+  frame.writeUInt32BE(length, 1);
+  if (typeof body === 'string') frame.write(body, 5, 'utf8');
+  else body.copy(frame, 5);
   return frame;
 }
 

@@ -20,6 +20,10 @@ export interface MachineLaneDependencies {
   readonly next: Handler;
 }
 
+/** Case does not count (RFC 9110 §5.1). Nearly all names differ in length already, and need no lowering. */
+const isSameName = (one: string, other: string): boolean =>
+  one.length === other.length && one.toLowerCase() === other.toLowerCase();
+
 /**
  * The headers of an answer, name after name and value: written at once with the status, they cost a fraction of what they
  * do when an answer is given them one by one.
@@ -27,9 +31,7 @@ export interface MachineLaneDependencies {
 function createHeaders() {
   const list: string[] = [];
   function placeOf(name: string): number {
-    const lower = name.toLowerCase();
-    for (let at = 0; at < list.length; at += 2)
-      if (list[at]!.length === lower.length && list[at]!.toLowerCase() === lower) return at;
+    for (let at = 0; at < list.length; at += 2) if (isSameName(list[at]!, name)) return at;
     return list.length;
   }
   return {

@@ -13,6 +13,7 @@ import {
   type Keyring,
   type Purpose,
 } from './crypto/secrets.js';
+import { createAccountSwitches } from './domain/account-switches.js';
 import { createAccounts } from './domain/accounts.js';
 import { createAudit } from './domain/audit.js';
 import { createClients } from './domain/clients.js';
@@ -164,7 +165,8 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const held = { newSecret: randomSecret, hash: sha256 };
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions });
   const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
-  return { passwords, strength, accounts, proofs, sessions, signIn };
+  const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
+  return { passwords, strength, accounts, proofs, sessions, signIn, accountSwitches };
 }
 
 /** Links and what they leave, between tools and people. */

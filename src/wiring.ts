@@ -65,6 +65,7 @@ function openPagesDoor(
   });
   return createPages({
     accounts,
+    accountSwitches: rooms.accountSwitches,
     proofs,
     signIn,
     sessions,
@@ -77,6 +78,8 @@ function openPagesDoor(
       publicUrl: config.publicUrl,
       twoFactor: config.twoFactor,
       signUp: config.signUp,
+      fallbackDoor: config.fallbackDoor,
+      maySwitchLinkByToken: config.pinLink,
       maySendMail: config.smtpUrl !== undefined,
       demo,
     },

@@ -1,14 +1,16 @@
 // The account as its owner sees it: who they are, their address, their language, and what stands guard over it.
 import type { PagesDependencies } from './dependencies.js';
 import { isLanguageTag, languageNames } from './language.js';
+import type { OldToolsPages } from './old-tools.js';
 import { formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'proofs' | 'settings'> {
+  readonly oldTools: Pick<OldToolsPages, 'describeSwitches'>;
   readonly renderer: Renderer;
 }
 
-export function createAccountPages({ accounts, proofs, settings, renderer }: Dependencies) {
+export function createAccountPages({ accounts, proofs, settings, oldTools, renderer }: Dependencies) {
   function showAccount(ctx: PageContext, extra: object = {}): void {
     const { language } = visitorOf(ctx);
     const { account } = signedIn(ctx);
@@ -43,6 +45,7 @@ export function createAccountPages({ accounts, proofs, settings, renderer }: Dep
         hasSecondFactor,
         codesLeft: hasSecondFactor ? await proofs.countRecoveryCodes(account.accountId) : 0,
         isRequired: settings.twoFactor === 'required',
+        oldTools: await oldTools.describeSwitches(ctx),
       });
     },
   };

@@ -1,6 +1,8 @@
 // What the pages ask of the rooms below them: the use cases each page calls, and the operator's settings that change
 // what a page says. It owns no behaviour; wiring fills it in.
+import type { AccountSwitches } from '../../domain/account-switches.js';
 import type { Accounts } from '../../domain/accounts.js';
+import type { FallbackMode } from '../../domain/fallback.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
@@ -24,6 +26,7 @@ export interface PagesDependencies {
     | 'checkPassword'
     | 'changeLanguage'
   >;
+  readonly accountSwitches: AccountSwitches;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'beginAuthenticator' | 'countRecoveryCodes'>;
   readonly signIn: Pick<
     SignIn,
@@ -54,6 +57,10 @@ export interface PageSettings {
   readonly signUp: 'open' | 'closed';
   /** False without SMTP_URL: mails go to a folder of the server. */
   readonly maySendMail: boolean;
+  /** FALLBACK_DOOR. */
+  readonly fallbackDoor: FallbackMode;
+  /** With PIN_LINK: the owner of an account may let tools link others. */
+  readonly maySwitchLinkByToken: boolean;
   /** With DEMO_PAGE: the client that the page plays. */
   readonly demo?: { readonly clientId: string } | undefined;
 }

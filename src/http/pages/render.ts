@@ -139,6 +139,8 @@ const NOTICES = [
   'mail-sent',
   'no-tools',
   'operator-made',
+  'switched-off',
+  'switched-on',
   'tool-renamed',
   'tool-unlinked',
   'tools-unlinked',

@@ -12,6 +12,8 @@ import { createHomePage } from './home.js';
 import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
 import { createLinkPages } from './link.js';
+import { createOldToolsPages } from './old-tools.js';
+import { createDigitsWarning } from './password-digits.js';
 import { createPendingCodes } from './pending-code.js';
 import { createRenderer, type Renderer } from './render.js';
 import { createReviewPages } from './review.js';
@@ -26,7 +28,7 @@ import { createEntrance } from './visitor.js';
 
 function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
-  const { account, twoFactor, tools, help, demo } = pages;
+  const { account, twoFactor, oldTools, tools, help, demo } = pages;
   return [
     ['GET', '/', 'anyone', home.show],
     ['GET', '/first-run', 'anyone', signUp.showFirstRun],
@@ -65,6 +67,10 @@ function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[]
     ['GET', '/account/security/two-factor/confirm', 'two-factor', twoFactor.show],
     ['POST', '/account/security/two-factor/confirm', 'two-factor', twoFactor.confirm],
     ['POST', '/account/security/two-factor/stored', 'two-factor', twoFactor.finish],
+    ['GET', '/account/security/old-tools', 'security', oldTools.show],
+    ['POST', '/account/security/old-tools', 'security', oldTools.turn],
+    ['GET', '/account/security/old-tools/links', 'security', oldTools.showLinks],
+    ['POST', '/account/security/old-tools/links', 'security', oldTools.turnLinks],
     ['GET', '/account/tools', 'tools', tools.show],
     ['GET', '/account/tools/rename', 'tools', tools.show],
     ['POST', '/account/tools/rename', 'tools', tools.rename],
@@ -73,6 +79,7 @@ function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[]
     ['GET', '/account/tools/unlink-all', 'tools', tools.askUnlinkAll],
     ['POST', '/account/tools/unlink-all', 'tools', tools.unlinkAll],
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
+    ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
     ['GET', '/demo/qr', 'anyone', demo.showQr],
   ];
@@ -83,7 +90,9 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const journeys = createJourneys({ ...dependencies, pendingCodes });
   const codeEntry = createCodeEntry({ ...dependencies, pendingCodes });
   const enter = createEntrance(dependencies.guards);
-  const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, renderer };
+  const leadOn = createDigitsWarning({ ...dependencies, renderer });
+  const oldTools = createOldToolsPages({ ...dependencies, renderer });
+  const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, leadOn, oldTools, renderer };
   return {
     home: createHomePage(given),
     signIn: createSignInPages(given),
@@ -95,6 +104,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     stepUp: createStepUpPages(given),
     account: createAccountPages(given),
     twoFactor: createTwoFactorPages(given),
+    oldTools,
     tools: createToolPages(given),
     help: createHelpPages(given),
     demo: createDemoPages(given),

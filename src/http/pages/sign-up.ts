@@ -6,14 +6,16 @@ import type { PagesDependencies } from './dependencies.js';
 import { explain, refusalAnswers } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
 import type { Language } from './language.js';
+import type { LeadOnWithPassword } from './password-digits.js';
 import type { PendingCodes } from './pending-code.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
-import { formOf, leadTo, visitorOf, type Entrance, type PageContext } from './visitor.js';
+import { formOf, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'signIn' | 'settings'> {
   readonly pendingCodes: PendingCodes;
   readonly journeys: Journeys;
   readonly enter: Entrance;
+  readonly leadOn: LeadOnWithPassword;
   readonly renderer: Renderer;
 }
 
@@ -47,7 +49,7 @@ function refusedField(language: Language, error: unknown): PageFault | undefined
 }
 
 export function createSignUpPages(dependencies: Dependencies) {
-  const { accounts, signIn, settings, pendingCodes, journeys, enter, renderer } = dependencies;
+  const { accounts, signIn, settings, pendingCodes, journeys, enter, leadOn, renderer } = dependencies;
 
   /** The form again, with what was typed but the password. */
   function typedOf(form: Form) {
@@ -99,8 +101,9 @@ export function createSignUpPages(dependencies: Dependencies) {
       try {
         const made = { ...readNewAccount(form, language), ...(userCode ? { userCode } : {}) };
         const { next } = await accounts.signUp(made, origin);
-        leadTo(
+        leadOn(
           ctx,
+          made.password,
           next === 'check-mail'
             ? `/verify-email${journeyQuery(journey)}`
             : `/sign-in?${new URLSearchParams({ notice: 'account-made', ...(journey.place ? { next: journey.place } : {}) }).toString()}`,
@@ -129,7 +132,7 @@ export function createSignUpPages(dependencies: Dependencies) {
       try {
         const account = await accounts.createOperator({ ...readNewAccount(form, language), token }, origin);
         enter(ctx, await signIn.startSessionFor(account.accountId, origin), account);
-        leadTo(ctx, '/account/security?notice=operator-made');
+        leadOn(ctx, form.get('new_password') ?? '', '/account/security?notice=operator-made');
       } catch (error) {
         const fault = refusedField(language, error);
         if (!fault) throw error;

@@ -65,6 +65,8 @@ export const refusals = {
   codeUnknown: refusal([404, 1020, 'Code not found or expired']),
   codeWrong: refusal([401, 1028, 'Invalid verification code']),
   codeMissing: refusal([401, 1029, 'Please enter the verification code']),
+  /** Wrong, unknown, locked, switched off: of a sign-in with a password nothing more is said (CHECKLIST 3.8). */
+  signInRefused: refusal([401, 1001, NOT_AUTHENTICATED]),
   signInThrottled: refusal([
     401,
     1031,

@@ -1,0 +1,136 @@
+// What the owner of an account allows old tools to do: its section on the security page, and the page that turns each switch
+// with a fresh proof. What the switches mean is decided in domain/fallback and domain/links.
+import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
+import type { AccountSwitches, SwitchName } from '../../domain/account-switches.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain } from './errors.js';
+import type { MessageKey } from './language.js';
+import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
+import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'settings'> {
+  readonly accountSwitches: AccountSwitches;
+  readonly renderer: Renderer;
+}
+
+/** How a switch looks: the words for how it stands, and where it is turned, if it can be. */
+interface SwitchModel {
+  readonly text: string;
+  readonly isOn: boolean;
+  readonly address?: string;
+}
+
+const ADDRESSES = {
+  fallback: '/account/security/old-tools',
+  'link-by-token': '/account/security/old-tools/links',
+} as const satisfies Record<SwitchName, string>;
+
+const TITLES = {
+  fallback: { on: 'old-tools.turn-on.title', off: 'old-tools.turn-off.title' },
+  'link-by-token': { on: 'old-tools-links.turn-on.title', off: 'old-tools-links.turn-off.title' },
+} as const satisfies Record<SwitchName, Record<'on' | 'off', MessageKey>>;
+
+const LEADS = {
+  fallback: { on: 'old-tools.turn-on.lead', off: 'old-tools.turn-off.lead' },
+  'link-by-token': { on: 'old-tools-links.turn-on.lead', off: 'old-tools-links.turn-off.lead' },
+} as const satisfies Record<SwitchName, Record<'on' | 'off', MessageKey>>;
+
+/** The refusals that stand beside the form, each at its field. */
+const FIELDS: Partial<Record<DomainErrorCode, string>> = {
+  'credentials-wrong': 'password',
+  'code-wrong': 'code',
+  'factor-locked': 'code',
+  'service-busy': 'password',
+};
+
+export type OldToolsPages = ReturnType<typeof createOldToolsPages>;
+
+export function createOldToolsPages({ accountSwitches, proofs, settings, renderer }: Dependencies) {
+  /** What stands in the way of a switch, whichever way it is turned; undefined for nothing. */
+  function hindranceOf(name: SwitchName, hasSecondFactor: boolean): MessageKey | undefined {
+    if (settings.fallbackDoor === 'off') return 'old-tools.not-here';
+    const takesCode = settings.fallbackDoor === 'with-code' || name === 'link-by-token';
+    return takesCode && !hasSecondFactor ? 'old-tools.needs-two-factor' : undefined;
+  }
+
+  function wordsOf(name: SwitchName, isOn: boolean, hasSecondFactor: boolean): MessageKey {
+    if (name === 'link-by-token') return isOn ? 'old-tools-links.on' : 'old-tools-links.off';
+    if (!isOn) return 'old-tools.off';
+    return hasSecondFactor ? 'old-tools.on-code' : 'old-tools.on-password';
+  }
+
+  const isThere = (name: SwitchName): boolean => name === 'fallback' || settings.maySwitchLinkByToken;
+
+  async function describe(ctx: PageContext, name: SwitchName): Promise<SwitchModel | undefined> {
+    if (!isThere(name)) return undefined;
+    const { language } = visitorOf(ctx);
+    const { accountId } = signedIn(ctx).account;
+    const hasSecondFactor = await proofs.hasSecondFactor(accountId);
+    const isOn = (await accountSwitches.findSwitches(accountId))[name];
+    const hindrance = hindranceOf(name, hasSecondFactor);
+    if (hindrance) return { text: language.t(hindrance), isOn: false };
+    return { text: language.t(wordsOf(name, isOn, hasSecondFactor)), isOn, address: ADDRESSES[name] };
+  }
+
+  async function showQuestion(ctx: PageContext, name: SwitchName, extra: object = {}): Promise<void> {
+    const { language } = visitorOf(ctx);
+    const described = await describe(ctx, name);
+    // Nothing to turn: the security page says why.
+    if (!described?.address) return leadTo(ctx, '/account/security');
+    const turn = described.isOn ? 'off' : 'on';
+    renderer.show(ctx, 'account/switch', {
+      title: language.t(TITLES[name][turn]),
+      lead: language.t(LEADS[name][turn]),
+      address: described.address,
+      turn,
+      asksForCode: await proofs.hasSecondFactor(signedIn(ctx).account.accountId),
+      ...extra,
+    });
+  }
+
+  function refused(ctx: PageContext, error: unknown): PageFault | undefined {
+    const { language } = visitorOf(ctx);
+    const field = isRefusal(error) ? FIELDS[error.code] : undefined;
+    if (field === undefined) return undefined;
+    return isRefusal(error, 'credentials-wrong')
+      ? formFault(language, field, 'password-wrong')
+      : faultOf(language, error, field);
+  }
+
+  async function turn(ctx: PageContext, name: SwitchName): Promise<void> {
+    const { language, origin } = visitorOf(ctx);
+    const { session, account } = signedIn(ctx);
+    const form = formOf(ctx);
+    const { address } = (await describe(ctx, name)) ?? {};
+    if (!address) return leadTo(ctx, '/account/security');
+    const [password, code] = [form.get('password'), form.get('code')];
+    const isCodeMissing = code === undefined && (await proofs.hasSecondFactor(account.accountId));
+    const faults = [
+      ...(password === undefined ? [formFault(language, 'password', 'password-missing')] : []),
+      ...(isCodeMissing ? [formFault(language, 'code', 'code-missing')] : []),
+    ];
+    if (password === undefined || isCodeMissing) return showQuestion(ctx, name, { faults });
+    // What the form offered is done, and not the opposite of how things stand meanwhile.
+    const isOn = form.get('turn') === 'on';
+    try {
+      await accountSwitches.turnSwitch(session, { name, isOn }, { password, code }, origin);
+    } catch (error) {
+      const fault = refused(ctx, error);
+      if (!fault) throw error;
+      return showQuestion(ctx, name, { faults: [fault], status: explain(error).status });
+    }
+    leadTo(ctx, `/account/security?notice=${isOn ? 'switched-on' : 'switched-off'}`);
+  }
+
+  return {
+    /** For the security page: how both switches stand; the second only where the operator lets tools link others. */
+    async describeSwitches(ctx: PageContext) {
+      return { signIn: await describe(ctx, 'fallback'), links: await describe(ctx, 'link-by-token') };
+    },
+
+    show: (ctx: PageContext) => showQuestion(ctx, 'fallback'),
+    turn: (ctx: PageContext) => turn(ctx, 'fallback'),
+    showLinks: (ctx: PageContext) => showQuestion(ctx, 'link-by-token'),
+    turnLinks: (ctx: PageContext) => turn(ctx, 'link-by-token'),
+  };
+}

@@ -1,6 +1,6 @@
 // Polls that are held until the person has decided: `Prefer: wait=N` at the token endpoint (RFC 7240 §4.3).
 import { request as sendRequest } from 'node:http';
-import { readPreferWait } from '../../src/http/oauth/prefer-wait.js';
+import { readPreferWait } from '../../src/http/request-wait.js';
 import {
   bodyOf,
   DEVICE_CODE_GRANT,

@@ -4,7 +4,7 @@ import { countOnly } from '../observe.js';
 import type { RequestContext } from '../guards.js';
 import { originOf, requireField } from '../request.js';
 import { OAuthRefusal, pollAnswers } from './errors.js';
-import { readPreferWait } from './prefer-wait.js';
+import { readPreferWait } from '../request-wait.js';
 import type { Grant } from './token.js';
 import { DEVICE_CODE_GRANT, type Client, type Clients } from '../../domain/clients.js';
 import type { PollOutcome } from '../../domain/links.js';

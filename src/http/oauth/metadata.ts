@@ -3,7 +3,7 @@
 // endpoint: RFC 8414 §2 requires it, and §3.2 forbids the empty list that would be true (docs/conformance.md).
 import type { RequestContext } from '../guards.js';
 import type { Addresses } from './addresses.js';
-import { LONGEST_WAIT_SECONDS } from './prefer-wait.js';
+import { LONGEST_WAIT_SECONDS } from '../request-wait.js';
 import { DEVICE_CODE_GRANT, STANDARD_SCOPES } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
 

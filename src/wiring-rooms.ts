@@ -1,105 +1,33 @@
 // The rooms of the house over one database: each is handed what it declares it needs. wiring.ts puts doors and jobs around
 // them, and the admin CLI uses them as they are.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import type { DestinationStream } from 'pino';
 import type { Config } from './config.js';
 import { createPasswords } from './crypto/passwords.js';
-import {
-  createKeyring,
-  randomSecret,
-  sha256,
-  timeOrderedId,
-  type Keyring,
-  type Purpose,
-} from './crypto/secrets.js';
+import { randomSecret, sha256 } from './crypto/secrets.js';
 import { createAccountSwitches } from './domain/account-switches.js';
 import { createAccounts } from './domain/accounts.js';
-import { createAudit } from './domain/audit.js';
 import { createClients } from './domain/clients.js';
+import { createFallback } from './domain/fallback.js';
 import { createKeys } from './domain/keys.js';
 import { createLinkedTools } from './domain/linked-tools.js';
-import type { LinkCheckpoint } from './domain/links.js';
 import { createLinksForPerson } from './domain/links-person.js';
 import { createLinksForTool } from './domain/links-tool.js';
-import { createNotices, type Deliver, type Sealer } from './domain/notices.js';
 import { createPasswordRule } from './domain/password-rule.js';
 import { createProofs } from './domain/proofs.js';
 import { createSessions } from './domain/sessions.js';
 import { createSignIn } from './domain/sign-in.js';
-import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
 import { ACCESS_TOKEN_SECONDS, createTokens } from './domain/tokens.js';
 import { createTokensRefresh } from './domain/tokens-refresh.js';
 import { createTokensStanding } from './domain/tokens-standing.js';
-import { DomainError, type Clock } from './domain/vocabulary.js';
+import { DomainError, type AccountId } from './domain/vocabulary.js';
 import { createWaiting } from './domain/waiting.js';
-import { createLog } from './http/observe.js';
 import { createPasswordStrength } from './outside/password-strength.js';
-import { createMemoryCounters } from './stores/ephemeral/counters.js';
 import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
 import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
-import { openDatabase, type Database } from './stores/sql/database.js';
-import { createStores, type Stores } from './stores/sql/stores.js';
-import type { Checkpoint } from './stores/sql/transaction.js';
+import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
+import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
-/** What tests and the bench change; nothing here is a setting. */
-export interface WiringOptions {
-  readonly now?: Clock;
-  readonly limits?: ThrottleDependencies['limits'];
-  /** Seconds between polls; 5 for everybody but the bench. */
-  readonly pollIntervalSeconds?: number;
-  readonly passwordCost?: { readonly memoryKib: number; readonly passes: number };
-  /** Takes the place of SMTP and the outbox folder. */
-  readonly deliver?: Deliver;
-  readonly logTo?: DestinationStream;
-  readonly checkpoint?: Checkpoint & LinkCheckpoint;
-  readonly maxPages?: number;
-  /** Where the templates are; only code that is bundled elsewhere needs to say. */
-  readonly viewsFolder?: string;
-}
-
-export const SERVICE_NAME = 'Linchpin';
-
-export function sealerOf(keyring: Keyring, purpose: Purpose): Sealer {
-  return {
-    seal: (plaintext, context) => keyring.seal(purpose, plaintext, context),
-    open: (sealed, context) => keyring.open(purpose, sealed, context),
-  };
-}
-
-/** The rooms that everybody uses: clock, database, keys of the house, budgets, memory of what happened. */
-function openGround(config: Config, options: WiringOptions) {
-  const now = options.now ?? (() => new Date());
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const database: Database<Stores> = openDatabase({
-    file: config.databaseFile,
-    createStores,
-    ...(options.checkpoint ? { checkpoint: options.checkpoint } : {}),
-    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
-  });
-  const { stores, inTransaction } = database;
-  const newId = (): string => timeOrderedId(now());
-  const keyring = createKeyring({
-    secret: config.secret,
-    ...(config.secretPrevious === undefined ? {} : { previous: config.secretPrevious }),
-  });
-  const log = createLog({ level: config.logLevel, ...(options.logTo ? { destination: options.logTo } : {}) });
-  const throttle = createThrottle({
-    now,
-    budgets: stores.budgets,
-    inTransaction,
-    coarse: createMemoryCounters({ now }),
-    limits: {
-      'live-links-by-network': { limit: config.liveLinksPerNetwork, windowSeconds: config.linkTtlSeconds },
-      ...options.limits,
-    },
-  });
-  const audit = createAudit({ now });
-  const notices = createNotices({ now, newId, sealer: sealerOf(keyring, 'outbox') });
-  return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId };
-}
-
-type Ground = ReturnType<typeof openGround>;
+export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
 
 /** The rooms of tools: what they are, what they hold, what signs it. */
 function openToolRooms(config: Config, ground: Ground) {
@@ -149,80 +77,110 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     newSecret: randomSecret,
     settings: { signUp, emailVerification, publicUrl },
   });
+  const findRecipient = async (accountId: AccountId) => {
+    const account = await accounts.findAccount(accountId);
+    // An address that nobody has proved is somebody else's, or none at all any more.
+    if (!account?.isEmailVerified) return undefined;
+    return { email: account.email, username: account.username, language: account.language ?? 'en' };
+  };
   const proofs = createProofs({
     ...ground,
     store: stores.proofs,
     sealer: sealerOf(keyring, 'totp'),
     passwords,
-    findRecipient: async (accountId) => {
-      const account = await accounts.findAccount(accountId);
-      // An address that nobody has proved is somebody else's, or none at all any more.
-      if (!account?.isEmailVerified) return undefined;
-      return { email: account.email, username: account.username, language: account.language ?? 'en' };
-    },
+    findRecipient,
     issuer: SERVICE_NAME,
   });
   const held = { newSecret: randomSecret, hash: sha256 };
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions });
   const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
-  return { passwords, strength, accounts, proofs, sessions, signIn, accountSwitches };
+  return { passwords, strength, accounts, findRecipient, proofs, sessions, signIn, accountSwitches };
 }
 
 /** Links and what they leave, between tools and people. */
 function openLinkRooms(
   config: Config,
   ground: Ground,
-  { keys, clients, tokens }: ReturnType<typeof openToolRooms>,
-  { accounts, proofs }: ReturnType<typeof openPeopleRooms>,
+  toolRooms: ReturnType<typeof openToolRooms>,
+  people: ReturnType<typeof openPeopleRooms>,
   options: WiringOptions,
 ) {
+  const { keys, clients, tokens } = toolRooms;
+  const { accounts, proofs } = people;
   const { stores, keyring, log, now } = ground;
   const gate = createMemoryPollGate({ now });
   const wakeUps = createMemoryWakeUps();
   const waiting = createWaiting({ wakeUps });
   const { mayReceiveToken } = accounts;
   const checkpoint = options.checkpoint ? { checkpoint: options.checkpoint } : {};
-  const given = { ...ground, ...checkpoint, store: stores.links, gate, wakeUps, waiting, mayReceiveToken };
+  const given = {
+    ...ground,
+    ...checkpoint,
+    gate,
+    wakeUps,
+    waiting,
+    mayReceiveToken,
+    userCodeMac: (userCode: string) => keyring.mac('user-code', userCode),
+    userCodeMacs: (userCode: string) => keyring.macs('user-code', userCode),
+    describeDecider: async (accountId: AccountId) => {
+      const account = await accounts.findAccount(accountId);
+      if (!account || account.isClosed) return undefined;
+      const hasSecondFactor = await proofs.hasSecondFactor(accountId);
+      return { isVerified: account.isEmailVerified, createdAt: account.createdAt, hasSecondFactor };
+    },
+    onAlarm: (message: string) => log.warn({ alarm: true }, message),
+  };
   const linksForTool = createLinksForTool({
     ...given,
+    store: stores.links,
     tokens,
     newSecret: randomSecret,
-    userCodeMac: (userCode) => keyring.mac('user-code', userCode),
     onFault: (error) => log.error({ err: error }, 'a raised poll interval could not be kept'),
     ttlSeconds: config.linkTtlSeconds,
     intervalSeconds: options.pollIntervalSeconds ?? 5,
   });
   const linksForPerson = createLinksForPerson({
     ...given,
+    store: stores.links,
     clients: stores.clients,
-    userCodeMacs: (userCode) => keyring.macs('user-code', userCode),
     pageMac: (linkId, ticket, madeAt) => keyring.mac('review-page', linkId, ticket, madeAt),
-    describeDecider: async (accountId) => {
-      const account = await accounts.findAccount(accountId);
-      if (!account || account.isClosed) return undefined;
-      const hasSecondFactor = await proofs.hasSecondFactor(accountId);
-      return { isVerified: account.isEmailVerified, createdAt: account.createdAt, hasSecondFactor };
-    },
     isSecondFactorRequired: config.twoFactor === 'required',
     isVerificationRequired: config.emailVerification === 'required',
-    onAlarm: (message) => log.warn({ alarm: true }, message),
   });
+  const { deviceKeyRing, deviceTokens } = openDeviceTokens(config, ground, accounts);
   const tokensRefresh = createTokensRefresh({ ...ground, tokens, clients, mayReceiveToken });
   const tokensStanding = createTokensStanding({
     ...ground,
     store: stores.tokens,
     keys,
     issuer: config.publicUrl,
-    mayUseTokens: async (accountId) => (await accounts.findAccount(accountId))?.isClosed === false,
+    readDeviceToken: deviceTokens.read,
+    mayUseTokens: async (accountId) => {
+      const account = await accounts.findAccount(accountId);
+      return account !== undefined && !account.isClosed && !account.mayOnlyVerify;
+    },
   });
-  return { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
+  const numbered = openNumberedRooms(config, given, { keys, tokens, tokensStanding, deviceTokens }, people);
+  const rooms = { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
+  return { ...rooms, ...numbered, deviceKeyRing };
+}
+
+/** Tools that sign in with a password. */
+function openFallback(
+  { fallbackDoor: mode, publicUrl, emailVerification }: Config,
+  ground: Ground,
+  { accounts, proofs }: ReturnType<typeof openPeopleRooms>,
+  { tokensLasting }: ReturnType<typeof openLinkRooms>,
+) {
+  const settings = { mode, publicUrl, emailVerification };
+  return createFallback({ ...ground, accounts, proofs, tokensLasting, settings });
 }
 
 export type Rooms = Ground &
   ReturnType<typeof openToolRooms> &
   ReturnType<typeof openPeopleRooms> &
-  ReturnType<typeof openLinkRooms>;
+  ReturnType<typeof openLinkRooms> & { readonly fallback: ReturnType<typeof openFallback> };
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
@@ -231,5 +189,7 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const people = openPeopleRooms(config, ground, options);
   const linkRooms = openLinkRooms(config, ground, toolRooms, people, options);
   await toolRooms.keys.open();
-  return { ...ground, ...toolRooms, ...people, ...linkRooms };
+  await linkRooms.deviceKeyRing.open();
+  const fallback = openFallback(config, ground, people, linkRooms);
+  return { ...ground, ...toolRooms, ...people, ...linkRooms, fallback };
 }

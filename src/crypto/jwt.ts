@@ -116,7 +116,7 @@ const MOST_CACHED_KEYS = 64;
 const REFUSED_HEADERS = ['jku', 'x5u', 'jwk', 'x5c', 'crit', 'b64', 'enc', 'zip'];
 
 /** Three base64url parts, the last one in its only spelling: otherwise one signature could be written in several ways. */
-function isCompact(token: string): boolean {
+export function isCompact(token: string): boolean {
   if (token.length > MOST_TOKEN_CHARACTERS || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return false;
   const signature = token.slice(token.lastIndexOf('.') + 1);
   return Buffer.from(signature, 'base64url').toString('base64url') === signature;
@@ -135,7 +135,8 @@ function headerSuits(header: ProtectedHeaderParameters, jwk: PublicJwk, typ: str
 
 type Claims = { [claim: string]: unknown };
 
-function readClaims(bytes: Uint8Array): Claims | undefined {
+/** The claims of a payload, which must be an object; throws for bytes that are no JSON in UTF-8. */
+export function readClaims(bytes: Uint8Array): Claims | undefined {
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
 }

@@ -131,6 +131,7 @@ export type Purpose =
   | 'review-page'
   | 'outbox'
   | 'mail-token'
+  | 'nonce'
   | 'network';
 
 /** A sealed value that no key here opens: made with a forgotten secret, for another use, or changed since. */

@@ -23,6 +23,7 @@ export type AuditEvent =
   | 'fallback-sign-in'
   | 'fallback-refused'
   | 'account-switched'
+  | 'device-key-added'
   | 'link-started'
   | 'link-reserved'
   | 'link-released'

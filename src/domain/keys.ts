@@ -61,12 +61,17 @@ function createLoadedKeys({ store, sealer, algs }: Pick<KeysDependencies, 'store
   let published: readonly PublicJwk[] = [];
   let signers = new Map<SigningAlg, Signer>();
   let signingKids = new Map<SigningAlg, string>();
+  let kept = new Map<string, SigningKeyRow>();
+  const keptSigners = new Map<string, Signer>();
 
   const algFor = (alg: SigningAlg | undefined): SigningAlg =>
     alg !== undefined && signers.has(alg) ? alg : algs[0]!;
 
   return {
+    /** The algorithm that `sign` uses for the one asked for: the first where that has no key. */
     algFor,
+
+    /** The public keys, as the JWKS shows them (RFC 7517 §5). */
     published: (): readonly PublicJwk[] => published,
 
     /** Looks at the keys again: another process, or the CLI, may have changed them. */
@@ -76,17 +81,36 @@ function createLoadedKeys({ store, sealer, algs }: Pick<KeysDependencies, 'store
       const known = signingKids;
       signers = new Map(
         active.map((row) => {
-          const kept = known.get(row.alg) === row.kid ? signers.get(row.alg) : undefined;
+          const same = known.get(row.alg) === row.kid ? signers.get(row.alg) : undefined;
           return [
             row.alg,
-            kept ?? createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) }),
+            same ?? createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) }),
           ];
         }),
       );
       signingKids = new Map(active.map(({ alg, kid }) => [alg, kid]));
       published = rows.map(({ publicJwk }) => publicJwk);
+      kept = new Map(rows.map((row) => [row.kid, row]));
     },
 
+    /** The id of the key that `sign` uses for the algorithm, for tokens that must be signed again with the same key. */
+    kidFor: (alg: SigningAlg): string | undefined => signingKids.get(alg),
+
+    /**
+     * Signs with the key of that id, which may be retiring: with EdDSA the same claims give the same bytes. Undefined once
+     * the key is gone.
+     */
+    signWith(kid: string, header: { typ: string }, payload: object): string | undefined {
+      const row = kept.get(kid);
+      if (!row || row.state === 'next') return undefined;
+      const signer =
+        keptSigners.get(kid) ??
+        createSigner({ ...row, privateJwk: sealer.open(row.sealedPrivateJwk, row.kid) });
+      keptSigners.set(kid, signer);
+      return signer(header, payload);
+    },
+
+    /** Signs a JWT with the active key of the algorithm, or of the first one where that has none. */
     sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): string {
       const signer = signers.get(algFor(alg));
       if (!signer)
@@ -106,7 +130,8 @@ export function createKeys({
   algs,
   longestTokenSeconds,
 }: KeysDependencies) {
-  const { refresh, published, algFor, sign } = createLoadedKeys({ store, sealer, algs });
+  const loaded = createLoadedKeys({ store, sealer, algs });
+  const { refresh, published } = loaded;
   const verify: Verifier = createVerifier({ keys: published, issuer, now });
 
   const ageSeconds = (since: Date): number => (now().getTime() - since.getTime()) / 1000;
@@ -169,6 +194,7 @@ export function createKeys({
   }
 
   return {
+    ...loaded,
     verify,
 
     /** Makes the keys that sign, where there are none yet, and loads them. Call once at start. */
@@ -177,8 +203,6 @@ export function createKeys({
       for (const alg of algs) if (!pairOf(rows, alg).active) await makeKey(alg, 'active');
       await refresh();
     },
-
-    refresh,
 
     /** What time does to keys: publishes the next one, lets it take over when its turn has come, drops what has retired. */
     async tend(): Promise<void> {
@@ -234,16 +258,7 @@ export function createKeys({
       }));
     },
 
-    /** The public keys, as the JWKS shows them (RFC 7517 §5). */
-    published,
-
     defaultAlg: algs[0]!,
     algs,
-
-    /** The algorithm that `sign` uses for the one asked for: the first where that has no key. */
-    algFor,
-
-    /** Signs a JWT with the active key of the algorithm, or of the first one where that has none. */
-    sign,
   };
 }

@@ -21,6 +21,8 @@ export interface LinkedToolsDependencies<Stores extends TokenStores> {
 
 /** A tool that has ended, or whose last token has, is kept for a while: it explains what the activity speaks of. */
 const KEPT_SECONDS = 30 * 24 * 3600;
+/** A tool with a key of its own renews its tokens for 90 days after its approval, and the last one lives for a week. */
+const KEY_LIFE_SECONDS = 97 * 24 * 3600;
 
 interface AboutTool {
   readonly accountId: AccountId;
@@ -78,7 +80,10 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
 
     /** Forgets tools a month after they ended, or after the last of their tokens did. Resolves to how many. */
     removeDead: (): Promise<number> =>
-      inTransaction(({ tokens }) => tokens.removeDead(new Date(now().getTime() - KEPT_SECONDS * 1000))),
+      inTransaction(({ tokens }) => {
+        const before = (seconds: number): Date => new Date(now().getTime() - seconds * 1000);
+        return tokens.removeDead(before(KEPT_SECONDS), before(KEPT_SECONDS + KEY_LIFE_SECONDS));
+      }),
 
     /** Resolves to how many were unlinked. */
     unlinkAllTools({ accountId, origin }: Omit<AboutTool, 'linkedToolId'>): Promise<number> {

@@ -5,10 +5,12 @@ import { equal } from '../crypto/secrets.js';
 import type { Audit, AuditEvent } from './audit.js';
 import type { Client, ClientStore } from './clients.js';
 import { createGuesses } from './links-guesses.js';
+import { COLLECT_SECONDS, pollKeyOf } from './links-numbered.js';
 import { stateOf } from './links.js';
 import type { Arrival, Holder, Link, LinkCheckpoint, LinkStore, LinkStores, PollGate } from './links.js';
 import type { Session } from './sessions.js';
 import type { Throttle } from './throttle.js';
+import type { ToolDescription } from './tokens.js';
 import { readUserCode } from './user-code.js';
 import {
   DomainError,
@@ -55,6 +57,11 @@ export interface LinkReview {
   /** What the tool calls itself, and whether the operator vouches for it. */
   readonly toolName: string;
   readonly isToolVerified: boolean;
+  /** What a tool of the PIN door says of itself. */
+  readonly tool: ToolDescription | undefined;
+  readonly door: Link['door'];
+  /** Where the browser may go after the decision; whoever entered the code came with it. */
+  readonly forwardAddress: string | undefined;
   readonly userAgent: string;
   readonly networkAddress: string;
   readonly isSameNetwork: boolean;
@@ -78,6 +85,8 @@ export const FRESH_PROOF_SECONDS = 600;
 /** Nobody reads a page and decides sooner; a tricked double-click does. */
 const SOONEST_DECISION_MS = 1000;
 const MOST_RELEASES = 2;
+
+const nameOf = (tool: ToolDescription | undefined): string => tool?.product || tool?.deviceName || '';
 
 export type LinksForPerson = ReturnType<typeof createLinksForPerson>;
 
@@ -149,8 +158,9 @@ export function createLinksForPerson<Stores extends LinkStores>(
 
   /** Tells the tool's side at once: no poll may be answered "pending" after this. */
   function announce(link: Link): void {
-    gate.decide(link.deviceCodeHash);
-    wakeUps.wake(link.deviceCodeHash);
+    const key = pollKeyOf(link);
+    gate.decide(key);
+    wakeUps.wake(key);
   }
 
   async function present(
@@ -161,8 +171,11 @@ export function createLinksForPerson<Stores extends LinkStores>(
     return {
       linkId,
       state: stateOf(link, now()) as LinkReview['state'],
-      toolName: client?.name ?? '',
+      toolName: client?.name ?? nameOf(link.numbered?.tool),
       isToolVerified: client?.registeredBy === 'operator',
+      tool: link.numbered?.tool,
+      door: link.door,
+      forwardAddress: link.numbered?.forwardAddress,
       userAgent: link.userAgent,
       networkAddress: link.networkAddress,
       isSameNetwork: link.network === origin.network,
@@ -185,14 +198,16 @@ export function createLinksForPerson<Stores extends LinkStores>(
       session: Session;
       arrival: Arrival;
       origin: Origin;
+      /** Where the tool wants the browser afterwards, already judged; kept for links of the PIN door only. */
+      forwardAddress?: string;
     }): Promise<{ linkId: LinkId }> {
-      const { session, arrival, origin } = asked;
+      const { session, arrival, origin, forwardAddress } = asked;
       const takeBack = await guesses.charge(session.accountId, origin);
       const userCode = readUserCode(asked.userCode);
       const macs = userCode === undefined ? [] : userCodeMacs(userCode);
       const linkId = await inTransaction(async (stores) => {
         for (const mac of macs) {
-          const link = await stores.links.reserve(mac, holderOf(session), arrival, now());
+          const link = await stores.links.reserve(mac, holderOf(session), arrival, now(), forwardAddress);
           if (!link) continue;
           await record(stores, 'link-reserved', { linkId: link.linkId, session, origin }, link);
           return link.linkId;
@@ -231,7 +246,9 @@ export function createLinksForPerson<Stores extends LinkStores>(
       const approval = { accountId, subjectId, authenticatedAt: session.authentication.at, methods };
       const approved = await inTransaction(async (stores) => {
         if (!(await mayReceiveToken(stores, accountId))) throw new DomainError('account-closed');
-        const link = await stores.links.approve(linkId, holderOf(session), approval, now());
+        const at = now();
+        const collectUntil = new Date(at.getTime() + COLLECT_SECONDS * 1000);
+        const link = await stores.links.approve(linkId, holderOf(session), approval, at, collectUntil);
         checkpoint('approve:updated');
         if (link) await record(stores, 'link-approved', about, link);
         return link;

@@ -61,7 +61,7 @@ const MOST_DRAWS = 5;
 export type LinksForTool = ReturnType<typeof createLinksForTool>;
 
 /** How many links are live, near enough to choose the length of a code: counted once a minute, plus what was started since. */
-function createLiveCount(store: LinkStore, now: Clock) {
+export function createLiveCount(store: Pick<LinkStore, 'countLive'>, now: Clock) {
   let counted = 0;
   let countedAt = -Infinity;
   let startedSince = 0;

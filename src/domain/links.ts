@@ -9,8 +9,16 @@
 import { sha256 } from '../crypto/secrets.js';
 import type { AuditStore } from './audit.js';
 import type { ClientStore } from './clients.js';
-import type { TokenStores } from './tokens.js';
-import type { AccountId, AuthenticationMethod, BrowserTicket, LinkId, SubjectId } from './vocabulary.js';
+import type { DeviceKeyMaterial } from './device-keys-proof.js';
+import type { TokenStores, ToolDescription } from './tokens.js';
+import type {
+  AccountId,
+  AuthenticationMethod,
+  BrowserTicket,
+  LinkedToolId,
+  LinkId,
+  SubjectId,
+} from './vocabulary.js';
 
 export type Arrival = 'typed' | 'link';
 
@@ -29,6 +37,23 @@ export interface LinkRequest {
   readonly keyThumbprint: string | undefined;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** Of a link that is polled by its number: see `links-numbered`. */
+  readonly numbered?: Numbered | undefined;
+}
+
+/** What a link that is polled by its number has, in place of a device code. */
+export interface Numbered {
+  /** Random, 1 to 2^31 - 1, and no secret. */
+  readonly number: number;
+  /** The user code, to be shown to the tool again. */
+  readonly sealedUserCode: string;
+  readonly tool: ToolDescription;
+  /** The key without whose proof it gives no token. */
+  readonly deviceKey: DeviceKeyMaterial | undefined;
+  /** Where the browser goes after the decision: kept by whoever reserved it. */
+  readonly forwardAddress: string | undefined;
+  /** The linked tool whose token approved it. */
+  readonly parentToolId: LinkedToolId | undefined;
 }
 
 /** Who holds a reserved link: an account, in one browser. */
@@ -89,11 +114,27 @@ export interface LinkStore {
   findByUserCode(userCodeMac: string): Promise<Link | undefined>;
   /** The newest live link that this browser has reserved. */
   findReservedBy(holder: Holder, now: Date): Promise<Link | undefined>;
-  /** Pending, or reserved by the same account in another browser, to reserved. */
-  reserve(userCodeMac: string, holder: Holder, arrival: Arrival, now: Date): Promise<Link | undefined>;
+  /**
+   * Pending, or reserved by the same account in another browser, to reserved. A link that is polled by its number keeps the
+   * forward address that comes with this reservation, or none.
+   */
+  reserve(
+    userCodeMac: string,
+    holder: Holder,
+    arrival: Arrival,
+    now: Date,
+    forwardAddress?: string,
+  ): Promise<Link | undefined>;
   /** Reserved to pending, or to denied once it has been released `most` times. */
   release(linkId: LinkId, holder: Holder, most: number, now: Date): Promise<Link | undefined>;
-  approve(linkId: LinkId, holder: Holder, approval: Approval, now: Date): Promise<Link | undefined>;
+  /** A link that is polled by its number expires at `collectUntil` then, if it would not have sooner. */
+  approve(
+    linkId: LinkId,
+    holder: Holder,
+    approval: Approval,
+    now: Date,
+    collectUntil: Date,
+  ): Promise<Link | undefined>;
   deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
   redeem(key: DeviceCodeKey, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */

@@ -13,6 +13,18 @@ export interface NoticeDetails {
   'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string };
   /** The same, but it was not let in: the password was right, and the code missing or wrong. */
   'fallback-wrong-code': ToolAtTheDoor & { readonly securityAddress: string };
+  /** A tool's token has become a key of its own. `tool`: its name. */
+  'device-key-added': ToolChange;
+  /** A tool was linked with the token of another one. `tool`: its own words, empty if it had none. */
+  'tool-linked-by-token': ToolChange;
+}
+
+interface ToolChange {
+  readonly username: string;
+  readonly tool: string;
+  readonly from: string;
+  readonly at: string;
+  readonly unlinkAddress: string;
 }
 
 interface ToolAtTheDoor {

@@ -19,6 +19,12 @@ export const BUDGETS = {
   'user-code-by-account-daily': { limit: 20, windowSeconds: 86_400, kept: 'exact' },
   'user-code-by-network': { limit: 10, windowSeconds: 600, kept: 'exact' },
   'user-code-everywhere': { limit: 300, windowSeconds: 600, kept: 'exact' },
+  /**
+   * Polls of numbers that are nobody's, or another tool's, by networks that made no such link. There are 2^31 - 1 numbers, and
+   * 52,560 times ten minutes in a year: 30 wrong ones everywhere hit fewer than one of 1,300 live links in a year.
+   */
+  'link-number-by-network': { limit: 10, windowSeconds: 600, kept: 'exact' },
+  'link-number-everywhere': { limit: 30, windowSeconds: 600, kept: 'exact' },
   'sign-in-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
   'mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },

@@ -24,6 +24,8 @@ export interface TokensStandingDependencies<Stores extends TokenStores> {
   readonly keys: Keys;
   readonly now: Clock;
   readonly issuer: string;
+  /** A token of a tool with a key of its own, which are signed apart; none where there are no such tools. */
+  readonly readDeviceToken?: (token: string) => Promise<DeviceTokenRead | undefined>;
   /** Whether the account may use tokens at this moment; an upper room knows. */
   readonly mayUseTokens: (accountId: AccountId) => Promise<boolean>;
 }
@@ -32,6 +34,15 @@ export interface TokensStandingDependencies<Stores extends TokenStores> {
 export type Standing =
   | { readonly kind: 'access'; readonly claims: Payload; readonly tool: LinkedTool }
   | { readonly kind: 'refresh'; readonly token: RefreshToken; readonly tool: LinkedTool };
+
+/** What was read from a token of a tool with a key of its own: the signature is right, the time may be over. */
+export interface DeviceTokenRead {
+  readonly claims: Payload;
+  readonly isExpired: boolean;
+}
+
+/** The audience of the PIN door's tokens: no service takes them for tokens of its own. */
+export const lastingAudience = (issuer: string): string => `${issuer}/api/v2`;
 
 /** `last used` is written at most this often. */
 const USE_NOTED_EVERY_MS = 60_000;
@@ -42,6 +53,7 @@ export function createTokensStanding<Stores extends TokenStores>(
   dependencies: TokensStandingDependencies<Stores>,
 ) {
   const { store, inTransaction, audit, keys, now, issuer, mayUseTokens } = dependencies;
+  const { readDeviceToken = async () => undefined } = dependencies;
 
   async function findLiveTool(linkedToolId: unknown): Promise<LinkedTool | undefined> {
     if (typeof linkedToolId !== 'string') return undefined;
@@ -58,6 +70,27 @@ export function createTokensStanding<Stores extends TokenStores>(
     const tool = await findLiveTool(claims['linked_tool']);
     if (!tool || (await store.isAccessRevoked(String(claims['jti'])))) return undefined;
     return { kind: 'access', claims, tool };
+  }
+
+  /** A tool's shorter token, told as the PIN door's others are: its own claims name neither subject nor client. */
+  async function findDeviceToken(token: string): Promise<Standing | undefined> {
+    const read = await readDeviceToken(token);
+    if (!read || read.isExpired) return undefined;
+    const tool = await findLiveTool(read.claims['linked_tool']);
+    if (!tool || (await store.isAccessRevoked(String(read.claims['jti'])))) return undefined;
+    const told = { aud: tool.audience, sub: tool.subjectId, client_id: tool.clientId };
+    return { kind: 'access', claims: { ...read.claims, ...told }, tool };
+  }
+
+  /** Writes down when and from where a tool was used, once a minute at most. */
+  async function noteUse(tool: LinkedTool, origin: Origin): Promise<void> {
+    if (now().getTime() - tool.lastUsedAt.getTime() <= USE_NOTED_EVERY_MS) return;
+    // A store that cannot write now only makes the tool look idle: what it may read, it still may.
+    await inTransaction((stores) =>
+      stores.tokens.markUsed(tool.linkedToolId, now(), origin.networkAddress),
+    ).catch((error: unknown) => {
+      if (!isUnavailable(error)) throw error;
+    });
   }
 
   async function findRefresh(token: string): Promise<Standing | undefined> {
@@ -107,9 +140,14 @@ export function createTokensStanding<Stores extends TokenStores>(
   }
 
   return {
+    /** The linked tool that a token names, unless it has ended or its account is not in standing. */
+    findLiveTool,
+    noteUse,
+
     /** What an asker may know of a token; undefined says no more than "not active" (RFC 7662 §2.2). */
     async introspect(token: string, asker: Client): Promise<Standing | undefined> {
-      const standing = (await findAccess(token)) ?? (await findRefresh(token));
+      const standing =
+        (await findAccess(token)) ?? (await findDeviceToken(token)) ?? (await findRefresh(token));
       return standing && isAskersBusiness(standing, asker) ? standing : undefined;
     },
 
@@ -122,15 +160,7 @@ export function createTokensStanding<Stores extends TokenStores>(
       // RFC 9449 §7.2: a token bound to a key is worth nothing without its proof, which nobody asks for yet.
       const isBound = standing?.kind === 'access' && standing.claims['cnf'] !== undefined;
       if (standing?.kind !== 'access' || isBound) throw new DomainError('token-invalid');
-      const { tool } = standing;
-      if (now().getTime() - tool.lastUsedAt.getTime() > USE_NOTED_EVERY_MS) {
-        // A store that cannot write now only makes the tool look idle: what it may read, it still may.
-        await inTransaction((stores) =>
-          stores.tokens.markUsed(tool.linkedToolId, now(), origin.networkAddress),
-        ).catch((error: unknown) => {
-          if (!isUnavailable(error)) throw error;
-        });
-      }
+      await noteUse(standing.tool, origin);
       return standing;
     },
 

@@ -66,7 +66,9 @@ export interface LinkedTool {
   readonly bornWith?: 'code' | 'password' | undefined;
 }
 
-export type EndedWhy = 'unlinked' | 'revoked' | 'refresh-reused' | 'account-closed';
+/** `replaced`: its key was linked anew. `parent-ended`: the tool whose token linked it has ended. */
+export type EndedWhy =
+  'unlinked' | 'revoked' | 'refresh-reused' | 'account-closed' | 'replaced' | 'parent-ended';
 
 export interface RefreshToken {
   readonly tokenHash: string;
@@ -91,7 +93,11 @@ export interface TokenStore {
   /** Live ones only, the newest first. */
   findLinkedTools(accountId: AccountId): Promise<LinkedTool[]>;
   rename(linkedToolId: LinkedToolId, accountId: AccountId, name: string): Promise<boolean>;
-  /** False when it had ended before. */
+  /** What the link has left. */
+  findToolOfLink(linkId: LinkId): Promise<LinkedTool | undefined>;
+  /** Binds a live tool to a key, once: false when it has one, or has ended. */
+  bindKey(linkedToolId: LinkedToolId, keyThumbprint: string): Promise<boolean>;
+  /** False when it had ended before. The tools that it linked end with it. */
   endLinkedTool(linkedToolId: LinkedToolId, at: Date, why: EndedWhy): Promise<boolean>;
   markUsed(linkedToolId: LinkedToolId, at: Date, from: string): Promise<void>;
   insertRefreshToken(token: RefreshToken): Promise<void>;
@@ -102,10 +108,10 @@ export interface TokenStore {
   /** Allows a used one to be presented again: false when it was used before `usedAfter`, or replayed `most` times. */
   replayRefreshToken(tokenHash: string, usedAfter: Date, most: number): Promise<boolean>;
   /**
-   * Removes tools that ended before the time, and those of which nothing can be alive: no refresh token is left, and neither
-   * the first access token nor the last use is younger.
+   * Removes tools that ended before the time, and those of which nothing can be alive: no refresh token is left, no key that
+   * was approved since, and neither the first access token nor the last use is younger.
    */
-  removeDead(before: Date): Promise<number>;
+  removeDead(before: Date, keysApprovedSince: Date): Promise<number>;
   insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
   isAccessRevoked(jti: string): Promise<boolean>;
   removeExpired(now: Date): Promise<number>;
@@ -196,7 +202,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     return contextClass(methods) === 'aal2' ? [...named, 'mfa'] : named;
   }
 
-  function claimsOf({ tool, access, scope }: Issue) {
+  function claimsOf({ tool, access, scope }: Pick<Issue, 'tool' | 'access' | 'scope'>) {
     return {
       iss: issuer,
       aud: tool.audience,
@@ -296,6 +302,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     },
 
     signIssue,
+    claimsOf,
     stampAccess,
     deriveRefreshToken,
     refreshTokenRow,

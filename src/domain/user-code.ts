@@ -4,6 +4,13 @@
 /** No vowels, so that no word appears; no digits, so that nothing looks like something else. */
 export const USER_CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 
+/**
+ * A strong code is handed from a tool to a browser and never typed: 25 of 36 characters, 129 bits, so that nobody guesses one
+ * (RFC 6749 §10.10), whatever the budgets say.
+ */
+export const STRONG_CODE_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
+export const STRONG_CODE_LENGTH = 25;
+
 const SHORTEST = 8;
 const LONGEST = 12;
 const LONGEST_TYPED = 64;
@@ -29,8 +36,11 @@ export function presentUserCode(code: string): string {
   return code.match(new RegExp(`.{1,${size}}`, 'g'))!.join('-');
 }
 
+/** Whether a code that was read is a strong one. */
+export const isStrongCode = (userCode: string): boolean => userCode.length === STRONG_CODE_LENGTH;
+
 /**
- * What a typed text means: any case, any dashes, spaces and punctuation (RFC 8628 §6.1).
+ * What a typed text means: any case, any dashes, spaces and punctuation (RFC 8628 §6.1). A strong code comes in lower case.
  * Undefined when it cannot be a code at all. Budgets count by the result, so that spelling buys no further guess.
  */
 export function readUserCode(typed: string): string | undefined {
@@ -40,6 +50,7 @@ export function readUserCode(typed: string): string | undefined {
     .normalize('NFKC')
     .toUpperCase()
     .replace(/[^\p{L}\p{N}]|\p{Lm}/gu, '');
+  if (isStrongCode(letters) && /^[0-9A-Z]+$/.test(letters)) return letters.toLowerCase();
   const isCode = letters.length >= SHORTEST && letters.length <= LONGEST;
   return isCode && [...letters].every((letter) => USER_CODE_ALPHABET.includes(letter)) ? letters : undefined;
 }

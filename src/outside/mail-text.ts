@@ -12,6 +12,8 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'factor-locked': true,
   'fallback-used': true,
   'fallback-wrong-code': true,
+  'device-key-added': true,
+  'tool-linked-by-token': true,
 };
 const LANGUAGES = ['en', 'de'] as const;
 

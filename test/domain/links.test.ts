@@ -505,6 +505,7 @@ describe('over any history', () => {
       }),
       { numRuns: 150 },
     );
+    await rooms.database.inTransaction(async () => undefined);
     rooms.close();
   });
 

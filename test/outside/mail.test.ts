@@ -123,11 +123,14 @@ describe('with a mail server', () => {
 });
 
 describe('the words of a mail', () => {
-  const tool = {
+  const changed = {
     username: 'Eve',
     tool: 'PhotoSync (Kitchen)',
     from: '203.0.113.7',
     at: '2026-01-15 12:00 UTC',
+  };
+  const tool = {
+    ...changed,
     helpAddress: 'https://pin.example.org/help/old-tools',
   };
   const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
@@ -136,6 +139,8 @@ describe('the words of a mail', () => {
     'factor-locked': { username: 'Eve' },
     'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools' },
     'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
+    'device-key-added': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
+    'tool-linked-by-token': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
   };
 
   it.each(Object.keys(samples) as NoticeName[])('are whole in both languages: %s', (notice) => {

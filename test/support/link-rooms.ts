@@ -10,7 +10,7 @@ import { createLinksForTool } from '../../src/domain/links-tool.js';
 import type { LinkCheckpoint } from '../../src/domain/links.js';
 import { createThrottle, type ThrottleDependencies } from '../../src/domain/throttle.js';
 import { createTokensRefresh } from '../../src/domain/tokens-refresh.js';
-import { createTokensStanding } from '../../src/domain/tokens-standing.js';
+import { createTokensStanding, type DeviceTokenRead } from '../../src/domain/tokens-standing.js';
 import { createTokens } from '../../src/domain/tokens.js';
 import type {
   AccountId,
@@ -29,7 +29,9 @@ import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
 import { createClientStore } from '../../src/stores/sql/clients.js';
 import type { Database } from '../../src/stores/sql/database.js';
+import { createDeviceKeyStore } from '../../src/stores/sql/device-keys.js';
 import { createKeyStore } from '../../src/stores/sql/keys.js';
+import { createNumberedLinkStore } from '../../src/stores/sql/links-numbered.js';
 import { createLinkStore } from '../../src/stores/sql/links.js';
 import type { Sql } from '../../src/stores/sql/statement.js';
 import { createTokenStore } from '../../src/stores/sql/tokens.js';
@@ -42,11 +44,15 @@ export const createLinkRoomStores = (sql: Sql) => ({
   audit: createAuditStore(sql),
   budgets: createBudgetStore(sql),
   clients: createClientStore(sql),
+  deviceKeyRing: createKeyStore(sql, 'device-keys'),
+  deviceKeys: createDeviceKeyStore(sql),
   keys: createKeyStore(sql),
   links: createLinkStore(sql),
+  numberedLinks: createNumberedLinkStore(sql),
   tokens: createTokenStore(sql),
 });
-type Stores = ReturnType<typeof createLinkRoomStores>;
+export type LinkRoomStores = ReturnType<typeof createLinkRoomStores>;
+type Stores = LinkRoomStores;
 
 export interface LinkRoomsOptions {
   readonly database?: Database<Stores>;
@@ -164,7 +170,12 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     ...checkpoint,
   });
   const tokensRefresh = createTokensRefresh({ inTransaction, tokens, audit, clients, now, mayReceiveToken });
+  /** What opens a token of a tool with a key of its own, once there is a room for these. */
+  const deviceTokens: { read: (token: string) => Promise<DeviceTokenRead | undefined> } = {
+    read: async () => undefined,
+  };
   const tokensStanding = createTokensStanding({
+    readDeviceToken: (token) => deviceTokens.read(token),
     store: stores.tokens,
     inTransaction,
     audit,
@@ -219,7 +230,14 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     tokensRefresh,
     tokensStanding,
     gate,
+    wakeUps,
     waiting,
+    throttle,
+    audit,
+    newId,
+    mayReceiveToken,
+    deviceTokens,
+    checkpoints: checkpoint,
     standing,
     alarms,
     newClient,

@@ -1,6 +1,14 @@
 // How a row of `links` becomes a link and back. Nullable columns end here: outside, each state has exactly its own facts.
 import type { LinksTable } from './tables.js';
-import type { Approval, ApprovedLink, Arrival, Link, LinkProgress, LinkRequest } from '../../domain/links.js';
+import type {
+  Approval,
+  ApprovedLink,
+  Arrival,
+  Link,
+  LinkProgress,
+  LinkRequest,
+  Numbered,
+} from '../../domain/links.js';
 import type {
   AccountId,
   AuthenticationMethod,
@@ -59,6 +67,22 @@ function toRequest(row: LinksTable): LinkRequest {
     keyThumbprint: row.key_thumbprint ?? undefined,
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
+    numbered: toNumbered(row),
+  };
+}
+
+function toNumbered(row: LinksTable): Numbered | undefined {
+  if (row.public_number === null) return undefined;
+  return {
+    number: row.public_number,
+    sealedUserCode: row.sealed_user_code ?? '',
+    tool: JSON.parse(row.tool_values ?? '{}') as Numbered['tool'],
+    deviceKey:
+      row.device_key === null
+        ? undefined
+        : (JSON.parse(row.device_key) as NonNullable<Numbered['deviceKey']>),
+    forwardAddress: row.forward_address ?? undefined,
+    parentToolId: (row.parent_tool_id ?? undefined) as Numbered['parentToolId'],
   };
 }
 

@@ -62,16 +62,19 @@ const selectReserved = statement<Held>()((db, p) =>
     .limit(1),
 );
 
-const updateReserved = statement<Held & { user_code_mac: string; arrival: string }>()((db, p) =>
+const updateReserved = statement<
+  Held & { user_code_mac: string; arrival: string; forward_address: string | null }
+>()((db, p) =>
   db
     .updateTable('links')
-    .set({
+    .set((link) => ({
       state: 'reserved',
       account_id: p('account_id'),
       ticket: p('ticket'),
       arrival: p('arrival'),
       reserved_at: p('now'),
-    })
+      forward_address: link.case().when('door', '=', 'pin').then(p('forward_address')).else(null).end(),
+    }))
     .where('user_code_mac', '=', p('user_code_mac'))
     .where('expires_at', '>', p('now'))
     .where((link) =>
@@ -104,6 +107,7 @@ const updateReleased = statement<HeldLink & { most: number }>()((db, p) =>
       ticket: null,
       arrival: null,
       reserved_at: null,
+      forward_address: null,
       releases: link('releases', '+', 1),
     }))
     .where(isHeld(p))
@@ -120,17 +124,23 @@ const updateDenied = statement<HeldLink>()((db, p) =>
 );
 
 const updateApproved = statement<
-  HeldLink & { subject_id: string; authenticated_at: number; methods: string }
+  HeldLink & { subject_id: string; authenticated_at: number; methods: string; collect_until: number }
 >()((db, p) =>
   db
     .updateTable('links')
-    .set({
+    .set((link) => ({
       state: 'approved',
       subject_id: p('subject_id'),
       authenticated_at: p('authenticated_at'),
       methods: p('methods'),
       decided_at: p('now'),
-    })
+      expires_at: link
+        .case()
+        .when(link.and([link('door', '=', 'pin'), link('expires_at', '>', p('collect_until'))]))
+        .then(p('collect_until'))
+        .else(link.ref('expires_at'))
+        .end(),
+    }))
     .where(isHeld(p))
     .returningAll(),
 );
@@ -220,12 +230,13 @@ export function createLinkStore(sql: Sql): LinkStore {
     async findReservedBy({ accountId, ticket }, now) {
       return found(await sql.one(selectReserved, { account_id: accountId, ticket, now: now.getTime() }));
     },
-    async reserve(userCodeMac, { accountId, ticket }, arrival, now) {
+    async reserve(userCodeMac, { accountId, ticket }, arrival, now, forwardAddress) {
       const values = {
         user_code_mac: userCodeMac,
         account_id: accountId,
         ticket,
         arrival,
+        forward_address: forwardAddress ?? null,
         now: now.getTime(),
       };
       return found(await sql.one(updateReserved, values));
@@ -234,12 +245,13 @@ export function createLinkStore(sql: Sql): LinkStore {
       const released = await sql.one(updateReleased, { ...held(linkId, holder, now), most });
       return found(released ?? (await sql.one(updateDenied, held(linkId, holder, now))));
     },
-    async approve(linkId, holder, approval, now) {
+    async approve(linkId, holder, approval, now, collectUntil) {
       const values = {
         ...held(linkId, holder, now),
         subject_id: approval.subjectId,
         authenticated_at: approval.authenticatedAt.getTime(),
         methods: approval.methods.join(' '),
+        collect_until: collectUntil.getTime(),
       };
       return found(await sql.one(updateApproved, values));
     },

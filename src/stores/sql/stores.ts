@@ -4,8 +4,10 @@ import { createSwitchStore } from './account-switches.js';
 import { createAuditStore } from './audit.js';
 import { createBudgetStore } from './budgets.js';
 import { createClientStore } from './clients.js';
+import { createDeviceKeyStore } from './device-keys.js';
 import { createKeyStore } from './keys.js';
 import { createLinkStore } from './links.js';
+import { createNumberedLinkStore } from './links-numbered.js';
 import { createOutboxStore } from './outbox.js';
 import { createProofStore } from './proofs.js';
 import { createSessionStore } from './sessions.js';
@@ -21,8 +23,11 @@ export function createStores(sql: Sql) {
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
     clients: createClientStore(sql),
+    deviceKeyRing: createKeyStore(sql, 'device-keys'),
+    deviceKeys: createDeviceKeyStore(sql),
     keys: createKeyStore(sql),
     links: createLinkStore(sql),
+    numberedLinks: createNumberedLinkStore(sql),
     outbox: createOutboxStore(sql),
     proofs: createProofStore(sql),
     sessions: createSessionStore(sql),

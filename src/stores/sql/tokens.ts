@@ -72,7 +72,28 @@ const updateEnded = statement<{ linked_tool_id: string; at: number; why: string 
     .where('ended_at', 'is', null),
 );
 
-const deleteDead = statement<{ before: number }>()((db, p) =>
+const updateChildrenEnded = statement<{ parent_tool_id: string; at: number }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ ended_at: p('at'), ended_why: 'parent-ended' })
+    .where('parent_tool_id', '=', p('parent_tool_id'))
+    .where('ended_at', 'is', null),
+);
+
+const selectToolOfLink = statement<{ link_id: string }>()((db, p) =>
+  db.selectFrom('linked_tools').selectAll().where('link_id', '=', p('link_id')),
+);
+
+const updateKey = statement<{ linked_tool_id: string; key_thumbprint: string }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ key_thumbprint: p('key_thumbprint') })
+    .where('linked_tool_id', '=', p('linked_tool_id'))
+    .where('key_thumbprint', 'is', null)
+    .where('ended_at', 'is', null),
+);
+
+const deleteDead = statement<{ before: number; since: number }>()((db, p) =>
   db
     .deleteFrom('linked_tools')
     .where((tool) =>
@@ -89,8 +110,32 @@ const deleteDead = statement<{ before: number }>()((db, p) =>
                 .whereRef('refresh_tokens.linked_tool_id', '=', 'linked_tools.linked_tool_id'),
             ),
           ),
+          tool.not(
+            tool.exists(
+              tool
+                .selectFrom('device_keys')
+                .select('device_keys.thumbprint')
+                .whereRef('device_keys.linked_tool_id', '=', 'linked_tools.linked_tool_id')
+                .where('device_keys.approved_at', '>=', p('since')),
+            ),
+          ),
         ]),
       ]),
+    ),
+);
+
+const deleteOrphanKeys = statement<Record<string, never>>()((db) =>
+  db
+    .deleteFrom('device_keys')
+    .where((key) =>
+      key.not(
+        key.exists(
+          key
+            .selectFrom('linked_tools')
+            .select('linked_tools.linked_tool_id')
+            .whereRef('linked_tools.linked_tool_id', '=', 'device_keys.linked_tool_id'),
+        ),
+      ),
     ),
 );
 
@@ -187,9 +232,25 @@ export function createTokenStore(sql: Sql): TokenStore {
       );
     },
     async endLinkedTool(linkedToolId, at, why) {
-      return (await sql.change(updateEnded, { linked_tool_id: linkedToolId, at: at.getTime(), why })) === 1;
+      const ended = { linked_tool_id: linkedToolId, at: at.getTime(), why };
+      if ((await sql.change(updateEnded, ended)) === 0) return false;
+      await sql.change(updateChildrenEnded, { parent_tool_id: linkedToolId, at: at.getTime() });
+      return true;
     },
-    removeDead: (before) => sql.change(deleteDead, { before: before.getTime() }),
+    async findToolOfLink(linkId) {
+      const row = await sql.one(selectToolOfLink, { link_id: linkId });
+      return row && toLinkedTool(row);
+    },
+    async bindKey(linkedToolId, keyThumbprint) {
+      const bound = { linked_tool_id: linkedToolId, key_thumbprint: keyThumbprint };
+      return (await sql.change(updateKey, bound)) === 1;
+    },
+    async removeDead(before, keysApprovedSince) {
+      const times = { before: before.getTime(), since: keysApprovedSince.getTime() };
+      const removed = await sql.change(deleteDead, times);
+      if (removed > 0) await sql.change(deleteOrphanKeys, {});
+      return removed;
+    },
     async markUsed(linkedToolId, at, from) {
       await sql.change(updateLastUsed, { linked_tool_id: linkedToolId, at: at.getTime(), from });
     },

@@ -41,7 +41,7 @@ type Moves = Record<string, (links: LinkStore, link: LinkRequest) => Promise<unk
 const moves: Moves = {
   reserve: (links, { userCodeMac }) => links.reserve(userCodeMac, anna, 'typed', NOW),
   release: (links, { linkId }) => links.release(linkId, anna, 2, NOW),
-  approve: (links, { linkId }) => links.approve(linkId, anna, approval, NOW),
+  approve: (links, { linkId }) => links.approve(linkId, anna, approval, NOW, later(120)),
   deny: (links, { linkId }) => links.deny(linkId, anna, NOW),
   redeem: (links, link) => links.redeem(link, 'tv', NOW),
   withdraw: (links, link) => links.withdraw(link, NOW),
@@ -95,7 +95,7 @@ describe.each(backends)('a link store on $name', ({ open }) => {
   ])('a reserved link is not moved by %s', async (_, holder) => {
     const link = await linkIn('reserved');
     await inStore(async (links) => {
-      expect(await links.approve(link.linkId, holder, approval, NOW)).toBeUndefined();
+      expect(await links.approve(link.linkId, holder, approval, NOW, later(120))).toBeUndefined();
       expect(await links.deny(link.linkId, holder, NOW)).toBeUndefined();
       expect(await links.release(link.linkId, holder, 2, NOW)).toBeUndefined();
     });
@@ -110,7 +110,7 @@ describe.each(backends)('a link store on $name', ({ open }) => {
         holder: annaPhone,
         arrival: 'link',
       });
-      expect(await links.approve(link.linkId, anna, approval, NOW)).toBeUndefined();
+      expect(await links.approve(link.linkId, anna, approval, NOW, later(120))).toBeUndefined();
     });
   });
 
@@ -123,7 +123,7 @@ describe.each(backends)('a link store on $name', ({ open }) => {
       const late: Moves = {
         reserve: (links) => links.reserve(link.userCodeMac, anna, 'typed', at),
         release: (links) => links.release(link.linkId, anna, 2, at),
-        approve: (links) => links.approve(link.linkId, anna, approval, at),
+        approve: (links) => links.approve(link.linkId, anna, approval, at, later(9999)),
         deny: (links) => links.deny(link.linkId, anna, at),
         redeem: (links) => links.redeem(link, 'tv', at),
       };

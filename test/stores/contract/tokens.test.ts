@@ -184,7 +184,7 @@ describe.each(backends)('a token store on $name', ({ open }) => {
       const linkedToolId = 'refreshable' as LinkedToolId;
       await tokens.insertRefreshToken(token('r9', { linkedToolId, expiresAt: at(6000) }));
     });
-    await inTransaction(({ tokens }) => tokens.removeDead(at(1000)));
+    await inTransaction(({ tokens }) => tokens.removeDead(at(1000), at(0)));
     const kept = await Promise.all(all.map(({ linkedToolId }) => stores.tokens.findLinkedTool(linkedToolId)));
     expect(kept.map((found) => found?.linkedToolId)).toEqual([
       undefined,
@@ -194,6 +194,6 @@ describe.each(backends)('a token store on $name', ({ open }) => {
       'long-lived',
       'refreshable',
     ]);
-    expect(await inTransaction(({ tokens }) => tokens.removeDead(at(1000)))).toBe(0);
+    expect(await inTransaction(({ tokens }) => tokens.removeDead(at(1000), at(0)))).toBe(0);
   });
 });

@@ -1,0 +1,311 @@
+// What a tool does with a link that it polls by its number: start it, ask how it stands, collect its token, which is the same
+// at every reading until the link expires. A number is no secret, so whoever asks from elsewhere is budgeted.
+// PIN-API 3; CHECKLIST 3.1.
+import { drawCode, randomSecret } from '../crypto/secrets.js';
+import { readDeviceKey, type DeviceKeyMaterial, type ProofClaims } from './device-keys-proof.js';
+import type { DeviceKeys } from './device-keys.js';
+import type { createLinksByToken } from './links-by-token.js';
+import { createNumberGuesses, type NumberGuessesDependencies } from './links-number-guesses.js';
+import { createRedemption, type RedemptionDependencies } from './links-number-redemption.js';
+import {
+  cleanDescription,
+  HIGHEST_NUMBER,
+  keyOfNumber,
+  type NumberedLinkRequest,
+  type NumberedLinkRow,
+  type NumberedLinkStore,
+  type NumberedLinkStores,
+} from './links-numbered.js';
+import { createLiveCount } from './links-tool.js';
+import { stateOf, type LinkStore, type PollGate } from './links.js';
+import type { Sealer } from './notices.js';
+import { clientIdOf, identifierOf, LASTING_SCOPE } from './tokens-lasting.js';
+import type { ToolDescription } from './tokens.js';
+import { STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
+import { DomainError, type LinkId, type Origin } from './vocabulary.js';
+import type { HoldAnswer, Waiting } from './waiting.js';
+
+export type { ToolDescription } from './tokens.js';
+
+/** A link as its own tool may see it. */
+export interface NumberedLink {
+  readonly number: number;
+  /** Without a dash; a strong one in lower case. */
+  readonly userCode: string;
+  readonly isStrong: boolean;
+  readonly identifier: string;
+  readonly tool: ToolDescription;
+  readonly networkAddress: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** Its token is given for a proof of the tool's own key only. */
+  readonly isKeyed: boolean;
+}
+
+export type NumberedPoll =
+  | { readonly outcome: 'pending'; readonly link: NumberedLink }
+  | {
+      readonly outcome: 'issued';
+      readonly link: NumberedLink;
+      readonly token: string;
+      /** The account was made after the link was started. */
+      readonly isNewAccount: boolean;
+    }
+  | { readonly outcome: 'unknown' };
+
+export interface LinksByNumberDependencies<Stores extends NumberedLinkStores>
+  extends Omit<RedemptionDependencies<Stores>, 'store'>, NumberGuessesDependencies {
+  readonly store: NumberedLinkStore;
+  readonly links: Pick<LinkStore, 'countLive'>;
+  readonly gate: PollGate;
+  readonly waiting: Waiting;
+  readonly sealer: Sealer;
+  readonly userCodeMac: (userCode: string) => string;
+  readonly deviceKeys: DeviceKeys;
+}
+
+/** A short code is typed, a strong one goes through a browser: PIN-API "Decided". */
+const SHORT_LIFE_SECONDS = 900;
+const STRONG_LIFE_SECONDS = 1800;
+const MOST_DRAWS = 5;
+/** A link that was read once need not be read again while the gate says that it is pending. */
+const MOST_REMEMBERED = 10_000;
+/** The gate knows each tool by the link's key; a name beside it would only fill its memory with strangers' words. */
+const GATE_NAME = 'by number';
+
+const UNKNOWN = { outcome: 'unknown' } as const;
+
+interface AboutNumber {
+  readonly number: number;
+  readonly identifier: string;
+}
+
+export type LinksByNumber = ReturnType<typeof createLinksByNumber> & ReturnType<typeof createLinksByToken>;
+
+function drawNumber(): number {
+  for (;;) {
+    const number = Buffer.from(randomSecret(8), 'base64url').readUInt32BE(0) & HIGHEST_NUMBER;
+    if (number > 0) return number;
+  }
+}
+
+export function createLinksByNumber<Stores extends NumberedLinkStores>(
+  dependencies: LinksByNumberDependencies<Stores>,
+) {
+  const { store, links, inTransaction, throttle, gate, waiting, sealer, userCodeMac } = dependencies;
+  const { deviceKeys, now, newId } = dependencies;
+  const guesses = createNumberGuesses(dependencies);
+  const redemption = createRedemption(dependencies);
+  const live = createLiveCount(links, now);
+  const remembered = new Map<string, NumberedLink>();
+
+  function present({
+    linkId,
+    clientId,
+    networkAddress,
+    createdAt,
+    expiresAt,
+    numbered,
+  }: NumberedLinkRequest) {
+    const userCode = sealer.open(numbered.sealedUserCode, linkId);
+    const link: NumberedLink = {
+      number: numbered.number,
+      userCode,
+      isStrong: userCode.length === STRONG_CODE_LENGTH,
+      identifier: identifierOf(clientId),
+      tool: numbered.tool,
+      networkAddress,
+      createdAt,
+      expiresAt,
+      isKeyed: numbered.deviceKey !== undefined,
+    };
+    return link;
+  }
+
+  /** Lets the gate answer for a pending link, to its own tool in the network that made it, for as long as nobody decides. */
+  function admit(link: NumberedLinkRequest, stamp: number): NumberedLink {
+    const key = keyOfNumber(link.numbered.number, link.clientId, link.network);
+    const expiresAt = link.expiresAt.getTime();
+    gate.admit({ deviceCodeHash: key, clientId: GATE_NAME, intervalSeconds: 0, expiresAt }, stamp);
+    const known = present(link);
+    if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(key, known);
+    return known;
+  }
+
+  const isPending = (key: string): boolean =>
+    gate.check(key, GATE_NAME, now().getTime()).verdict === 'pending';
+
+  /** A pending link without asking the store; undefined says nothing. */
+  function recall({ number, identifier }: AboutNumber, network: string): NumberedLink | undefined {
+    const key = keyOfNumber(number, `pin:${identifier}`, network);
+    if (isPending(key)) return remembered.get(key);
+    remembered.delete(key);
+    return undefined;
+  }
+
+  async function insertWithFreshCode(
+    request: Omit<NumberedLinkRequest, 'userCodeMac' | 'numbered'>,
+    {
+      tool,
+      isStrong,
+      deviceKey,
+    }: { tool: ToolDescription; isStrong: boolean; deviceKey: DeviceKeyMaterial | undefined },
+  ): Promise<NumberedLinkRequest> {
+    for (let draw = 0; draw < MOST_DRAWS; draw++) {
+      const userCode = isStrong
+        ? drawCode(STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH)
+        : drawCode(USER_CODE_ALPHABET, userCodeLength(await live.count()));
+      const link: NumberedLinkRequest = {
+        ...request,
+        userCodeMac: userCodeMac(userCode),
+        numbered: {
+          number: drawNumber(),
+          sealedUserCode: sealer.seal(userCode, request.linkId),
+          tool: cleanDescription(tool),
+          deviceKey,
+          forwardAddress: undefined,
+          parentToolId: undefined,
+        },
+      };
+      if (await inTransaction((stores) => stores.numberedLinks.insert(link))) return link;
+    }
+    throw new DomainError('service-busy', { retryAfterSeconds: 5 });
+  }
+
+  /** The link of that number, if this tool may know of it: its own, and from elsewhere only within the budgets. */
+  async function findOwn(
+    { number, identifier }: AboutNumber,
+    origin: Origin,
+  ): Promise<NumberedLinkRow | undefined> {
+    const isNumber = Number.isInteger(number) && number > 0 && number <= HIGHEST_NUMBER;
+    const link = isNumber ? await store.findByNumber(number) : undefined;
+    const clientId = `pin:${identifier}`;
+    const own = link?.clientId === clientId ? link : undefined;
+    if (link?.network === origin.network) return own;
+    return (await guesses.mayKnow(
+      { key: keyOfNumber(number, clientId, origin.network), isRight: own !== undefined },
+      origin,
+    ))
+      ? own
+      : undefined;
+  }
+
+  /** What the tool's own key has proved: nothing to prove, a proof, or none. */
+  function proofOf(
+    link: NumberedLinkRow,
+    deviceProof: string | undefined,
+  ): ProofClaims | 'none-needed' | undefined {
+    const { deviceKey } = link.numbered;
+    if (!deviceKey) return 'none-needed';
+    return deviceProof === undefined
+      ? undefined
+      : deviceKeys.checkProof(deviceProof, deviceKey, identifierOf(link.clientId));
+  }
+
+  async function answer(
+    link: NumberedLinkRow,
+    asked: { deviceProof?: string; origin: Origin; stamp: number },
+  ): Promise<NumberedPoll> {
+    if (link.expiresAt <= now()) return UNKNOWN;
+    const { state } = link;
+    if (state === 'pending' || state === 'reserved') {
+      const isAtHome = link.network === asked.origin.network;
+      return { outcome: 'pending', link: isAtHome ? admit(link, asked.stamp) : present(link) };
+    }
+    if (state === 'denied') return UNKNOWN;
+    const proof = proofOf(link, asked.deviceProof);
+    if (!proof) return { outcome: 'pending', link: present(link) };
+    const collected = await redemption.collect(
+      link,
+      proof === 'none-needed' ? undefined : proof,
+      asked.origin,
+    );
+    return collected ? { outcome: 'issued', link: present(link), ...collected } : UNKNOWN;
+  }
+
+  return {
+    /**
+     * Starts a link, for 15 minutes, or 30 with a strong code. `deviceKey`: a JWK as the tool sent it; then the link gives no
+     * token without its proof. Refuses `too-many` (this network has too many links that nobody finished), `key-invalid`,
+     * and `client-metadata-invalid` for an unusable identifier.
+     */
+    async startNumberedLink(asked: {
+      identifier: string;
+      tool: ToolDescription;
+      isStrong: boolean;
+      deviceKey?: unknown;
+      origin: Origin;
+    }): Promise<NumberedLink> {
+      const { identifier, tool, isStrong, origin } = asked;
+      const clientId = clientIdOf(identifier);
+      const deviceKey = asked.deviceKey === undefined ? undefined : readDeviceKey(asked.deviceKey);
+      await throttle.spend('live-links-by-network', origin.network);
+      const createdAt = now();
+      const seconds = isStrong ? STRONG_LIFE_SECONDS : SHORT_LIFE_SECONDS;
+      const request = {
+        linkId: newId() as LinkId,
+        door: 'pin' as const,
+        clientId,
+        deviceCodeHash: '',
+        scope: LASTING_SCOPE,
+        networkAddress: origin.networkAddress,
+        network: origin.network,
+        webOrigin: origin.webOrigin,
+        userAgent: (origin.userAgent ?? '').slice(0, 300),
+        keyThumbprint: deviceKey?.thumbprint,
+        createdAt,
+        expiresAt: new Date(createdAt.getTime() + seconds * 1000),
+      };
+      const stamp = gate.stamp();
+      const link = await insertWithFreshCode(request, { tool, isStrong, deviceKey });
+      live.started();
+      return admit(link, stamp);
+    },
+
+    /**
+     * How a link stands, for its own tool: `pending`; `issued` with the token, the same at every reading, for two minutes
+     * after the approval; `unknown` for everything else: unknown, expired, declined, another tool's, unlinked, or asked for
+     * from another network beyond the budgets. A keyed link stays `pending` without a proof of its key.
+     */
+    async pollNumberedLink(
+      asked: AboutNumber & { deviceProof?: string; origin: Origin },
+    ): Promise<NumberedPoll> {
+      const known = recall(asked, asked.origin.network);
+      if (known) return { outcome: 'pending', link: known };
+      const stamp = gate.stamp();
+      const link = await findOwn(asked, asked.origin);
+      return link ? answer(link, { ...asked, stamp }) : UNKNOWN;
+    },
+
+    /**
+     * Waits until the link is decided, no longer than `seconds`; see `waiting`. `refused` too for a link that this tool may
+     * not know of: asking here is asking as a poll does.
+     */
+    async holdNumberedLink(
+      asked: AboutNumber & { seconds: number; network: string; signal?: AbortSignal },
+    ): Promise<HoldAnswer> {
+      const { number, seconds, network, signal } = asked;
+      const link = await findOwn(asked, { networkAddress: network, network, requestId: '' });
+      if (!link) return 'refused';
+      return waiting.hold({
+        key: keyOfNumber(number, link.clientId, link.network),
+        seconds,
+        network,
+        ...(signal ? { signal } : {}),
+        check: async () => {
+          const held = await store.findByNumber(number);
+          const state = held && stateOf(held, now());
+          return state !== 'pending' && state !== 'reserved';
+        },
+      });
+    },
+
+    /**
+     * What the gate alone knows, for the lane ahead of the door: `pending` for the tool and the network that made the link,
+     * else `unknown`, which only means: ask `pollNumberedLink`. It touches no store and answers at once.
+     */
+    pollNumberGate: (number: number, identifier: string, network: string): 'pending' | 'unknown' =>
+      isPending(keyOfNumber(number, `pin:${identifier}`, network)) ? 'pending' : 'unknown',
+  };
+}

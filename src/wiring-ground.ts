@@ -1,0 +1,75 @@
+// The ground that every room stands on: clock, database, keyring, log, budgets, memory of what happened, and the outbox.
+// The rooms themselves are in wiring-rooms.ts.
+import { mkdirSync } from 'node:fs';
+import type { DestinationStream } from 'pino';
+import type { Config } from './config.js';
+import { createKeyring, timeOrderedId, type Keyring, type Purpose } from './crypto/secrets.js';
+import { createAudit } from './domain/audit.js';
+import type { LinkCheckpoint } from './domain/links.js';
+import { createNotices, type Deliver, type Sealer } from './domain/notices.js';
+import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
+import type { Clock } from './domain/vocabulary.js';
+import { createLog } from './http/observe.js';
+import { createMemoryCounters } from './stores/ephemeral/counters.js';
+import { openDatabase, type Database } from './stores/sql/database.js';
+import { createStores, type Stores } from './stores/sql/stores.js';
+import type { Checkpoint } from './stores/sql/transaction.js';
+
+/** What tests and the bench change; nothing here is a setting. */
+export interface WiringOptions {
+  readonly now?: Clock;
+  readonly limits?: ThrottleDependencies['limits'];
+  /** Seconds between polls; 5 for everybody but the bench. */
+  readonly pollIntervalSeconds?: number;
+  readonly passwordCost?: { readonly memoryKib: number; readonly passes: number };
+  /** Takes the place of SMTP and the outbox folder. */
+  readonly deliver?: Deliver;
+  readonly logTo?: DestinationStream;
+  readonly checkpoint?: Checkpoint & LinkCheckpoint;
+  readonly maxPages?: number;
+  /** Where the templates are; only code that is bundled elsewhere needs to say. */
+  readonly viewsFolder?: string;
+}
+
+export const SERVICE_NAME = 'Linchpin';
+
+export function sealerOf(keyring: Keyring, purpose: Purpose): Sealer {
+  return {
+    seal: (plaintext, context) => keyring.seal(purpose, plaintext, context),
+    open: (sealed, context) => keyring.open(purpose, sealed, context),
+  };
+}
+
+/** The rooms that everybody uses: clock, database, keys of the house, budgets, memory of what happened. */
+export function openGround(config: Config, options: WiringOptions) {
+  const now = options.now ?? (() => new Date());
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  const database: Database<Stores> = openDatabase({
+    file: config.databaseFile,
+    createStores,
+    ...(options.checkpoint ? { checkpoint: options.checkpoint } : {}),
+    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
+  });
+  const { stores, inTransaction } = database;
+  const newId = (): string => timeOrderedId(now());
+  const keyring = createKeyring({
+    secret: config.secret,
+    ...(config.secretPrevious === undefined ? {} : { previous: config.secretPrevious }),
+  });
+  const log = createLog({ level: config.logLevel, ...(options.logTo ? { destination: options.logTo } : {}) });
+  const throttle = createThrottle({
+    now,
+    budgets: stores.budgets,
+    inTransaction,
+    coarse: createMemoryCounters({ now }),
+    limits: {
+      'live-links-by-network': { limit: config.liveLinksPerNetwork, windowSeconds: config.linkTtlSeconds },
+      ...options.limits,
+    },
+  });
+  const audit = createAudit({ now });
+  const notices = createNotices({ now, newId, sealer: sealerOf(keyring, 'outbox') });
+  return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId };
+}
+
+export type Ground = ReturnType<typeof openGround>;

@@ -11,6 +11,7 @@ import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
 import { createOAuthDoor } from './http/oauth/routes.js';
 import { createCounters, createHealth, createObserve } from './http/observe.js';
 import { createPages } from './http/pages/routes.js';
+import { createPinDoor } from './http/pins/routes.js';
 import { createOriginReader } from './http/request-origin.js';
 import { createJobs } from './jobs.js';
 import { createMail } from './outside/mail.js';
@@ -45,6 +46,29 @@ function openOAuthDoor(
     keys,
     accounts,
     issuer: config.publicUrl,
+    reportFault,
+  });
+}
+
+function openPinDoor(
+  config: Config,
+  rooms: Rooms,
+  reportFault: Parameters<typeof createPinDoor>[0]['reportFault'],
+) {
+  const { linksByNumber, tokensLasting, deviceKeys, fallback, accounts, proofs, sessions, linkedTools, now } =
+    rooms;
+  return createPinDoor({
+    linksByNumber,
+    tokensLasting,
+    deviceKeys,
+    fallback,
+    accounts,
+    proofs,
+    sessions,
+    linkedTools,
+    now,
+    publicUrl: config.publicUrl,
+    serviceName: SERVICE_NAME,
     reportFault,
   });
 }
@@ -89,8 +113,8 @@ function openPagesDoor(
 
 /** What runs by the clock. */
 function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
-  const { stores, inTransaction, notices, keys, clients, accounts, linksForTool, linkedTools, log, now } =
-    rooms;
+  const { stores, inTransaction, notices, keys, deviceKeyRing, clients, accounts } = rooms;
+  const { linksForTool, linkedTools, log, now } = rooms;
   const purge = (): Promise<unknown> =>
     inTransaction(async (inside) => {
       const at = now();
@@ -116,6 +140,8 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
       { name: 'send mail', everySeconds: 5, run: sendMail },
       { name: 'look at the signing keys', everySeconds: 30, run: keys.refresh },
       { name: 'tend the signing keys', everySeconds: 3600, run: keys.tend },
+      { name: "look at the keys of tools' tokens", everySeconds: 30, run: deviceKeyRing.refresh },
+      { name: "tend the keys of tools' tokens", everySeconds: 3600, run: deviceKeyRing.tend },
       { name: 'forget what has expired', everySeconds: 60, run: purge },
       { name: 'forget old links', everySeconds: 60, run: linksForTool.removeExpired },
       { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
@@ -149,15 +175,22 @@ export async function wire(config: Config, options: WiringOptions = {}) {
   const health = createHealth({ ping: rooms.database.ping });
   const demo = config.demoPage ? await findDemoClient(rooms) : undefined;
   const oauth = openOAuthDoor(config, rooms, observe.reportFault);
+  const pins = openPinDoor(config, rooms, observe.reportFault);
   const app: RequestListener = createApp({
     observe,
     health,
-    oauth,
+    doors: [oauth, pins],
     pages: openPagesDoor(config, rooms, viewsFolder, demo),
     pollLane: {
       pollGate: rooms.linksForTool.pollGate,
       answers: { pending: PENDING_BODY, 'too-soon': SLOW_DOWN_BODY },
       headers: { ...oauth.headers, ...OPEN_TO_SCRIPTS },
+      counters,
+    },
+    numberPollLane: {
+      ...pins.pendingPolls,
+      pollNumberGate: rooms.linksByNumber.pollNumberGate,
+      networkOf: (req) => readOrigin(req, '').network,
       counters,
     },
   });

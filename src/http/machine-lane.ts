@@ -1,6 +1,6 @@
-// The machine doors ahead of Koa: their endpoints need a request, its headers and a JSON answer, and none of what Koa makes
-// for pages. A door is written as Koa middleware all the same; this is
-// the smallest context that carries it. What stands before a door (observe) stands before it here too.
+// The machine doors ahead of Koa: their endpoints need a request, its headers and a plain answer, and none of what Koa makes
+// for pages. A door is written as Koa middleware all the same; this is the smallest context that carries it. What stands
+// before a door (observe) stands before it here too. The first door that owns an address answers for it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Observe } from './observe.js';
 import type { RequestContext, RequestState } from './guards.js';
@@ -14,7 +14,7 @@ export interface MachineDoor {
 }
 
 export interface MachineLaneDependencies {
-  readonly door: MachineDoor;
+  readonly doors: readonly MachineDoor[];
   readonly observe: Observe['observe'];
   /** Where every other request goes. */
   readonly next: Handler;
@@ -71,13 +71,13 @@ function createContext(req: IncomingMessage, res: ServerResponse, path: string) 
 
 type MachineContext = ReturnType<typeof createContext>;
 
-/** Sends what the door left: an object as JSON, a text as it is; 200 where there is a body and nobody said otherwise. */
+/** Sends what the door left: an object as JSON, text and bytes as they are; 200 where there is a body and nobody said otherwise. */
 function respond(ctx: MachineContext): void {
   const { req, res, body, headers } = ctx;
   if (res.headersSent || res.destroyed) return;
   const status = ctx.status || (body === undefined ? 404 : 200);
   if (status === 204) return void res.writeHead(status, headers).end();
-  const isJson = body !== undefined && typeof body !== 'string';
+  const isJson = body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body);
   const text = isJson ? JSON.stringify(body) : (body ?? '');
   if (isJson) ctx.set('Content-Type', 'application/json; charset=utf-8');
   ctx.set('Content-Length', String(Buffer.byteLength(text)));
@@ -93,11 +93,12 @@ function pathOf(url: string): string {
 
 const nowhere = async (): Promise<void> => undefined;
 
-/** Makes a request handler that answers for the door's addresses and hands every other request on. */
-export function createMachineLane({ door, observe, next }: MachineLaneDependencies): Handler {
+/** Makes a request handler that answers for the doors' addresses and hands every other request on. */
+export function createMachineLane({ doors, observe, next }: MachineLaneDependencies): Handler {
   return (req, res) => {
     const path = pathOf(req.url ?? '/');
-    if (!door.owns(path)) return next(req, res);
+    const door = doors.find(({ owns }) => owns(path));
+    if (!door) return next(req, res);
     const ctx = createContext(req, res, path);
     observe(ctx, () => door.middleware(ctx as unknown as RequestContext, nowhere))
       .then(() => respond(ctx))

@@ -13,7 +13,7 @@ function serve(answer: (ctx: RequestContext) => void) {
   const middleware = (ctx: RequestContext) => Promise.resolve(answer(ctx));
   const door = { owns: (path: string) => path === '/door', middleware };
   return request(
-    createServer(createMachineLane({ door, observe, next: (_, res) => res.writeHead(204).end() })),
+    createServer(createMachineLane({ doors: [door], observe, next: (_, res) => res.writeHead(204).end() })),
   );
 }
 

@@ -38,7 +38,7 @@ export const contentTypeOf = (format: Format): string => CONTENT_TYPES[format];
  */
 export function wantsJson(accept: string): boolean {
   if (accept === 'application/json') return true;
-  if (!accept.includes('json')) return false;
+  if (!/json/i.test(accept)) return false;
   const types = accept.split(',').map((range) => range.split(';')[0]!.trim().toLowerCase());
   const first = types.find((type) => type === 'application/json' || type === 'application/xml');
   return first === 'application/json';

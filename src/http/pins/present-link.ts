@@ -1,0 +1,99 @@
+// How a link looks to the tool that polls it by its number: all members that any client insists on, the token null until
+// there is one. The older shape has elements where the newer has attributes. PIN-API 3.1, 3.2, 3.6.
+import { presentTime, type Answer, type Format } from './answers.js';
+import type { NumberedLink } from '../../domain/links-by-number.js';
+
+/** What an approved link gave: once there is a token, whether the account was made for it. */
+export interface Issued {
+  readonly token: string;
+  readonly isNewAccount: boolean;
+}
+
+export interface PresentedLink {
+  readonly link: NumberedLink;
+  readonly issued?: Issued;
+  readonly secondsLeft: number;
+}
+
+/** Strict parsers want every member of a place. Where tools are is not looked up, so each is empty. */
+const NOWHERE = {
+  code: '',
+  european_union_member: false,
+  continent_code: '',
+  country: '',
+  city: '',
+  time_zone: '',
+  postal_code: '',
+  in_privacy_restricted_country: false,
+  in_privacy_restricted_region: false,
+  subdivisions: '',
+  coordinates: '',
+};
+
+/** How many whole seconds a link has left; the last second counts as one. */
+export const secondsLeft = ({ expiresAt }: Pick<NumberedLink, 'expiresAt'>, now: Date): number =>
+  Math.max(0, Math.ceil((expiresAt.getTime() - now.getTime()) / 1000));
+
+function membersOf({ link, secondsLeft: expiresIn }: PresentedLink, publicUrl: string, format: Format) {
+  return {
+    id: link.number,
+    code: link.userCode,
+    product: link.tool.product,
+    trusted: false,
+    qr: `${publicUrl}/api/v2/pins/qr/${link.userCode}`,
+    clientIdentifier: link.identifier,
+    expiresIn,
+    createdAt: presentTime(link.createdAt, format),
+    expiresAt: presentTime(link.expiresAt, format),
+  };
+}
+
+/** PIN-API 3.1: `authToken` is null in JSON and empty in XML until there is one; a client takes an absent one for a token. */
+export function presentLink(about: PresentedLink, publicUrl: string): Answer {
+  const outcome = {
+    authToken: about.issued?.token ?? null,
+    newRegistration: about.issued?.isNewAccount ?? null,
+  };
+  return {
+    json: () => ({ ...membersOf(about, publicUrl, 'json'), location: NOWHERE, ...outcome }),
+    xml: () => ({
+      name: 'pin',
+      attributes: { ...membersOf(about, publicUrl, 'xml'), ...outcome },
+      children: [{ name: 'location', attributes: NOWHERE }],
+    }),
+  };
+}
+
+/** PIN-API 3.6. Times are as in JSON, in XML too. */
+export function presentOlderLink({ link, issued }: PresentedLink): Answer {
+  const expiresAt = presentTime(link.expiresAt, 'json');
+  const token = issued?.token;
+  const text = (name: string, value = '') => ({ name, text: value });
+  const typed = (name: string, type: string, value = '') => ({ name, attributes: { type }, text: value });
+  return {
+    json: () => ({
+      pin: {
+        id: link.number,
+        code: link.userCode,
+        client_identifier: link.identifier,
+        expires_at: expiresAt,
+        user_id: null,
+        trusted: false,
+        auth_token: token ?? null,
+      },
+    }),
+    xml: () => ({
+      name: 'pin',
+      children: [
+        text('client-identifier', link.identifier),
+        text('code', link.userCode),
+        typed('expires-at', 'dateTime', expiresAt),
+        typed('id', 'integer', String(link.number)),
+        typed('user-id', 'integer'),
+        typed('trusted', 'boolean', 'false'),
+        text('auth-token', token),
+        text('auth_token', token),
+      ],
+    }),
+  };
+}

@@ -149,18 +149,18 @@ export function createFallback(dependencies: FallbackDependencies) {
     notice: Name,
     { accountId, email, username, language, emailVerifiedAt }: AccountRecord,
     { tool, origin }: FallbackRequest,
+    more: Omit<NoticeDetails[Name], keyof NoticeDetails['fallback-used' | 'fallback-wrong-code']>,
   ): Promise<void> {
     if (emailVerifiedAt === undefined) return;
-    const details = {
+    const common = {
       username,
       tool: wordsOf(tool),
       from: origin.networkAddress,
       at: `${now().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
       helpAddress: `${settings.publicUrl}/help/old-tools`,
-      unlinkAddress: `${settings.publicUrl}/account/tools`,
-      securityAddress: `${settings.publicUrl}/account/security`,
-    } satisfies NoticeDetails['fallback-used'] & NoticeDetails['fallback-wrong-code'];
-    await notices.tell(stores, notice, { email, language: language ?? 'en', accountId }, details);
+    };
+    const to = { email, language: language ?? 'en', accountId };
+    await notices.tell(stores, notice, to, { ...common, ...more } as NoticeDetails[Name]);
   }
 
   /** The password was right, and the code was not, or was missing: it counts as a wrong code, and resets nothing. */
@@ -174,7 +174,8 @@ export function createFallback(dependencies: FallbackDependencies) {
     // At every door a lock ends what is half done (Keycloak #26180).
     if (outcome === 'locked') await stores.signIns.removeByAccount(record.accountId);
     if (await throttle.spendWithin(stores, 'wrong-code-mail-by-account', record.accountId)) {
-      await tell(stores, 'fallback-wrong-code', record, asked);
+      const securityAddress = `${settings.publicUrl}/account/security`;
+      await tell(stores, 'fallback-wrong-code', record, asked, { securityAddress });
     }
     return { outcome: MISSED_CODE[read.codeCame] };
   }
@@ -193,7 +194,8 @@ export function createFallback(dependencies: FallbackDependencies) {
     const tool = await tokensLasting.openForFallback(stores, opened);
     const details = { linkedTool: tool.linkedToolId, name: tool.name, isWithCode };
     await audit.record(stores, { event: 'fallback-sign-in', accountId, actor: accountId, origin, details });
-    await tell(stores, 'fallback-used', record, asked);
+    const unlinkAddress = `${settings.publicUrl}/account/tools`;
+    await tell(stores, 'fallback-used', record, asked, { unlinkAddress, factors: isWithCode ? 2 : 1 });
     return { outcome: 'issued', account, tool };
   }
 

@@ -9,8 +9,8 @@ export interface NoticeDetails {
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
   'factor-locked': { readonly username: string };
-  /** A tool signed in with a password. `tool`: its own words, empty if it had none; `at`: the time in UTC. */
-  'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string };
+  /** A tool signed in with a password, and with a code where `factors` is 2. */
+  'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string; readonly factors: 1 | 2 };
   /** The same, but it was not let in: the password was right, and the code missing or wrong. */
   'fallback-wrong-code': ToolAtTheDoor & { readonly securityAddress: string };
   /** A tool's token has become a key of its own. `tool`: its name. */
@@ -29,8 +29,10 @@ interface ToolChange {
 
 interface ToolAtTheDoor {
   readonly username: string;
+  /** Its own words; empty if it had none. */
   readonly tool: string;
   readonly from: string;
+  /** In UTC. */
   readonly at: string;
   /** The page that says what a tool can do instead, to send to its author. */
   readonly helpAddress: string;

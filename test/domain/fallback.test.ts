@@ -257,6 +257,7 @@ describe('a tool that signs in with a password', () => {
           at: `${house.clock.now().toISOString().slice(0, 10)} ${house.clock.now().toISOString().slice(11, 16)} UTC`,
           unlinkAddress: `${ISSUER}/account/tools`,
           helpAddress: `${ISSUER}/help/old-tools`,
+          factors: 2,
         }) as unknown,
       },
     ]);
@@ -613,8 +614,10 @@ describe('whom the door is for', () => {
 
   it('says of a tool that came with a password alone that it did', async () => {
     const person = await house.newPerson({ hasAuthenticator: false });
+    await house.readMail();
     const found = await house.attempt(person, {}, 'all');
     expect(found).toMatchObject({ tool: { bornWith: 'password', methods: ['pwd'] } });
+    expect((await house.readMail()).map(({ details }) => details)).toMatchObject([{ factors: 1 }]);
   });
 
   const forms = [

@@ -137,7 +137,7 @@ describe('the words of a mail', () => {
     'verify-email': verify.details,
     'email-already-known': { address: 'https://pin.example.org/sign-in' },
     'factor-locked': { username: 'Eve' },
-    'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools' },
+    'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools', factors: 2 },
     'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
     'device-key-added': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
     'tool-linked-by-token': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
@@ -167,6 +167,11 @@ describe('the words of a mail', () => {
   it('say so of a tool that gave no name', () => {
     const { text } = render('fallback-used', { ...samples['fallback-used'], tool: '' }, 'en');
     expect(text).toContain('a tool that gave no name signed in');
+  });
+
+  it('speak of a code only where there was one', () => {
+    const { text } = render('fallback-used', { ...samples['fallback-used'], factors: 1 }, 'en');
+    expect(text).not.toMatch(/code/);
   });
 
   it('put what somebody typed into the text once, and read nothing out of it', () => {

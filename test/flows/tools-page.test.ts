@@ -1,8 +1,10 @@
 // What the page for authors of tools tells people to paste, pasted: every block as it stands, against a whole house, with
 // somebody approving what it asks for. A language whose runtime is not installed is not run, as the page says.
+import { totpCode } from '../../src/crypto/totp.js';
 import { createTestClock } from '../support/clock.js';
 import { openDocuments, run, type Answers, type Documents } from '../support/documents.js';
 import { findProgram } from '../support/equipment.js';
+import { originFrom } from '../support/link-rooms.js';
 import { partsOf, startOAuthHouse, type OAuthHouse } from '../http/oauth-house.js';
 
 const PAGE = 'docs/tools.md';
@@ -73,6 +75,36 @@ describe('the OAuth door', () => {
     },
     60_000,
   );
+});
+
+describe('the PIN door', () => {
+  /** How the API names a person. */
+  const uuidOf = async (name: string) => (await house.accountOf(name)).replaceAll('-', '').slice(0, 16);
+
+  it('makes a PIN, waits, and tells whom the token speaks for, with its curls', async () => {
+    const known = await documents.follow(documents.curlsOf(PAGE, 'pin'), {}, approveHeld);
+    expect(known['uuid']).toBe(await uuidOf('anna'));
+  });
+
+  it.each(languages)(
+    'tells %s whom its token speaks for',
+    async (language) => {
+      expect(await paste(language, 'pin')).toBe(await uuidOf('anna'));
+    },
+    60_000,
+  );
+});
+
+describe('the fallback door', () => {
+  it('gives a token for password and code with its curl', async () => {
+    const accountId = await house.accountOf('benno');
+    const { secret } = await house.proofs.addAuthenticator(accountId, 'benno', originFrom('203.0.113.9'));
+    house.clock.advance(31);
+    const code = await totpCode(secret, house.clock.now());
+    const given = { login: 'benno', password: 'quartz lantern bicycle 42', code };
+    const known = await documents.follow(documents.curlsOf(PAGE, 'fallback'), given, () => undefined);
+    expect(known).toMatchObject({ username: 'benno', authToken: expect.stringMatching(/^eyJ/) as string });
+  });
 });
 
 it('shows each door in each language, and runs no block that is not marked', () => {

@@ -11,6 +11,9 @@ export interface ServerOptions {
   folder: string;
 }
 
+/** What the tools that poll by number call themselves. */
+export const IDENTIFIER = 'bench-tool-identifier';
+
 /** Said once, when the server answers requests. Paths are absolute, bodies are forms. */
 export interface Ready {
   issuePath: string;
@@ -20,6 +23,9 @@ export interface Ready {
   scope: string;
   /** Where the public keys are; missing where the tokens are only the right size. */
   jwksPath?: string;
+  /** Where links are started and polled by number, and the account of a lasting token is read, if they can be. */
+  numbersPath?: string;
+  userPath?: string;
 }
 
 /** The orders: what is asked, and what comes back. */
@@ -28,6 +34,12 @@ export interface Orders {
   pending: { ask: { count: number; sample: number }; reply: string[] };
   /** Has a person approve each of these, durably if the server keeps anything durably. */
   approve: { ask: { codes: string[] }; reply: null };
+  /** Adds `count` pending links that are polled by number, as `IDENTIFIER`, then gives `sample` of their numbers. */
+  pendingNumbers: { ask: { count: number; sample: number }; reply: number[] };
+  /** Has a person approve the link with that user code, as the pages would: it takes two seconds. */
+  approveUserCode: { ask: { userCode: string }; reply: null };
+  /** Makes lasting tokens, each of a tool of its own. */
+  lastingTokens: { ask: { count: number }; reply: string[] };
   /** Resident bytes after a collection. */
   rss: { ask: object; reply: number };
   /** CPU time so far, in µs, user and system together. */
@@ -46,7 +58,9 @@ export type Report = { ready: Ready } | { id: number; reply: unknown } | { id: n
 export type Abilities = {
   [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
 } & {
-  [N in 'signIn' | 'verifyPassword']?: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']>;
+  [N in 'signIn' | 'verifyPassword' | 'pendingNumbers' | 'approveUserCode' | 'lastingTokens']?: (
+    ask: Orders[N]['ask'],
+  ) => Promise<Orders[N]['reply']>;
 };
 
 /** Reads the options a server was started with. */

@@ -3,12 +3,13 @@
 import { availableParallelism } from 'node:os';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import argon2 from 'argon2';
 import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
 import { keyOfDeviceCode, type Approval, type Holder } from '../../src/domain/links.js';
 import type { BrowserTicket } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
-import { obeyOrders, pickAtRandom, readOptions } from './contract.js';
+import { IDENTIFIER, obeyOrders, pickAtRandom, readOptions } from './contract.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const AT_ONCE = 500;
@@ -82,10 +83,48 @@ async function approveOne(deviceCode: string): Promise<void> {
   await inTransaction(async ({ links }) => {
     const link = (await links.find(linkId))!;
     await links.reserve(link.userCodeMac, holder, 'typed', new Date());
-    await links.approve(link.linkId, holder, approval, new Date());
+    await links.approve(link.linkId, holder, approval, new Date(), new Date());
   });
   gate.decide(deviceCodeHash);
   wakeUps.wake(deviceCodeHash);
+}
+
+const tool = {
+  ...{ product: 'Bench', version: '', platform: 'Linux', platformVersion: '', device: '' },
+  ...{ deviceName: 'bench', deviceVendor: '', model: '' },
+};
+
+async function pendingNumbers({ count, sample }: { count: number; sample: number }): Promise<number[]> {
+  const numbers = await forEach(Array.from({ length: count }), async () => {
+    const asked = { identifier: IDENTIFIER, tool, isStrong: false, origin };
+    return (await house.linksByNumber.startNumberedLink(asked)).number;
+  });
+  return pickAtRandom(numbers, sample);
+}
+
+async function approveUserCode({ userCode }: { userCode: string }): Promise<null> {
+  const person = { accountId: account.accountId, subjectId: account.subjectId, origin };
+  const { session } = await inTransaction((stores) =>
+    house.sessions.startSession(stores, { ...person, methods: ['pwd', 'otp'] }),
+  );
+  const asked = { userCode, session, arrival: 'typed', origin } as const;
+  const about = { linkId: (await house.linksForPerson.reserveLink(asked)).linkId, session, origin };
+  const review = await house.linksForPerson.findForReview(about);
+  if (!review) throw new Error('A link cannot be reviewed.');
+  await delay(2000); // no decision counts in the first second of a page
+  await house.linksForPerson.approveLink({ ...about, page: review.page });
+  return null;
+}
+
+async function lastingTokens({ count }: { count: number }): Promise<string[]> {
+  return forEach(
+    Array.from({ length: count }, (_, at) => `${IDENTIFIER}-${at}`),
+    async (identifier) => {
+      const asked = { account, identifier, tool, isWithCode: true, origin };
+      const opened = await inTransaction((stores) => house.tokensLasting.openForFallback(stores, asked));
+      return house.tokensLasting.signLasting(opened);
+    },
+  );
 }
 
 async function inMilliseconds(count: number, work: () => Promise<unknown>): Promise<number> {
@@ -109,9 +148,11 @@ createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
       clientId: client.clientId,
       scope: 'profile',
       jwksPath: '/.well-known/jwks.json',
+      numbersPath: '/api/v2/pins',
+      userPath: '/api/v2/user',
     },
     {
-      pending,
+      ...{ pending, pendingNumbers, approveUserCode, lastingTokens },
       async approve({ codes }) {
         await forEach(codes, approveOne);
         return null;

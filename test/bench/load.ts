@@ -42,6 +42,16 @@ export function formRequest(path: string, form: Record<string, string>, headers 
   );
 }
 
+/** A request without a body as it goes over the wire. */
+export function bareRequest(method: 'GET' | 'POST', path: string, headers: Record<string, string>): string {
+  const lines = Object.entries({ Host: '127.0.0.1', 'User-Agent': 'bench', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  // RFC 9110 §8.6: a POST says that it has no content.
+  const length = method === 'POST' ? 'Content-Length: 0\r\n' : '';
+  return `${method} ${path} HTTP/1.1\r\n${lines.join('')}${length}\r\n`;
+}
+
 /** Opens a connection; `onFault` gets what made it unusable, an answer that cannot be read included. */
 export function openConnection(
   port: number,

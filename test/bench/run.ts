@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { timeApprovals, timeFsync, timeSignIns, timeStart, weighLinks } from './alone.js';
+import { measureNumbers, measureUser } from './numbers.js';
 import {
   availableServers,
   buildServers,
@@ -24,7 +25,6 @@ import {
   proveDeviceFlow,
   type Contestant,
   type Effort,
-  type Measured,
 } from './rounds.js';
 import {
   count,
@@ -32,7 +32,7 @@ import {
   presentRounds,
   printGoals,
   printSection,
-  ratioOf,
+  ratioByLabel,
   spread,
   spreadOf,
   type Section,
@@ -62,6 +62,8 @@ const SECTIONS: Record<string, () => Promise<Section | undefined>> = {
   issue: () => measureAct('issue', 'Links started', createIssuers, 1.5),
   redeem: () => measureAct('redeem', 'Approved links redeemed, a signed token each', createRedeemers, 2),
   wait: measureWaiting,
+  numbers: () => ours((start) => measureNumbers(start, effort, many / 10)),
+  user: () => ours((start) => measureUser(start, effort)),
   'sign-in': measureSignIn,
   memory: measureMemory,
   start: measureStart,
@@ -223,6 +225,13 @@ async function measureFsync(): Promise<Section> {
   };
 }
 
+/** A section without which there is nothing to measure where Linchpin is missing. */
+async function ours(
+  work: (start: (name: ServerName) => Promise<Server>) => Promise<Section>,
+): Promise<Section | undefined> {
+  return hasLinchpin ? withServers(work) : undefined;
+}
+
 /** Runs a section with servers that are proven when they start and stopped when it ends. */
 async function withServers<T>(
   work: (start: (name: ServerName, interval?: number) => Promise<Server>) => Promise<T>,
@@ -238,11 +247,6 @@ async function withServers<T>(
   } finally {
     await Promise.all(started.map((server) => server.stop()));
   }
-}
-
-function ratioByLabel(measured: Measured[], one: string, other: string): Spread | undefined {
-  const [a, b] = [one, other].map((label) => measured.find((m) => m.label === label));
-  return a && b && ratioOf(a, b);
 }
 
 function short(links: number): string {

@@ -51,6 +51,12 @@ export function ratioOf(one: Measured, other: Measured): Spread {
   );
 }
 
+/** The same for two that are found by their labels; undefined where one was not measured. */
+export function ratioByLabel(measured: Measured[], one: string, other: string): Spread | undefined {
+  const [a, b] = [one, other].map((label) => measured.find((m) => m.label === label));
+  return a && b && ratioOf(a, b);
+}
+
 /** How many times less CPU time an answer of `one` took than one of `other`: what is left when the core was shared. */
 export function cpuRatioOf(one: Measured, other: Measured): Spread {
   return spreadOf(

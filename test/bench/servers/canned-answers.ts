@@ -9,6 +9,7 @@ export const READY: Ready = {
   redeemPath: '/redeem',
   clientId: 'bench-tool',
   scope: 'read',
+  userPath: '/user',
 };
 
 export const PENDING = {
@@ -32,9 +33,22 @@ export const REDEEMED = {
   scope: 'read',
 };
 
+/** As many members and bytes as the account that Linchpin gives to a lasting token. */
+export const USER = {
+  ...Object.fromEntries(Array.from({ length: 42 }, (_, at) => [`memberNumber${at}`, at % 3 ? null : false])),
+  id: 1_234_567_890,
+  uuid: '0123456789abcdef',
+  username: 'bench',
+  email: 'bench@example.com',
+  subscription: { active: false, subscribedAt: null, status: 'Inactive', features: [] },
+  profile: { autoSelectAudio: true, autoSelectSubtitle: 0, defaultSubtitleAccessibility: 0 },
+  authToken: `eyJ${'A'.repeat(700)}`,
+};
+
 /** There is nothing to keep: the codes are made up, and approving does nothing. */
 export const abilities: Abilities = {
   pending: ({ count, sample }) =>
     Array.from({ length: Math.min(count, sample) }, () => randomBytes(32).toString('base64url')),
   approve: () => null,
+  lastingTokens: async ({ count }) => Array.from({ length: count }, () => USER.authToken),
 };

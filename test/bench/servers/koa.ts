@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Koa from 'koa';
 import { obeyOrders, readOptions } from '../contract.js';
-import { abilities, ISSUED, PENDING, READY, REDEEMED } from './canned-answers.js';
+import { abilities, ISSUED, PENDING, READY, REDEEMED, USER } from './canned-answers.js';
 
 const app = new Koa();
 const router = new Router();
@@ -21,6 +21,10 @@ for (const [path, status, body] of [
     ctx.body = body;
   });
 }
+router.get('/user', (ctx) => {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = USER;
+});
 app.use(router.routes());
 
 function readBody(request: IncomingMessage): Promise<string> {

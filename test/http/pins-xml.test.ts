@@ -48,7 +48,7 @@ function expected({ name, attributes = {}, children = [], text = '' }: XmlElemen
   return {
     name,
     attributes: Object.fromEntries(read),
-    children: children.map(expected),
+    children: (children as readonly XmlElement[]).map(expected),
     text: children.length > 0 ? '' : readable(text),
   };
 }

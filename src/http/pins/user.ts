@@ -1,7 +1,7 @@
 // How an account looks to the tools of this door: every member that any strict parser insists on, with null where there is
-// nothing to know. One object makes JSON and XML alike. What a token may see is decided before. PIN-API 4.1, 4.5.
+// nothing to know. What is the same for everybody is written once. What a token may see is decided before. PIN-API 4.1, 4.5.
 import { presentEpoch, type Answer } from './answers.js';
-import type { XmlElement, XmlValue } from './xml.js';
+import { writeOnce, type XmlElement } from './xml.js';
 import type { Account } from '../../domain/accounts.js';
 
 export interface PresentedUser {
@@ -26,14 +26,17 @@ const addressOf = ({ email, isEmailVerified, publicNumber }: Account): string =>
 
 const NONE: readonly never[] = [];
 
+/** What of a library a member may see: there is no library here. */
+const FILTERS = { filterAll: '', filterMovies: '', filterMusic: '', filterPhotos: '', filterTelevision: '' };
+
 const SUBSCRIPTION = {
   active: false,
   subscribedAt: null,
   status: 'Inactive',
   paymentService: null,
   plan: null,
-  features: NONE,
 };
+const SUBSCRIPTION_IN_JSON = { ...SUBSCRIPTION, features: NONE };
 
 const PROFILE = {
   autoSelectAudio: true,
@@ -49,8 +52,15 @@ const PROFILE = {
   mediaReviewsLanguages: null,
 };
 
-/** What of it a parser of XML reads as a boolean, and could not read if it were empty (PIN-API 1.6). */
-const UNKNOWN_YES_OR_NO = { anonymous: false, adsConsent: false };
+/** Nothing of these is known of anybody here. */
+const LISTS = {
+  entitlements: NONE,
+  roles: NONE,
+  services: NONE,
+  subscriptions: NONE,
+  pastSubscriptions: NONE,
+  trials: NONE,
+};
 
 function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser) {
   return {
@@ -72,7 +82,6 @@ function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser
     mailingListActive: false,
     scrobbleTypes: '',
     country: '',
-    subscription: SUBSCRIPTION,
     subscriptionDescription: null,
     restricted: false,
     anonymous: null,
@@ -82,13 +91,6 @@ function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser
     homeAdmin: false,
     maxHomeSize: 15,
     rememberExpiresAt: presentEpoch(expiresAt),
-    profile: PROFILE,
-    entitlements: NONE,
-    roles: NONE,
-    services: NONE,
-    subscriptions: NONE,
-    pastSubscriptions: NONE,
-    trials: NONE,
     adsConsent: null,
     adsConsentSetAt: null,
     adsConsentReminderAt: null,
@@ -104,26 +106,30 @@ function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser
   };
 }
 
-/** Plain members become attributes, the others elements inside; a list stays empty. */
-function elementOf(name: string, members: object): XmlElement {
-  const attributes: Record<string, XmlValue> = {};
-  const children: XmlElement[] = [];
-  for (const [key, value] of Object.entries(members) as [string, XmlValue | object][]) {
-    if (typeof value !== 'object' || value === null) attributes[key] = value;
-    else children.push(Array.isArray(value) ? { name: key } : elementOf(key, value));
-  }
-  return { name, attributes, children };
-}
+const CHILDREN = [
+  { name: 'subscription', attributes: SUBSCRIPTION, children: [{ name: 'features' }] },
+  { name: 'profile', attributes: PROFILE },
+  ...Object.keys(LISTS).map((name) => ({ name })),
+].map(writeOnce);
+
+/** What a parser of XML reads as a boolean, and could not read if it were empty (PIN-API 1.6). */
+const NOT_KNOWN_TO_BE = { anonymous: false, adsConsent: false };
+
+const elementOf = (about: PresentedUser, more: XmlElement['attributes'] = {}): XmlElement => ({
+  name: 'user',
+  attributes: { ...membersOf(about), ...NOT_KNOWN_TO_BE, ...more },
+  children: CHILDREN,
+});
 
 export const presentUser = (about: PresentedUser): Answer => ({
-  json: () => membersOf(about),
-  xml: () => elementOf('user', { ...membersOf(about), ...UNKNOWN_YES_OR_NO }),
+  json: () => ({ ...membersOf(about), subscription: SUBSCRIPTION_IN_JSON, profile: PROFILE, ...LISTS }),
+  xml: () => elementOf(about),
 });
 
 /** PIN-API 4.5, 4.6: older clients know the token by a name of its own in XML, and the rest inside `user` in JSON. */
 export function presentOlderUser(about: PresentedUser): Answer {
   const members = membersOf(about);
-  const { active, status, plan, features } = SUBSCRIPTION;
+  const { active, status, plan } = SUBSCRIPTION;
   return {
     json: () => ({
       user: {
@@ -137,15 +143,11 @@ export function presentOlderUser(about: PresentedUser): Answer {
         hasPassword: true,
         authToken: about.token,
         authentication_token: about.token,
-        subscription: { active, status, plan, features },
+        subscription: { active, status, plan, features: NONE },
         roles: { roles: NONE },
         entitlements: NONE,
       },
     }),
-    xml: () =>
-      elementOf('user', { ...members, ...UNKNOWN_YES_OR_NO, ...filters, authenticationToken: about.token }),
+    xml: () => elementOf(about, { ...FILTERS, authenticationToken: about.token }),
   };
 }
-
-/** What of a library a member may see: there is no library here. */
-const filters = { filterAll: '', filterMovies: '', filterMusic: '', filterPhotos: '', filterTelevision: '' };

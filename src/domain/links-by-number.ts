@@ -5,12 +5,15 @@ import { drawCode, randomSecret } from '../crypto/secrets.js';
 import { readDeviceKey, type DeviceKeyMaterial, type ProofClaims } from './device-keys-proof.js';
 import type { DeviceKeys } from './device-keys.js';
 import type { createLinksByToken } from './links-by-token.js';
+import { createPending } from './links-number-pending.js';
 import { createNumberGuesses, type NumberGuessesDependencies } from './links-number-guesses.js';
 import { createRedemption, type RedemptionDependencies } from './links-number-redemption.js';
 import {
   cleanDescription,
   HIGHEST_NUMBER,
   keyOfNumber,
+  type AboutNumber,
+  type NumberedLink,
   type NumberedLinkRequest,
   type NumberedLinkRow,
   type NumberedLinkStore,
@@ -25,22 +28,8 @@ import { STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH, USER_CODE_ALPHABET, userCodeL
 import { DomainError, type LinkId, type Origin } from './vocabulary.js';
 import type { HoldAnswer, Waiting } from './waiting.js';
 
+export type { NumberedLink } from './links-numbered.js';
 export type { ToolDescription } from './tokens.js';
-
-/** A link as its own tool may see it. */
-export interface NumberedLink {
-  readonly number: number;
-  /** Without a dash; a strong one in lower case. */
-  readonly userCode: string;
-  readonly isStrong: boolean;
-  readonly identifier: string;
-  readonly tool: ToolDescription;
-  readonly networkAddress: string;
-  readonly createdAt: Date;
-  readonly expiresAt: Date;
-  /** Its token is given for a proof of the tool's own key only. */
-  readonly isKeyed: boolean;
-}
 
 export type NumberedPoll =
   | { readonly outcome: 'pending'; readonly link: NumberedLink }
@@ -68,17 +57,7 @@ export interface LinksByNumberDependencies<Stores extends NumberedLinkStores>
 const SHORT_LIFE_SECONDS = 900;
 const STRONG_LIFE_SECONDS = 1800;
 const MOST_DRAWS = 5;
-/** A link that was read once need not be read again while the gate says that it is pending. */
-const MOST_REMEMBERED = 10_000;
-/** The gate knows each tool by the link's key; a name beside it would only fill its memory with strangers' words. */
-const GATE_NAME = 'by number';
-
 const UNKNOWN = { outcome: 'unknown' } as const;
-
-interface AboutNumber {
-  readonly number: number;
-  readonly identifier: string;
-}
 
 export type LinksByNumber = ReturnType<typeof createLinksByNumber> & ReturnType<typeof createLinksByToken>;
 
@@ -97,52 +76,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
   const guesses = createNumberGuesses(dependencies);
   const redemption = createRedemption(dependencies);
   const live = createLiveCount(links, now);
-  const remembered = new Map<string, NumberedLink>();
-
-  function present({
-    linkId,
-    clientId,
-    networkAddress,
-    createdAt,
-    expiresAt,
-    numbered,
-  }: NumberedLinkRequest) {
-    const userCode = sealer.open(numbered.sealedUserCode, linkId);
-    const link: NumberedLink = {
-      number: numbered.number,
-      userCode,
-      isStrong: userCode.length === STRONG_CODE_LENGTH,
-      identifier: identifierOf(clientId),
-      tool: numbered.tool,
-      networkAddress,
-      createdAt,
-      expiresAt,
-      isKeyed: numbered.deviceKey !== undefined,
-    };
-    return link;
-  }
-
-  /** Lets the gate answer for a pending link, to its own tool in the network that made it, for as long as nobody decides. */
-  function admit(link: NumberedLinkRequest, stamp: number): NumberedLink {
-    const key = keyOfNumber(link.numbered.number, link.clientId, link.network);
-    const expiresAt = link.expiresAt.getTime();
-    gate.admit({ deviceCodeHash: key, clientId: GATE_NAME, intervalSeconds: 0, expiresAt }, stamp);
-    const known = present(link);
-    if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
-    remembered.set(key, known);
-    return known;
-  }
-
-  const isPending = (key: string): boolean =>
-    gate.check(key, GATE_NAME, now().getTime()).verdict === 'pending';
-
-  /** A pending link without asking the store; undefined says nothing. */
-  function recall({ number, identifier }: AboutNumber, network: string): NumberedLink | undefined {
-    const key = keyOfNumber(number, `pin:${identifier}`, network);
-    if (isPending(key)) return remembered.get(key);
-    remembered.delete(key);
-    return undefined;
-  }
+  const { present, admit, isPending, recall } = createPending(dependencies);
 
   async function insertWithFreshCode(
     request: Omit<NumberedLinkRequest, 'userCodeMac' | 'numbered'>,
@@ -173,24 +107,6 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
   }
 
-  /** The link of that number, if this tool may know of it: its own, and from elsewhere only within the budgets. */
-  async function findOwn(
-    { number, identifier }: AboutNumber,
-    origin: Origin,
-  ): Promise<NumberedLinkRow | undefined> {
-    const isNumber = Number.isInteger(number) && number > 0 && number <= HIGHEST_NUMBER;
-    const link = isNumber ? await store.findByNumber(number) : undefined;
-    const clientId = `pin:${identifier}`;
-    const own = link?.clientId === clientId ? link : undefined;
-    if (link?.network === origin.network) return own;
-    return (await guesses.mayKnow(
-      { key: keyOfNumber(number, clientId, origin.network), isRight: own !== undefined },
-      origin,
-    ))
-      ? own
-      : undefined;
-  }
-
   /** What the tool's own key has proved: nothing to prove, a proof, or none. */
   function proofOf(
     link: NumberedLinkRow,
@@ -201,6 +117,24 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
     return deviceProof === undefined
       ? undefined
       : deviceKeys.checkProof(deviceProof, deviceKey, identifierOf(link.clientId));
+  }
+
+  /**
+   * The link of that number, if this tool may know of it: its own, asked for from the network that made it or with a proof of
+   * its key, and from elsewhere only within the budgets.
+   */
+  async function findOwn(
+    { number, identifier, deviceProof }: AboutNumber,
+    origin: Origin,
+  ): Promise<NumberedLinkRow | undefined> {
+    const isNumber = Number.isInteger(number) && number > 0 && number <= HIGHEST_NUMBER;
+    const link = isNumber ? await store.findByNumber(number) : undefined;
+    const clientId = `pin:${identifier}`;
+    const own = link?.clientId === clientId ? link : undefined;
+    if (link?.network === origin.network) return own;
+    if (own?.numbered.deviceKey && proofOf(own, deviceProof)) return own;
+    const key = keyOfNumber(number, clientId, origin.network);
+    return (await guesses.mayKnow({ key, isRight: own !== undefined }, origin)) ? own : undefined;
   }
 
   async function answer(
@@ -268,9 +202,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
      * after the approval; `unknown` for everything else: unknown, expired, declined, another tool's, unlinked, or asked for
      * from another network beyond the budgets. A keyed link stays `pending` without a proof of its key.
      */
-    async pollNumberedLink(
-      asked: AboutNumber & { deviceProof?: string; origin: Origin },
-    ): Promise<NumberedPoll> {
+    async pollNumberedLink(asked: AboutNumber & { origin: Origin }): Promise<NumberedPoll> {
       const known = recall(asked, asked.origin.network);
       if (known) return { outcome: 'pending', link: known };
       const stamp = gate.stamp();

@@ -9,7 +9,7 @@ import {
   type NumberedLinkRow,
   type NumberedLinkStores,
 } from './links-numbered.js';
-import { stateOf, type Link, type LinkStore, type PollGate } from './links.js';
+import { stateOf, type LinkStore, type PollGate } from './links.js';
 import type { Session } from './sessions.js';
 import type { LastingStanding } from './tokens-lasting.js';
 import { isStrongCode, readUserCode } from './user-code.js';
@@ -51,24 +51,23 @@ export function createLinksByToken<Stores extends NumberedLinkStores>(
   const { mayReceiveToken, mayLinkByToken, tellOwner } = dependencies;
   const guesses = createGuesses(dependencies);
 
-  /** A live link of this door that nobody else has reserved, by what was typed. */
-  async function findOpen(
+  /**
+   * The live link of this door that a typed code means, and that nobody else has reserved. A code that is somebody else's, or
+   * another door's, is unknown here, but entering it was no guess.
+   */
+  async function lookUp(
     typed: string,
     accountId: AccountId | undefined,
-  ): Promise<NumberedLinkRow | undefined> {
+  ): Promise<{ readonly link?: NumberedLinkRow; readonly isGuess: boolean }> {
     const userCode = readUserCode(typed);
     for (const mac of userCode === undefined ? [] : userCodeMacs(userCode)) {
       const link = await links.findByUserCode(mac);
-      if (!link?.numbered || !isOpenTo(link, accountId)) continue;
-      return link as NumberedLinkRow;
+      const state = link && stateOf(link, now());
+      if (!link || (state !== 'pending' && state !== 'reserved')) continue;
+      const isOpen = state === 'pending' || ('holder' in link && link.holder?.accountId === accountId);
+      return link.numbered && isOpen ? { link: link as NumberedLinkRow, isGuess: false } : { isGuess: false };
     }
-    return undefined;
-  }
-
-  function isOpenTo(link: Link, accountId: AccountId | undefined): boolean {
-    const state = stateOf(link, now());
-    const isHeld = state === 'reserved' && 'holder' in link && link.holder?.accountId === accountId;
-    return state === 'pending' || isHeld;
+    return { isGuess: true };
   }
 
   /** Only of a tool that came in just now, with password and second factor, and that no other token has linked. */
@@ -124,10 +123,10 @@ export function createLinksByToken<Stores extends NumberedLinkStores>(
       const userCode = readUserCode(typed);
       if (!session && (userCode === undefined || !isStrongCode(userCode))) return undefined;
       const takeBack = session && (await guesses.charge(session.accountId, origin));
-      const link = await findOpen(typed, session?.accountId);
-      if (session && !link) await guesses.recordWrong(session.accountId, origin);
+      const { link, isGuess } = await lookUp(typed, session?.accountId);
+      if (session && isGuess) await guesses.recordWrong(session.accountId, origin);
+      if (!isGuess) await takeBack?.();
       if (!link) return undefined;
-      await takeBack?.();
       const { product, device } = link.numbered.tool;
       return { product, device, isTrusted: false, expiresAt: link.expiresAt };
     },
@@ -144,13 +143,11 @@ export function createLinksByToken<Stores extends NumberedLinkStores>(
         isFresh(standing) && (await inTransaction((stores) => mayLinkByToken(stores, accountId)));
       if (!isAllowed) throw notAllowed();
       const takeBack = await guesses.charge(accountId, origin);
-      const link = await findOpen(asked.userCode, undefined);
-      if (!link) {
-        await guesses.recordWrong(accountId, origin);
-        throw new DomainError('code-unknown');
-      }
+      const { link, isGuess } = await lookUp(asked.userCode, undefined);
+      if (isGuess) await guesses.recordWrong(accountId, origin);
+      else await takeBack();
+      if (!link) throw new DomainError('code-unknown');
       if (link.network !== origin.network) throw notAllowed();
-      await takeBack();
       const approved = await inTransaction((stores) =>
         approveInside(stores, standing, link.userCodeMac, origin),
       );

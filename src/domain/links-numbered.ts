@@ -16,6 +16,29 @@ export const COLLECT_SECONDS = 120;
 export type NumberedLinkRequest = LinkRequest & { readonly numbered: Numbered };
 export type NumberedLinkRow = Link & { readonly numbered: Numbered };
 
+/** What a tool asks with. */
+export interface AboutNumber {
+  readonly number: number;
+  readonly identifier: string;
+  /** A JWT that the tool has signed with its own key. */
+  readonly deviceProof?: string;
+}
+
+/** A link as its own tool may see it. */
+export interface NumberedLink {
+  readonly number: number;
+  /** Without a dash; a strong one in lower case. */
+  readonly userCode: string;
+  readonly isStrong: boolean;
+  readonly identifier: string;
+  readonly tool: ToolDescription;
+  readonly networkAddress: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** Its token is given for a proof of the tool's own key only. */
+  readonly isKeyed: boolean;
+}
+
 /** Each method that moves a link is one statement that names the door and the state it leaves. */
 export interface NumberedLinkStore {
   /** False when the number or the user code is in use: draw others. */

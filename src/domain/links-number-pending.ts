@@ -1,0 +1,73 @@
+// Pending links with a number, as they were started or read: while the gate says that one is pending, nobody need ask the store
+// for it. Only the tool and the network that made a link are answered from here. DESIGN 4 (poll gate), 11.
+import {
+  keyOfNumber,
+  type AboutNumber,
+  type NumberedLink,
+  type NumberedLinkRequest,
+} from './links-numbered.js';
+import type { PollGate } from './links.js';
+import type { Sealer } from './notices.js';
+import { identifierOf } from './tokens-lasting.js';
+import { isStrongCode } from './user-code.js';
+import type { Clock } from './vocabulary.js';
+
+/** A link that was read once need not be read again while the gate says that it is pending. */
+const MOST_REMEMBERED = 10_000;
+/** The gate knows each tool by the link's key; a name beside it would only fill its memory with strangers' words. */
+const GATE_NAME = 'by number';
+
+export function createPending({
+  gate,
+  sealer,
+  now,
+}: {
+  readonly gate: PollGate;
+  readonly sealer: Sealer;
+  readonly now: Clock;
+}) {
+  const remembered = new Map<string, NumberedLink>();
+
+  function present(link: NumberedLinkRequest): NumberedLink {
+    const { linkId, clientId, networkAddress, createdAt, expiresAt, numbered } = link;
+    const userCode = sealer.open(numbered.sealedUserCode, linkId);
+    return {
+      number: numbered.number,
+      userCode,
+      isStrong: isStrongCode(userCode),
+      identifier: identifierOf(clientId),
+      tool: numbered.tool,
+      networkAddress,
+      createdAt,
+      expiresAt,
+      isKeyed: numbered.deviceKey !== undefined,
+    };
+  }
+
+  const isPending = (key: string): boolean =>
+    gate.check(key, GATE_NAME, now().getTime()).verdict === 'pending';
+
+  return {
+    present,
+    isPending,
+
+    /** Lets the gate answer for a pending link, to its own tool in the network that made it, for as long as nobody decides. */
+    admit(link: NumberedLinkRequest, stamp: number): NumberedLink {
+      const key = keyOfNumber(link.numbered.number, link.clientId, link.network);
+      const expiresAt = link.expiresAt.getTime();
+      gate.admit({ deviceCodeHash: key, clientId: GATE_NAME, intervalSeconds: 0, expiresAt }, stamp);
+      const known = present(link);
+      if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
+      remembered.set(key, known);
+      return known;
+    },
+
+    /** A pending link without asking the store; undefined says nothing. */
+    recall({ number, identifier }: AboutNumber, network: string): NumberedLink | undefined {
+      const key = keyOfNumber(number, `pin:${identifier}`, network);
+      if (isPending(key)) return remembered.get(key);
+      remembered.delete(key);
+      return undefined;
+    },
+  };
+}

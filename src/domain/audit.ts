@@ -2,46 +2,49 @@
 // It holds no secret and no code; showing it in plain words belongs to the pages.
 import type { AccountId, Clock, Origin } from './vocabulary.js';
 
-export type AuditEvent =
-  | 'account-created'
-  | 'account-operator-created'
-  | 'email-verified'
-  | 'email-taken-over'
-  | 'sign-up-with-taken-email'
-  | 'sign-in'
-  | 'sign-in-failed'
-  | 'sign-in-half-done'
-  | 'sign-out'
-  | 'session-ended'
-  | 'proof-given'
-  | 'proof-failed'
-  | 'password-locked'
-  | 'second-factor-failed'
-  | 'second-factor-locked'
-  | 'two-factor-enabled'
-  | 'recovery-code-used'
-  | 'fallback-sign-in'
-  | 'fallback-refused'
-  | 'account-switched'
-  | 'device-key-added'
-  | 'link-started'
-  | 'link-reserved'
-  | 'link-released'
-  | 'link-approved'
-  | 'link-denied'
-  | 'link-redeemed'
-  | 'user-code-unknown'
-  | 'user-code-alarm'
-  | 'tool-renamed'
-  | 'tool-unlinked'
-  | 'token-revoked'
-  | 'refresh-token-reused'
-  | 'client-registered'
-  | 'client-created'
-  | 'client-removed'
-  | 'signing-key-made'
-  | 'signing-key-activated'
-  | 'signing-key-removed';
+/** Everything that is remembered. The pages have words for each, in every language. */
+export const auditEvents = [
+  'account-created',
+  'account-operator-created',
+  'email-verified',
+  'email-taken-over',
+  'sign-up-with-taken-email',
+  'sign-in',
+  'sign-in-failed',
+  'sign-in-half-done',
+  'sign-out',
+  'session-ended',
+  'proof-given',
+  'proof-failed',
+  'password-locked',
+  'second-factor-failed',
+  'second-factor-locked',
+  'two-factor-enabled',
+  'recovery-code-used',
+  'fallback-sign-in',
+  'fallback-refused',
+  'account-switched',
+  'device-key-added',
+  'link-reserved',
+  'link-released',
+  'link-approved',
+  'link-denied',
+  'link-redeemed',
+  'user-code-unknown',
+  'user-code-alarm',
+  'tool-renamed',
+  'tool-unlinked',
+  'token-revoked',
+  'refresh-token-reused',
+  'client-registered',
+  'client-created',
+  'client-removed',
+  'signing-key-made',
+  'signing-key-activated',
+  'signing-key-removed',
+] as const;
+
+export type AuditEvent = (typeof auditEvents)[number];
 
 export interface AuditEntry {
   readonly event: AuditEvent;

@@ -156,10 +156,7 @@ function openLinkRooms(
     keys,
     issuer: config.publicUrl,
     readDeviceToken: deviceTokens.read,
-    mayUseTokens: async (accountId) => {
-      const account = await accounts.findAccount(accountId);
-      return account !== undefined && !account.isClosed && !account.mayOnlyVerify;
-    },
+    mayUseTokens: accounts.mayUseTokens,
   });
   const numbered = openNumberedRooms(config, given, { keys, tokens, tokensStanding, deviceTokens }, people);
   const rooms = { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };

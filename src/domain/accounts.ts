@@ -65,6 +65,13 @@ export function createAccounts(dependencies: AccountsDependencies) {
       return record && presentAccount(record, settings.emailVerification);
     },
 
+    /** Whether its tokens may be used: there is such an account, it is open, and its address verified where that is due. */
+    async mayUseTokens(accountId: AccountId): Promise<boolean> {
+      const standing = await store.findStanding(accountId);
+      if (!standing || standing.isClosed) return false;
+      return standing.isEmailVerified || settings.emailVerification === 'optional';
+    },
+
     /** By e-mail address or user name, however it is spelt. */
     async findByLogin(login: string): Promise<Account | undefined> {
       const folded = foldLogin(login);

@@ -18,10 +18,10 @@ export interface Call {
 
 export type Endpoint = (ctx: RequestContext, call: Call) => Promise<void>;
 
-/** Only the wanted one is made. */
+/** Only the wanted one is made. A string is JSON already. */
 export interface Answer {
   readonly xml: () => XmlElement;
-  readonly json: () => object;
+  readonly json: () => object | string;
 }
 
 const CONTENT_TYPES = {
@@ -44,8 +44,11 @@ export function wantsJson(accept: string): boolean {
   return first === 'application/json';
 }
 
-export const writeBody = (format: Format, { xml, json }: Answer): string =>
-  format === 'json' ? JSON.stringify(json()) : writeXml(xml());
+export function writeBody(format: Format, { xml, json }: Answer): string {
+  if (format === 'xml') return writeXml(xml());
+  const made = json();
+  return typeof made === 'string' ? made : JSON.stringify(made);
+}
 
 export function answer(
   ctx: RequestContext,

@@ -30,8 +30,8 @@ const NO_JSON = {};
  * be read, `repeated` for a JSON key that stands twice.
  */
 export async function readMessage(ctx: RequestContext): Promise<Message> {
-  const query = readQuery(ctx);
-  const { headers } = ctx.req;
+  const { headers, url } = ctx.req;
+  const query = url?.includes('?') ? readQuery(ctx) : NO_FORM;
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
   if (!hasBody) return { query, form: NO_FORM, json: NO_JSON };
   const body = await readBody(ctx);

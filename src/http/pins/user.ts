@@ -1,7 +1,7 @@
 // How an account looks to the tools of this door: every member that any strict parser insists on, with null where there is
 // nothing to know. What is the same for everybody is written once. What a token may see is decided before. PIN-API 4.1, 4.5.
 import { presentEpoch, type Answer } from './answers.js';
-import { writeOnce, type XmlElement } from './xml.js';
+import { writeAttributes, writeOnce } from './xml.js';
 import type { Account } from '../../domain/accounts.js';
 
 export interface PresentedUser {
@@ -62,6 +62,51 @@ const LISTS = {
   trials: NONE,
 };
 
+/** What is so for everybody. */
+const SAME = {
+  emailOnlyAuth: false,
+  hasPassword: true,
+  protected: false,
+  thumb: '',
+  mailingListStatus: 'removed',
+  mailingListActive: false,
+  scrobbleTypes: '',
+  country: '',
+  subscriptionDescription: null,
+  restricted: false,
+  anonymous: null,
+  home: false,
+  guest: false,
+  homeSize: 1,
+  homeAdmin: false,
+  maxHomeSize: 15,
+  adsConsent: null,
+  adsConsentSetAt: null,
+  adsConsentReminderAt: null,
+  experimentalFeatures: false,
+  pin: null,
+  attributionPartner: null,
+  cloudSyncDevice: null,
+  queueEmail: null,
+  queueUid: null,
+};
+
+/** What a parser of XML reads as a boolean, and could not read if it were empty (PIN-API 1.6). */
+const NOT_KNOWN_TO_BE = { anonymous: false, adsConsent: false };
+
+const SAME_IN_JSON = JSON.stringify({
+  ...SAME,
+  subscription: SUBSCRIPTION_IN_JSON,
+  profile: PROFILE,
+  ...LISTS,
+}).slice(1);
+const SAME_ATTRIBUTES = writeAttributes({ ...SAME, ...NOT_KNOWN_TO_BE });
+const SAME_CHILDREN = [
+  { name: 'subscription', attributes: SUBSCRIPTION, children: [{ name: 'features' }] },
+  { name: 'profile', attributes: PROFILE },
+  ...Object.keys(LISTS).map((name) => ({ name })),
+].map(writeOnce);
+
 function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser) {
   return {
     id: account.publicNumber,
@@ -73,57 +118,22 @@ function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser
     locale: account.language ?? null,
     confirmed: account.isEmailVerified,
     joinedAt: presentEpoch(account.createdAt),
-    emailOnlyAuth: false,
-    hasPassword: true,
-    protected: false,
-    thumb: '',
     authToken: token,
-    mailingListStatus: 'removed',
-    mailingListActive: false,
-    scrobbleTypes: '',
-    country: '',
-    subscriptionDescription: null,
-    restricted: false,
-    anonymous: null,
-    home: false,
-    guest: false,
-    homeSize: 1,
-    homeAdmin: false,
-    maxHomeSize: 15,
     rememberExpiresAt: presentEpoch(expiresAt),
-    adsConsent: null,
-    adsConsentSetAt: null,
-    adsConsentReminderAt: null,
-    experimentalFeatures: false,
     twoFactorEnabled: hasSecondFactor,
     // They are drawn as the second factor is turned on.
     backupCodesCreated: hasSecondFactor,
-    pin: null,
-    attributionPartner: null,
-    cloudSyncDevice: null,
-    queueEmail: null,
-    queueUid: null,
   };
 }
 
-const CHILDREN = [
-  { name: 'subscription', attributes: SUBSCRIPTION, children: [{ name: 'features' }] },
-  { name: 'profile', attributes: PROFILE },
-  ...Object.keys(LISTS).map((name) => ({ name })),
-].map(writeOnce);
-
-/** What a parser of XML reads as a boolean, and could not read if it were empty (PIN-API 1.6). */
-const NOT_KNOWN_TO_BE = { anonymous: false, adsConsent: false };
-
-const elementOf = (about: PresentedUser, more: XmlElement['attributes'] = {}): XmlElement => ({
-  name: 'user',
-  attributes: { ...membersOf(about), ...NOT_KNOWN_TO_BE, ...more },
-  children: CHILDREN,
-});
-
 export const presentUser = (about: PresentedUser): Answer => ({
-  json: () => ({ ...membersOf(about), subscription: SUBSCRIPTION_IN_JSON, profile: PROFILE, ...LISTS }),
-  xml: () => elementOf(about),
+  json: () => `${JSON.stringify(membersOf(about)).slice(0, -1)},${SAME_IN_JSON}`,
+  xml: () => ({
+    name: 'user',
+    attributes: membersOf(about),
+    writtenAttributes: SAME_ATTRIBUTES,
+    children: SAME_CHILDREN,
+  }),
 });
 
 /** PIN-API 4.5, 4.6: older clients know the token by a name of its own in XML, and the rest inside `user` in JSON. */
@@ -139,7 +149,7 @@ export function presentOlderUser(about: PresentedUser): Answer {
         joined_at: about.account.createdAt.toISOString(),
         username: members.username,
         title: members.title,
-        thumb: members.thumb,
+        thumb: '',
         hasPassword: true,
         authToken: about.token,
         authentication_token: about.token,
@@ -148,6 +158,11 @@ export function presentOlderUser(about: PresentedUser): Answer {
         entitlements: NONE,
       },
     }),
-    xml: () => elementOf(about, { ...FILTERS, authenticationToken: about.token }),
+    xml: () => ({
+      name: 'user',
+      attributes: { ...members, ...FILTERS, authenticationToken: about.token },
+      writtenAttributes: SAME_ATTRIBUTES,
+      children: SAME_CHILDREN,
+    }),
   };
 }

@@ -7,6 +7,8 @@ export type XmlValue = string | number | boolean | null | undefined;
 export interface XmlElement {
   readonly name: string;
   readonly attributes?: Readonly<Record<string, XmlValue>>;
+  /** More of them, as `writeAttributes` has written them. */
+  readonly writtenAttributes?: string;
   /** An element holds others or text, never both. */
   readonly children?: readonly (XmlElement | WrittenElement)[];
   readonly text?: string;
@@ -46,14 +48,20 @@ function valueOf(value: Exclude<XmlValue, undefined>): string {
   return value === null ? '' : String(value);
 }
 
-function write(element: XmlElement | WrittenElement): string {
-  if ('written' in element) return element.written;
-  const { name, attributes = {}, children, text } = element;
-  let start = `<${name}`;
+/** Attributes as they stand in an element, a space before each. */
+export function writeAttributes(attributes: Readonly<Record<string, XmlValue>>): string {
+  let text = '';
   for (const key in attributes) {
     const value = attributes[key];
-    if (value !== undefined) start += ` ${key}="${valueOf(value)}"`;
+    if (value !== undefined) text += ` ${key}="${valueOf(value)}"`;
   }
+  return text;
+}
+
+function write(element: XmlElement | WrittenElement): string {
+  if ('written' in element) return element.written;
+  const { name, attributes = {}, writtenAttributes = '', children, text } = element;
+  const start = `<${name}${writeAttributes(attributes)}${writtenAttributes}`;
   const inside = children?.length ? children.map(write).join('') : text ? escapeXml(text) : '';
   return inside === '' ? `${start}/>` : `${start}>${inside}</${name}>`;
 }

@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import {
   presentUserCode,
   readUserCode,
+  STRONG_CODE_ALPHABET,
+  STRONG_CODE_LENGTH,
   USER_CODE_ALPHABET,
   userCodeLength,
 } from '../../src/domain/user-code.js';
@@ -96,10 +98,33 @@ describe('a user code', () => {
   it('answers any text at all with a code or undefined', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (typed) => {
-        expect(readUserCode(typed) ?? 'BBBBBBBB').toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{8,12}$/);
+        expect(readUserCode(typed) ?? 'BBBBBBBB').toMatch(/^([BCDFGHJKLMNPQRSTVWXZ]{8,12}|[0-9a-z]{25})$/);
       }),
     );
   });
+});
+
+describe('a strong code', () => {
+  const strong = '8lzjqnq8lye02n52jq3fqxf8e';
+
+  it('has 128 bits and more, so that no budget need guard it (RFC 6749 §10.10)', () => {
+    expect(new Set(STRONG_CODE_ALPHABET).size).toBe(36);
+    expect(STRONG_CODE_LENGTH * Math.log2(36)).toBeGreaterThan(128);
+  });
+
+  it.each([strong, strong.toUpperCase(), ` ${strong}\n`, `8lzjq-nq8ly-e02n5-2jq3f-qxf8e`])(
+    'is read from %j, in lower case (PIN-API 3.1)',
+    (typed) => {
+      expect(readUserCode(typed)).toBe(strong);
+    },
+  );
+
+  it.each([strong.slice(1), `${strong}0`, `${strong.slice(1)}é`, `${strong.slice(1)}٣`])(
+    'is not read from %s',
+    (typed) => {
+      expect(readUserCode(typed)).toBeUndefined();
+    },
+  );
 });
 
 describe('the length of a new code', () => {

@@ -1,6 +1,9 @@
 // What every key store must do (domain/keys.ts): one active and one next key of an algorithm, and each move only once.
 import type { SigningKeyRow, SigningKeyState } from '../../../src/domain/keys.js';
+import type { LinkedTool } from '../../../src/domain/tokens.js';
+import type { AccountId, LinkedToolId, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
 import { createKeyStore } from '../../../src/stores/sql/keys.js';
+import { createTokenStore } from '../../../src/stores/sql/tokens.js';
 import { backends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_000_000 + second * 1000);
@@ -58,4 +61,66 @@ describe.each(backends)('a key store on $name', ({ open }) => {
     expect([await remove('a'), await remove('a'), await remove('b')]).toEqual([true, false, true]);
     expect(await kids()).toEqual(['c', 'd']);
   });
+
+  it('keeps two rings apart: neither sees, moves or removes the keys of the other, and each has its own of each', async () => {
+    const rings = open((sql) => ({ keys: createKeyStore(sql), others: createKeyStore(sql, 'device-keys') }));
+    const { inTransaction, stores } = rings;
+    const [one, other] = [key('r1', 'EdDSA', 'active'), key('r2', 'EdDSA', 'active')];
+    const done = await inTransaction(async ({ keys, others }) => [
+      await keys.insert(one),
+      await others.insert(other),
+      await others.insert(key('r3', 'EdDSA', 'active')),
+      await others.changeState('r1', 'active', 'retiring', at(1)),
+      await keys.changeState('r1', 'active', 'retiring', at(1)),
+      await others.removeRetiring('r1', at(1)),
+    ]);
+    expect(done).toEqual([true, true, false, false, true, false]);
+    expect((await stores.keys.findAll()).map(({ kid }) => kid)).toEqual(['r1']);
+    expect(await stores.others.findAll()).toEqual([other]);
+    rings.close();
+  });
+
+  it('keeps a retiring key while a long-lived token that names it counts', async () => {
+    const both = open((sql) => ({ keys: createKeyStore(sql), tokens: createTokenStore(sql) }));
+    const { inTransaction } = both;
+    const named = (id: string, expiresAt: Date): LinkedTool => ({
+      ...lastingTool,
+      linkedToolId: id as LinkedToolId,
+      linkId: `link of ${id}` as LinkId,
+      firstAccess: { jti: id, issuedAt: at(0), expiresAt },
+    });
+    const remove = (second: number) => inTransaction(({ keys }) => keys.removeRetiring('k', at(second)));
+    await inTransaction(async ({ keys, tokens }) => {
+      await keys.insert(key('k', 'EdDSA', 'retiring'));
+      await tokens.insertLinkedTool(named('t1', at(100)));
+      await tokens.insertLinkedTool(named('t2', at(900)));
+      await tokens.insertLinkedTool({ ...named('t3', at(900)), accessKid: 'another' });
+    });
+    expect([await remove(99), await remove(100)]).toEqual([false, false]);
+    await inTransaction(({ tokens }) => tokens.endLinkedTool('t2' as LinkedToolId, at(50), 'unlinked'));
+    expect([await remove(99), await remove(100)]).toEqual([false, true]);
+    both.close();
+  });
 });
+
+const lastingTool: LinkedTool = {
+  linkedToolId: 't' as LinkedToolId,
+  linkId: 'l' as LinkId,
+  door: 'pin',
+  accountId: 'a' as AccountId,
+  subjectId: 'a' as SubjectId,
+  clientId: 'pin:tool',
+  name: 'A television',
+  scope: '',
+  audience: 'https://linchpin.example/api/v2',
+  authenticatedAt: at(0),
+  methods: ['pwd'],
+  keyThumbprint: undefined,
+  firstAccess: { jti: 'j', issuedAt: at(0), expiresAt: at(100) },
+  linkedAt: at(0),
+  linkedFrom: '203.0.113.7',
+  lastUsedAt: at(0),
+  lastUsedFrom: '203.0.113.7',
+  endedAt: undefined,
+  accessKid: 'k',
+};

@@ -2,6 +2,8 @@
 // is noted once.
 import type { LinkedTool, RefreshToken } from '../../../src/domain/tokens.js';
 import type { AccountId, LinkedToolId, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
+import type { DeviceKey } from '../../../src/domain/device-keys.js';
+import { createDeviceKeyStore } from '../../../src/stores/sql/device-keys.js';
 import { createTokenStore } from '../../../src/stores/sql/tokens.js';
 import { backends } from '../../support/databases.js';
 
@@ -195,5 +197,84 @@ describe.each(backends)('a token store on $name', ({ open }) => {
       'refreshable',
     ]);
     expect(await inTransaction(({ tokens }) => tokens.removeDead(at(1000), at(0)))).toBe(0);
+  });
+
+  it('gives back everything that is kept of a tool of the PIN door, and finds it by its link', async () => {
+    const told = { product: 'p', version: '1', platform: '', platformVersion: '' };
+    const one = tool('pin 1', {
+      accountId: 'e' as AccountId,
+      door: 'pin',
+      accessKid: 'kid',
+      description: { ...told, device: 'd', deviceName: 'n', deviceVendor: '', model: 'm' },
+      parentToolId: 'parent' as LinkedToolId,
+      bornWith: 'code',
+    });
+    await inTransaction(({ tokens }) => tokens.insertLinkedTool(one));
+    expect(await stores.tokens.findLinkedTool(one.linkedToolId)).toEqual(one);
+    expect(await stores.tokens.findToolOfLink(one.linkId)).toEqual(one);
+    expect(await stores.tokens.findToolOfLink('none' as LinkId)).toBeUndefined();
+  });
+
+  it('binds a live tool to a key once', async () => {
+    const bind = (id: string, thumbprint: string) =>
+      inTransaction(({ tokens }) => tokens.bindKey(id as LinkedToolId, thumbprint));
+    await inTransaction(async ({ tokens }) => {
+      await tokens.insertLinkedTool(tool('bound', { accountId: 'f' as AccountId }));
+      await tokens.insertLinkedTool(tool('over', { accountId: 'f' as AccountId }));
+      await tokens.endLinkedTool('over' as LinkedToolId, at(1), 'revoked');
+    });
+    expect([await bind('bound', 'x'), await bind('bound', 'y'), await bind('over', 'z')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect((await stores.tokens.findLinkedTool('bound' as LinkedToolId))?.keyThumbprint).toBe('x');
+  });
+
+  it('ends the tools that a tool has linked with it, and no others', async () => {
+    const parentToolId = 'mother' as LinkedToolId;
+    await inTransaction(async ({ tokens }) => {
+      await tokens.insertLinkedTool(tool('mother', { accountId: 'g' as AccountId }));
+      await tokens.insertLinkedTool(tool('child', { accountId: 'g' as AccountId, parentToolId }));
+      await tokens.insertLinkedTool(tool('ended child', { accountId: 'g' as AccountId, parentToolId }));
+      await tokens.insertLinkedTool(tool('sister', { accountId: 'g' as AccountId }));
+      await tokens.endLinkedTool('ended child' as LinkedToolId, at(3), 'unlinked');
+      await tokens.endLinkedTool(parentToolId, at(9), 'revoked');
+    });
+    const endOf = async (id: string) => (await stores.tokens.findLinkedTool(id as LinkedToolId))?.endedAt;
+    expect([await endOf('child'), await endOf('ended child'), await endOf('sister')]).toEqual([
+      at(9),
+      at(3),
+      undefined,
+    ]);
+  });
+
+  it('forgets no tool whose key was approved since, and forgets keys with their tool', async () => {
+    const both = open((sql) => ({ tokens: createTokenStore(sql), deviceKeys: createDeviceKeyStore(sql) }));
+    const key = (id: string, approvedAt: Date): DeviceKey => ({
+      thumbprint: `thumbprint of ${id}`,
+      kid: 'k',
+      alg: 'EdDSA',
+      publicJwk: { kty: 'OKP', crv: 'Ed25519', x: 'x' },
+      clientId: 'c',
+      linkedToolId: id as LinkedToolId,
+      accountId: 'a' as AccountId,
+      claims: { nonce: undefined, scopes: [] },
+      createdAt: at(0),
+      approvedAt,
+    });
+    await both.inTransaction(async ({ tokens, deviceKeys }) => {
+      for (const [id, second] of [['old', 99] as const, ['new', 100] as const]) {
+        await tokens.insertLinkedTool(tool(id));
+        await deviceKeys.put(key(id, at(second)));
+      }
+    });
+    const remove = () => both.inTransaction(({ tokens }) => tokens.removeDead(at(5000), at(100)));
+    expect([await remove(), await remove()]).toEqual([1, 0]);
+    const kept = await Promise.all(
+      ['old', 'new'].map((id) => both.stores.deviceKeys.findByTool(id as LinkedToolId)),
+    );
+    expect(kept.map((one) => one?.linkedToolId)).toEqual([undefined, 'new']);
+    both.close();
   });
 });

@@ -12,6 +12,7 @@ import { createKeys } from './domain/keys.js';
 import { createLinkedTools } from './domain/linked-tools.js';
 import { createLinksForPerson } from './domain/links-person.js';
 import { createLinksForTool } from './domain/links-tool.js';
+import { createPasswordRenewal } from './domain/password-renewal.js';
 import { createPasswordRule } from './domain/password-rule.js';
 import { createProofs } from './domain/proofs.js';
 import { createSessions } from './domain/sessions.js';
@@ -19,6 +20,8 @@ import { createSignIn } from './domain/sign-in.js';
 import { ACCESS_TOKEN_SECONDS, createTokens } from './domain/tokens.js';
 import { createTokensRefresh } from './domain/tokens-refresh.js';
 import { createTokensStanding } from './domain/tokens-standing.js';
+import { createTwoFactor } from './domain/two-factor.js';
+import { createOperatorHelp } from './domain/two-factor-operator.js';
 import { DomainError, type AccountId } from './domain/vocabulary.js';
 import { createWaiting } from './domain/waiting.js';
 import { createPasswordStrength } from './outside/password-strength.js';
@@ -67,11 +70,12 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     busy: () => new DomainError('service-busy', { retryAfterSeconds: 5 }),
   });
   const { signUp, emailVerification, publicUrl } = config;
+  const rule = createPasswordRule({ estimateStrength: strength.estimate, serviceWords: [SERVICE_NAME] });
   const accounts = createAccounts({
     ...ground,
     store: stores.accounts,
     passwords,
-    rule: createPasswordRule({ estimateStrength: strength.estimate, serviceWords: [SERVICE_NAME] }),
+    rule,
     // The `sub` of tokens: it shall not tell when its account was made.
     newId: randomUUID,
     newSecret: randomSecret,
@@ -95,7 +99,21 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions });
   const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
-  return { passwords, strength, accounts, findRecipient, proofs, sessions, signIn, accountSwitches };
+  const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
+  const given = { ...ground, accounts, proofs, sessions, signIn, passwordRenewal, findRecipient };
+  const twoFactor = createTwoFactor(given);
+  const operatorHelp = createOperatorHelp(given);
+  const rooms = {
+    accounts,
+    findRecipient,
+    proofs,
+    sessions,
+    signIn,
+    accountSwitches,
+    twoFactor,
+    operatorHelp,
+  };
+  return { passwords, strength, ...rooms };
 }
 
 /** Links and what they leave, between tools and people. */

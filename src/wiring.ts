@@ -90,6 +90,7 @@ function openPagesDoor(
   return createPages({
     accounts,
     accountSwitches: rooms.accountSwitches,
+    twoFactor: rooms.twoFactor,
     proofs,
     signIn,
     sessions,
@@ -157,7 +158,11 @@ function openMail(config: Config, { log, now }: Rooms, viewsFolder: string): Del
     smtpUrl: config.smtpUrl,
     from: config.mailFrom,
     outboxFolder: join(config.dataDir, 'outbox'),
-    render: createMailText({ folder: join(viewsFolder, 'mail'), serviceName: SERVICE_NAME }),
+    render: createMailText({
+      folder: join(viewsFolder, 'mail'),
+      serviceName: SERVICE_NAME,
+      publicUrl: config.publicUrl,
+    }),
     now,
     announce: (file) => log.info({ file }, 'a mail was written to a file, since SMTP_URL is not set'),
   });

@@ -130,6 +130,7 @@ const domain = [
   'account-records',
   'password-rule',
   'password-check',
+  'password-renewal',
   'email-verification',
   'first-run',
   'registration',
@@ -139,6 +140,7 @@ const domain = [
   'identities',
   'household',
   'sign-in',
+  'two-factor',
   'account-switches',
   'fallback',
 ];

@@ -37,7 +37,7 @@ export function createAccountSwitches({ store, inTransaction, signIn, audit }: A
      * does: `credentials-wrong`, `code-wrong`, `factor-locked`, `service-busy`.
      */
     async turnSwitch(
-      session: Pick<Session, 'accountId'>,
+      session: Session,
       { name, isOn }: { readonly name: SwitchName; readonly isOn: boolean },
       proof: { readonly password: string; readonly code?: string | undefined },
       origin: Origin,

@@ -29,6 +29,8 @@ export interface FactorFailureStore {
   ): Promise<FactorFailures | undefined>;
   /** After a success: nothing is consecutive any more, and the day gets this one attempt back. */
   forgive(accountId: AccountId, kind: FactorKind): Promise<void>;
+  /** For a factor that is new, or freed by the operator: nothing counts any more. False when nothing did. */
+  clearFailures(accountId: AccountId, kind: FactorKind): Promise<boolean>;
 }
 
 export type FactorStores = { proofs: FactorFailureStore; audit: AuditStore; outbox: OutboxStore };

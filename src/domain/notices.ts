@@ -1,6 +1,6 @@
 // What people are told by mail. A notice is written to the outbox in the transaction of the thing it tells about, and a
 // job sends it: a mail server that is slow or down changes no answer and no timing.
-import type { AccountId, Clock } from './vocabulary.js';
+import type { AccountId, Clock, Origin } from './vocabulary.js';
 
 /** Every mail that can be sent, with what its text needs. Views have one template for each. */
 export interface NoticeDetails {
@@ -9,6 +9,15 @@ export interface NoticeDetails {
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
   'factor-locked': { readonly username: string };
+  'two-factor-enabled': ChangeByOwner;
+  'two-factor-turned-off': ChangeByOwner;
+  'two-factor-replaced': ChangeByOwner;
+  'recovery-codes-renewed': ChangeByOwner;
+  /** `left`: how many of the ten can still be used. */
+  'recovery-code-used': ChangeByOwner & { readonly left: number };
+  'account-unlocked': { readonly username: string; readonly at: string };
+  /** The operator took the second factor off. */
+  'two-factor-removed': { readonly username: string; readonly at: string };
   /** A tool signed in with a password, and with a code where `factors` is 2. */
   'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string; readonly factors: 1 | 2 };
   /** The same, but it was not let in: the password was right, and the code missing or wrong. */
@@ -27,6 +36,13 @@ interface ToolChange {
   readonly unlinkAddress: string;
 }
 
+/** Something that the owner did in a browser, or somebody in the owner's name. `at`: the time in UTC. */
+interface ChangeByOwner {
+  readonly username: string;
+  readonly from: string;
+  readonly at: string;
+}
+
 interface ToolAtTheDoor {
   readonly username: string;
   /** Its own words; empty if it had none. */
@@ -39,6 +55,14 @@ interface ToolAtTheDoor {
 }
 
 export type NoticeName = keyof NoticeDetails;
+
+/** A moment as a mail tells it: in UTC, to the minute. */
+export const momentOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** From where something was done, and when, as a mail tells it. */
+export function whereAndWhen({ networkAddress }: Origin, at: Date): { from: string; at: string } {
+  return { from: networkAddress, at: momentOf(at) };
+}
 
 export interface OutboxMail {
   readonly mailId: string;

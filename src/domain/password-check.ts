@@ -36,6 +36,14 @@ export interface PasswordStore {
   forgiveFailures(accountId: AccountId): Promise<void>;
   /** False when the hash is not `from` any more. */
   replacePasswordHash(accountId: AccountId, from: string, to: string): Promise<boolean>;
+  /** Another password in the place of the one whose hash is `from`; false when it is not that any more. */
+  replacePassword(renewed: {
+    readonly accountId: AccountId;
+    readonly from: string;
+    readonly to: string;
+    readonly length: number;
+    readonly at: Date;
+  }): Promise<boolean>;
 }
 
 type Reading = AccountStore & PasswordStore;

@@ -1,50 +1,18 @@
-// Second factors behind one interface: an authenticator's one-time codes here, recovery codes beside it, and the locks that
-// both stand behind. A factor is proved or it is not; whose account it is and what a proof is good for is not known here.
+// Second factors behind one interface: an authenticator's one-time codes here, how it comes and goes in proofs-set-up.ts,
+// recovery codes beside it, and the locks that both stand behind. A factor is proved or it is not; whose account it is and what a proof is good for is not known here.
 // Specification: RFC 6238 §5.2, RFC 4226 §7.3, OWASP ASVS 6.5, CHECKLIST 3.3.
-import { randomSecret } from '../crypto/secrets.js';
-import { checkTotp, cleanTotpCode, newTotpSecret, totpAddress } from '../crypto/totp.js';
-import {
-  createFactorLocks,
-  type FactorFailureStore,
-  type FactorLocks,
-  type FactorStores,
-  type Recipient,
-} from './factor-locks.js';
-import { createRecoveryCodes, type RecoveryCodeStore } from './recovery-codes.js';
-import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
+import { checkTotp, cleanTotpCode } from '../crypto/totp.js';
+import { createFactorLocks, type FactorLocks, type FactorStores, type Recipient } from './factor-locks.js';
+import { createSetUp, type Authenticator, type ProofStore } from './proofs-set-up.js';
+import { createRecoveryCodes } from './recovery-codes.js';
+import type { AccountId, Clock, InTransaction, Origin } from './vocabulary.js';
 import type { Passwords } from '../crypto/passwords.js';
 import type { Audit } from './audit.js';
 import type { Notices, Sealer } from './notices.js';
 
-export interface Authenticator {
-  readonly authenticatorId: string;
-  readonly accountId: AccountId;
-  readonly sealedSecret: string;
-  /** The last time step whose code was used (RFC 6238 §5.2). */
-  readonly lastStep: number;
-  readonly createdAt: Date;
-}
-
-export interface AuthenticatorStore {
-  findAuthenticator(accountId: AccountId, state: 'inert' | 'active'): Promise<Authenticator | undefined>;
-  /** Keeps an inert one; an earlier inert one of the account gives way. */
-  putInert(authenticator: Authenticator): Promise<void>;
-  /** Charges one try at proving an inert one; false when it is gone, or has been tried `most` times. */
-  chargeInert(authenticatorId: string, most: number): Promise<boolean>;
-  /** Inert to active, with the step that proved it; false when it is gone, not made after `madeAfter`, or another is on. */
-  activate(authenticator: Authenticator, step: number, madeAfter: Date): Promise<boolean>;
-  /** Raises the last step; false when this step, or a later one, is used already. */
-  burnStep(authenticatorId: string, step: number): Promise<boolean>;
-}
-
-export interface ProofStore extends AuthenticatorStore, RecoveryCodeStore, FactorFailureStore {}
+export type { Authenticator, AuthenticatorStore, ProofStore } from './proofs-set-up.js';
 
 type CodeOutcome = 'right' | 'wrong' | 'locked';
-
-/** How long a shown secret waits for the code that proves it. */
-const INERT_SECONDS = 600;
-/** Who has a stolen session, but not the secret on the owner's screen, must not guess its code and be shown the rest. */
-const MOST_SET_UP_TRIES = 10;
 
 export interface ProofsDependencies {
   readonly store: ProofStore;
@@ -85,45 +53,18 @@ function createCodeCheck({
     return locks.settle(stores, { accountId, kind: 'totp', ...rest }, isBurnt);
   }
 
-  return { openSecret, matchCode, settleCode };
+  return { matchCode, settleCode };
 }
 
 export type Proofs = ReturnType<typeof createProofs>;
 
 export function createProofs(dependencies: ProofsDependencies) {
-  const { store, inTransaction, audit, sealer, passwords, findRecipient, now, issuer } = dependencies;
+  const { store, inTransaction, audit, notices, sealer, passwords, findRecipient, now } = dependencies;
   const locks = createFactorLocks(dependencies);
-  const recovery = createRecoveryCodes({ store, inTransaction, locks, audit, passwords, now });
+  const recovery = createRecoveryCodes({ store, inTransaction, locks, audit, notices, passwords, now });
 
-  const inertSince = () => new Date(now().getTime() - INERT_SECONDS * 1000);
-  const { openSecret, matchCode, settleCode } = createCodeCheck({ sealer, locks, now });
-
-  async function putInert(accountId: AccountId, username: string) {
-    const secret = newTotpSecret();
-    const authenticatorId = randomSecret(16);
-    const sealedSecret = sealer.seal(secret, authenticatorId);
-    const inert: Authenticator = { authenticatorId, accountId, sealedSecret, lastStep: 0, createdAt: now() };
-    await inTransaction(async ({ proofs }) => {
-      if (await proofs.findAuthenticator(accountId, 'active')) throw new DomainError('factor-already-on');
-      await proofs.putInert(inert);
-    });
-    return { inert, secret, address: totpAddress({ issuer, account: username, secret }) };
-  }
-
-  /** Turns an inert authenticator on, with ten new recovery codes. */
-  async function enable(inert: Authenticator, step: number, origin: Origin): Promise<string[]> {
-    const { accountId } = inert;
-    const { shown, kept } = await recovery.drawRecoveryCodes();
-    await inTransaction(async (stores) => {
-      if (!(await stores.proofs.activate(inert, step, inertSince()))) {
-        const isOn = await stores.proofs.findAuthenticator(accountId, 'active');
-        throw new DomainError(isOn ? 'factor-already-on' : 'factor-not-on');
-      }
-      await stores.proofs.replaceRecoveryCodes(accountId, kept);
-      await audit.record(stores, { event: 'two-factor-enabled', accountId, actor: accountId, origin });
-    });
-    return shown;
-  }
+  const setUp = createSetUp(dependencies);
+  const { matchCode, settleCode } = createCodeCheck({ sealer, locks, now });
 
   return {
     /** Whether the account has a second factor that is on; a locked one is on. */
@@ -131,40 +72,13 @@ export function createProofs(dependencies: ProofsDependencies) {
       return (await store.findAuthenticator(accountId, 'active')) !== undefined;
     },
 
-    /**
-     * Begins to set up an authenticator: its secret in base32, and the otpauth:// address for the QR code. It is good for
-     * nothing until a code has proved it, and is dead after ten minutes. Refuses `factor-already-on`.
-     */
-    async beginAuthenticator(
-      accountId: AccountId,
-      username: string,
-    ): Promise<{ secret: string; address: string }> {
-      const { secret, address } = await putInert(accountId, username);
-      return { secret, address };
-    },
-
-    /**
-     * Turns the authenticator on that is being set up; resolves to ten recovery codes, shown this once. The code that
-     * proves it is used up. Refuses `code-wrong` (try again), `factor-not-on` (nothing is being set up, any more: ten
-     * minutes or ten tries are over), `factor-already-on`, `service-busy`.
-     */
-    async confirmAuthenticator(
-      accountId: AccountId,
-      code: string,
-      origin: Origin,
-    ): Promise<{ recoveryCodes: string[] }> {
-      const inert = await store.findAuthenticator(accountId, 'inert');
-      if (!inert || inert.createdAt <= inertSince()) throw new DomainError('factor-not-on');
-      const { authenticatorId } = inert;
-      const mayTry = await inTransaction((stores) =>
-        stores.proofs.chargeInert(authenticatorId, MOST_SET_UP_TRIES),
-      );
-      if (!mayTry) throw new DomainError('factor-not-on');
-      const attempt = { secret: openSecret(inert), code: cleanTotpCode(code), at: now() };
-      const step = await checkTotp({ ...attempt, afterStep: inert.lastStep });
-      if (step === undefined) throw new DomainError('code-wrong');
-      return { recoveryCodes: await enable(inert, step, origin) };
-    },
+    beginAuthenticator: setUp.beginAuthenticator,
+    beginReplacement: setUp.beginReplacement,
+    proveAuthenticator: setUp.proveAuthenticator,
+    turnOn: setUp.turnOn,
+    turnOff: setUp.turnOff,
+    drawRecoveryCodes: recovery.drawRecoveryCodes,
+    renewRecoverySet: recovery.renewRecoverySet,
 
     /**
      * Gives an account an authenticator that is on at once: for an operator who hands the secret over, and for the demo.
@@ -175,8 +89,13 @@ export function createProofs(dependencies: ProofsDependencies) {
       username: string,
       origin: Origin,
     ): Promise<{ secret: string; address: string; recoveryCodes: string[] }> {
-      const { inert, secret, address } = await putInert(accountId, username);
-      return { secret, address, recoveryCodes: await enable(inert, inert.lastStep, origin) };
+      const { inert, shown } = await setUp.putInert(accountId, username, 'nothing');
+      const drawn = await recovery.drawRecoveryCodes();
+      await inTransaction(async (stores) => {
+        await setUp.turnOn(stores, { inert, step: inert.lastStep }, drawn.kept, { instead: false });
+        await audit.record(stores, { event: 'two-factor-enabled', accountId, actor: 'operator', origin });
+      });
+      return { ...shown, recoveryCodes: drawn.shown };
     },
 
     /**
@@ -209,5 +128,8 @@ export function createProofs(dependencies: ProofsDependencies) {
 
     /** How many unused recovery codes the account has. */
     countRecoveryCodes: (accountId: AccountId): Promise<number> => store.countRecoveryCodes(accountId),
+
+    /** Names the set that its recovery codes belong to; undefined for an account that has none, used or not. */
+    findRecoverySet: (accountId: AccountId): Promise<string | undefined> => store.findRecoverySet(accountId),
   };
 }

@@ -13,7 +13,7 @@ import {
 } from './vocabulary.js';
 import type { Account, Accounts, AccountsStore } from './accounts.js';
 import type { Audit, AuditEvent, AuditStore } from './audit.js';
-import type { Proofs } from './proofs.js';
+import type { Proofs, ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { Throttle } from './throttle.js';
 
@@ -22,20 +22,18 @@ export interface SignInStores {
   readonly sessions: SessionStore;
   readonly accounts: AccountsStore;
   readonly audit: AuditStore;
+  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
 }
 
-type SecondFactors = Pick<
-  Proofs,
-  'hasSecondFactor' | 'checkCode' | 'useRecoveryCode' | 'confirmAuthenticator'
->;
+type SecondFactors = Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode' | 'countRecoveryCodes'>;
 
 export interface SignInDependencies {
   readonly store: SignInStore;
   readonly inTransaction: InTransaction<SignInStores>;
   readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive'>;
   readonly proofs: SecondFactors;
-  readonly sessions: Pick<Sessions, 'startSession' | 'rotateSession' | 'endSession'>;
-  readonly throttle: Pick<Throttle, 'spendAhead'>;
+  readonly sessions: Pick<Sessions, 'startSession' | 'rotateSession' | 'endSession' | 'hasFreshProof'>;
+  readonly throttle: Pick<Throttle, 'spendAhead' | 'isSpent'>;
   readonly audit: Audit;
   readonly now: Clock;
   /** A new 256-bit secret. */
@@ -49,7 +47,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   const { inTransaction, accounts, proofs, sessions, throttle, audit, now } = dependencies;
   const { startHalfDone, findHalfDone, attemptSecondProof, endHalfDone } =
     createHalfDoneSignIns(dependencies);
-  const { proveCode, proveForChange } = createFreshProofs({ accounts, proofs, endHalfDone });
+  const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
 
   /** In the transaction that gives something to an account: whether it may still have it, and the audit row. */
   async function admit(
@@ -72,6 +70,17 @@ export function createSignIn(dependencies: SignInDependencies) {
   ): Promise<IssuedSession> {
     await admit(stores, accountId, 'sign-in', methods, origin);
     return sessions.startSession(stores, { accountId, subjectId, methods, origin });
+  }
+
+  /**
+   * A session on the password alone; undefined when the account has a second factor. Asked in the transaction that begins
+   * the session: a sign-in that races the enabling must not come out beside it.
+   */
+  function startOnPasswordAlone(account: Account, origin: Origin): Promise<IssuedSession | undefined> {
+    return inTransaction(async (stores) => {
+      if (await stores.proofs.findAuthenticator(account.accountId, 'active')) return undefined;
+      return startSession(stores, account, ['pwd'], origin);
+    });
   }
 
   /** The half-done sign-in becomes a session, once. */
@@ -112,7 +121,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   }
 
   return {
-    proveForChange,
+    ...proofsForChanges,
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
@@ -128,11 +137,9 @@ export function createSignIn(dependencies: SignInDependencies) {
     > {
       const account = await checkFirstProof(login, password, origin);
       if (!account) throw new DomainError('credentials-wrong');
-      if (await proofs.hasSecondFactor(account.accountId)) {
-        return { next: 'second-factor', signInToken: await startHalfDone(account.accountId, origin) };
-      }
-      const issued = await inTransaction((stores) => startSession(stores, account, ['pwd'], origin));
-      return { next: 'done', ...issued };
+      const issued = await startOnPasswordAlone(account, origin);
+      if (issued) return { next: 'done', ...issued };
+      return { next: 'second-factor', signInToken: await startHalfDone(account.accountId, origin) };
     },
 
     /** Whose second step this is; undefined for a token that is unknown, over, or ten minutes old. */
@@ -176,7 +183,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     /**
      * A fresh proof in a session, which is rotated: the one-time code where the account has a second factor, and then the
      * password does not stand in for it; else the password. Refuses `code-wrong`, `credentials-wrong`, `factor-locked`,
-     * `service-busy`, and `sign-in-over` when the session or the account has ended meanwhile.
+     * `service-busy`, and `sign-in-over` when the session or the account has ended meanwhile, or with the fifth wrong code.
      */
     async stepUp(
       session: Session,
@@ -185,7 +192,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     ): Promise<IssuedSession> {
       const { accountId } = session;
       if (await proofs.hasSecondFactor(accountId)) {
-        await proveCode(accountId, proof.code, origin);
+        await proveCode(session, proof.code, origin);
         return goOnWith('otp', session, origin);
       }
       if (!(await accounts.checkPassword({ accountId }, proof.password ?? '', origin))) {
@@ -194,24 +201,12 @@ export function createSignIn(dependencies: SignInDependencies) {
       return goOnWith('pwd', session, origin);
     },
 
-    /**
-     * Ends the setting up of an authenticator with its first code, which counts as this session's fresh proof, since it
-     * is used up by it; the session is rotated (ASVS 7.2.4). Refuses as `confirmAuthenticator` and `stepUp` do.
-     */
-    async enableSecondFactor(
-      session: Session,
-      code: string,
-      origin: Origin,
-    ): Promise<IssuedSession & { readonly recoveryCodes: readonly string[] }> {
-      const { recoveryCodes } = await proofs.confirmAuthenticator(session.accountId, code, origin);
-      return { ...(await goOnWith('otp', session, origin)), recoveryCodes };
-    },
-
     /** A session for an account that was made a moment ago in this browser, with its password. For the first run only. */
     async startSessionFor(accountId: AccountId, origin: Origin): Promise<IssuedSession> {
       const account = await accounts.findAccount(accountId);
-      if (!account || (await proofs.hasSecondFactor(accountId))) throw new DomainError('sign-in-over');
-      return inTransaction((stores) => startSession(stores, account, ['pwd'], origin));
+      const issued = account && (await startOnPasswordAlone(account, origin));
+      if (!issued) throw new DomainError('sign-in-over');
+      return issued;
     },
   };
 }

@@ -27,6 +27,8 @@ export const BUDGETS = {
   'link-number-everywhere': { limit: 30, windowSeconds: 600, kept: 'exact' },
   'sign-in-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
+  /** Wrong second factors in one signed-in session, whatever it was asked them for: then it ends (CHECKLIST 3.3). */
+  'second-factor-by-session': { limit: 5, windowSeconds: 86_400, kept: 'exact' },
   'mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
   'client-secret-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   /** Mails about a right password without its code: whoever has the password shall not fill the owner's mailbox. */

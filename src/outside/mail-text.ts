@@ -10,6 +10,13 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'verify-email': true,
   'email-already-known': true,
   'factor-locked': true,
+  'two-factor-enabled': true,
+  'two-factor-turned-off': true,
+  'two-factor-replaced': true,
+  'recovery-codes-renewed': true,
+  'recovery-code-used': true,
+  'account-unlocked': true,
+  'two-factor-removed': true,
   'fallback-used': true,
   'fallback-wrong-code': true,
   'device-key-added': true,
@@ -21,7 +28,15 @@ type Catalogue = Readonly<Record<string, string>>;
 type Values = Readonly<Record<string, string | number>>;
 
 /** Reads every view and catalogue of the folder once, so that a missing one stops the start and not a mail. */
-export function createMailText({ folder, serviceName }: { folder: string; serviceName: string }): RenderMail {
+export function createMailText({
+  folder,
+  serviceName,
+  publicUrl,
+}: {
+  folder: string;
+  serviceName: string;
+  publicUrl: string;
+}): RenderMail {
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
   const views = new Map(
     Object.keys(NOTICES).map((notice) => [
@@ -35,7 +50,7 @@ export function createMailText({ folder, serviceName }: { folder: string; servic
 
   return (notice, details, language): MailText => {
     const catalogue = catalogues.get(language) ?? catalogues.get('en')!;
-    const values: Values = { ...details, serviceName, ...hoursOf(details) };
+    const values: Values = { ...details, serviceName, publicUrl, ...hoursOf(details) };
     const t = (key: string): string => fill(catalogue, key, values);
     const text = views.get(notice)!({ t, ...values });
     return {

@@ -9,7 +9,11 @@ import { createTestClock } from '../support/clock.js';
 import { openSmtpSink } from '../support/smtp.js';
 
 const viewsFolder = join(import.meta.dirname, '../../views/mail');
-const render = createMailText({ folder: viewsFolder, serviceName: 'Linchpin' });
+const render = createMailText({
+  folder: viewsFolder,
+  serviceName: 'Linchpin',
+  publicUrl: 'https://pin.example.org',
+});
 const address = 'https://pin.example.org/verify-email?token=AbC-123_x';
 const verify = {
   recipient: 'eve@example.org',
@@ -133,10 +137,18 @@ describe('the words of a mail', () => {
     ...changed,
     helpAddress: 'https://pin.example.org/help/old-tools',
   };
+  const change = { username: 'Eve', from: '203.0.113.7', at: '2026-01-15 12:00 UTC' };
   const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
     'verify-email': verify.details,
     'email-already-known': { address: 'https://pin.example.org/sign-in' },
     'factor-locked': { username: 'Eve' },
+    'two-factor-enabled': change,
+    'two-factor-turned-off': change,
+    'two-factor-replaced': change,
+    'recovery-codes-renewed': change,
+    'recovery-code-used': { ...change, left: 2 },
+    'account-unlocked': { username: 'Eve', at: '2026-01-15 12:00 UTC' },
+    'two-factor-removed': { username: 'Eve', at: '2026-01-15 12:00 UTC' },
     'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools', factors: 2 },
     'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
     'device-key-added': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },

@@ -9,6 +9,7 @@ import type { Sealer } from '../../domain/notices.js';
 import type { Proofs } from '../../domain/proofs.js';
 import type { Sessions } from '../../domain/sessions.js';
 import type { SignIn } from '../../domain/sign-in.js';
+import type { TwoFactor } from '../../domain/two-factor.js';
 import type { Clock } from '../../domain/vocabulary.js';
 import type { Guards } from '../guards.js';
 
@@ -27,7 +28,7 @@ export interface PagesDependencies {
     | 'changeLanguage'
   >;
   readonly accountSwitches: AccountSwitches;
-  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'beginAuthenticator' | 'countRecoveryCodes'>;
+  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'countRecoveryCodes'>;
   readonly signIn: Pick<
     SignIn,
     | 'startSignIn'
@@ -36,9 +37,9 @@ export interface PagesDependencies {
     | 'finishWithRecoveryCode'
     | 'signOut'
     | 'stepUp'
-    | 'enableSecondFactor'
     | 'startSessionFor'
   >;
+  readonly twoFactor: TwoFactor;
   readonly sessions: Pick<Sessions, 'hasFreshProof'>;
   readonly links: LinksForPerson;
   readonly linkedTools: LinkedTools;

@@ -9,10 +9,7 @@ import { readJourney, type Journey, type Journeys } from './journey.js';
 import { faultOf, formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<
-  PagesDependencies,
-  'accounts' | 'proofs' | 'signIn' | 'sealer' | 'settings'
-> {
+interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'twoFactor' | 'sealer' | 'settings'> {
   readonly journeys: Journeys;
   readonly enter: Entrance;
   readonly renderer: Renderer;
@@ -25,7 +22,7 @@ interface Setup {
 }
 
 export function createTwoFactorPages(dependencies: Dependencies) {
-  const { accounts, proofs, signIn, sealer, settings, journeys, enter, renderer } = dependencies;
+  const { proofs, twoFactor, sealer, settings, journeys, enter, renderer } = dependencies;
 
   const boundTo = (ctx: PageContext) => `two-factor ${signedIn(ctx).account.accountId}`;
 
@@ -102,10 +99,12 @@ export function createTwoFactorPages(dependencies: Dependencies) {
       const refuse = (words: string, status: number) =>
         showPassword(ctx, journey, { faults: [formFault(language, 'password', words)], status });
       if (password === undefined) return refuse('password-missing', 400);
-      if (!(await accounts.checkPassword({ accountId: account.accountId }, password, origin))) {
-        return refuse('password-wrong', 403);
+      try {
+        await showCode(ctx, journey, await twoFactor.begin(account, { password }, origin));
+      } catch (error) {
+        if (!isRefusal(error, 'credentials-wrong')) throw error;
+        refuse('password-wrong', 403);
       }
-      await showCode(ctx, journey, await proofs.beginAuthenticator(account.accountId, account.username));
     },
 
     async confirm(ctx: PageContext): Promise<void> {
@@ -122,7 +121,7 @@ export function createTwoFactorPages(dependencies: Dependencies) {
         return showCode(ctx, journey, setup, { faults: [formFault(language, 'code', 'code-missing')] });
       }
       try {
-        const enabled = await signIn.enableSecondFactor(session, code, origin);
+        const enabled = await twoFactor.enable(session, code, origin);
         enter(ctx, enabled);
         showRecoveryCodes(ctx, journey, enabled.recoveryCodes);
       } catch (error) {

@@ -150,6 +150,16 @@ const updateHash = statement<{ account_id: string; from: string; to: string }>()
     .where('password_hash', '=', p('from')),
 );
 
+type Renewal = { account_id: string; from: string; to: string; length: number; at: number };
+
+const updatePassword = statement<Renewal>()((db, p) =>
+  db
+    .updateTable('accounts')
+    .set({ password_hash: p('to'), password_length: p('length'), password_changed_at: p('at') })
+    .where('account_id', '=', p('account_id'))
+    .where('password_hash', '=', p('from')),
+);
+
 const FIRST_RUN = 'first-run';
 
 const upsertFirstRun = statement<{ value: string; at: number }>()((db, p) =>
@@ -242,6 +252,10 @@ function createPasswordStore(sql: Sql): PasswordStore {
     },
     async replacePasswordHash(accountId, from, to) {
       return (await sql.change(updateHash, { account_id: accountId, from, to })) === 1;
+    },
+    async replacePassword({ accountId, at, ...renewed }) {
+      const row = { ...renewed, account_id: accountId, at: at.getTime() };
+      return (await sql.change(updatePassword, row)) === 1;
     },
   };
 }

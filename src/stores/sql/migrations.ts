@@ -230,6 +230,10 @@ export const migrations: readonly Migration[] = [
         .where('state', '<>', 'retiring'),
     ],
   },
+  {
+    name: '003-recovery-code-sets',
+    statements: (db) => addColumns(db, 'recovery_codes', { flags: { set_id: 'first' } }),
+  },
 ];
 
 type Index = readonly [table: keyof Tables, columns: readonly string[]];

@@ -1,8 +1,9 @@
-// Keeps second factors (domain/proofs.ts, domain/recovery-codes.ts) and the counters that lock them (domain/factor-locks.ts).
-// A step, a recovery code and an attempt are each used up by one conditional statement, so that a race has one winner.
+// Keeps authenticators (domain/proofs-set-up.ts) and the counters that lock second factors (domain/factor-locks.ts); recovery
+// codes are kept beside it. A step and an attempt are each used up by one conditional statement: a race has one winner.
+import { createRecoveryCodeStore } from './recovery-codes.js';
 import { statement, type Sql } from './statement.js';
 import type { AuthenticatorsTable, FactorFailuresTable } from './tables.js';
-import type { Authenticator, ProofStore } from '../../domain/proofs.js';
+import type { Authenticator, AuthenticatorStore, ProofStore } from '../../domain/proofs.js';
 import type { AccountId } from '../../domain/vocabulary.js';
 
 type AuthenticatorRow = { [Column in keyof AuthenticatorsTable]: AuthenticatorsTable[Column] };
@@ -74,6 +75,10 @@ const activateRow = statement<{
     ),
 );
 
+const deleteAuthenticators = statement<{ account_id: string; state: string }>()((db, p) =>
+  db.deleteFrom('authenticators').where('account_id', '=', p('account_id')).where('state', '=', p('state')),
+);
+
 const raiseStep = statement<{ authenticator_id: string; step: number }>()((db, p) =>
   db
     .updateTable('authenticators')
@@ -81,47 +86,6 @@ const raiseStep = statement<{ authenticator_id: string; step: number }>()((db, p
     .where('authenticator_id', '=', p('authenticator_id'))
     .where('state', '=', 'active')
     .where('last_step', '<', p('step')),
-);
-
-const selectRecoveryCode = statement<{ account_id: string; selector: string }>()((db, p) =>
-  db
-    .selectFrom('recovery_codes')
-    .select(['selector', 'code_hash'])
-    .where('account_id', '=', p('account_id'))
-    .where('selector', '=', p('selector'))
-    .where('used_at', 'is', null),
-);
-
-const deleteRecoveryCodes = statement<{ account_id: string }>()((db, p) =>
-  db.deleteFrom('recovery_codes').where('account_id', '=', p('account_id')),
-);
-
-const insertRecoveryCode = statement<{ account_id: string; selector: string; code_hash: string }>()((db, p) =>
-  db.insertInto('recovery_codes').values({
-    account_id: p('account_id'),
-    selector: p('selector'),
-    code_hash: p('code_hash'),
-    used_at: null,
-  }),
-);
-
-const spendRow = statement<{ account_id: string; selector: string; code_hash: string; at: number }>()(
-  (db, p) =>
-    db
-      .updateTable('recovery_codes')
-      .set({ used_at: p('at') })
-      .where('account_id', '=', p('account_id'))
-      .where('selector', '=', p('selector'))
-      .where('code_hash', '=', p('code_hash'))
-      .where('used_at', 'is', null),
-);
-
-const countUnused = statement<{ account_id: string }>()((db, p) =>
-  db
-    .selectFrom('recovery_codes')
-    .select((eb) => eb.fn.countAll<number | string>().as('unused'))
-    .where('account_id', '=', p('account_id'))
-    .where('used_at', 'is', null),
 );
 
 type Charge = Pick<FactorFailuresTable, 'account_id' | 'kind' | 'day' | 'last_at'> & {
@@ -179,7 +143,18 @@ const forgiveRow = statement<{ account_id: string; kind: string }>()((db, p) =>
     .where('day_count', '>', 0),
 );
 
-export function createProofStore(sql: Sql): ProofStore {
+const clearRow = statement<{ account_id: string; kind: string }>()((db, p) =>
+  db
+    .updateTable('factor_failures')
+    .set({ consecutive: 0, day_count: 0 })
+    .where('account_id', '=', p('account_id'))
+    .where('kind', '=', p('kind'))
+    .where((eb) => eb.or([eb('consecutive', '>', 0), eb('day_count', '>', 0)])),
+);
+
+function createAuthenticatorStore(sql: Sql): AuthenticatorStore {
+  const remove = (accountId: AccountId, state: string) =>
+    sql.change(deleteAuthenticators, { account_id: accountId, state });
   return {
     async findAuthenticator(accountId, state) {
       const row = await sql.one(selectAuthenticator, { account_id: accountId, state });
@@ -207,24 +182,19 @@ export function createProofStore(sql: Sql): ProofStore {
     async burnStep(authenticatorId, step) {
       return (await sql.change(raiseStep, { authenticator_id: authenticatorId, step })) === 1;
     },
-    async findRecoveryCode(accountId, selector) {
-      const row = await sql.one(selectRecoveryCode, { account_id: accountId, selector });
-      return row && { selector: row.selector, codeHash: row.code_hash };
+    async removeActive(accountId) {
+      return (await remove(accountId, 'active')) > 0;
     },
-    async replaceRecoveryCodes(accountId, codes) {
-      await sql.change(deleteRecoveryCodes, { account_id: accountId });
-      for (const { selector, codeHash } of codes) {
-        await sql.change(insertRecoveryCode, { account_id: accountId, selector, code_hash: codeHash });
-      }
+    async removeInert(accountId) {
+      await remove(accountId, 'inert');
     },
-    async spendRecoveryCode(accountId, { selector, codeHash }, at) {
-      const code = { account_id: accountId, selector, code_hash: codeHash };
-      return (await sql.change(spendRow, { ...code, at: at.getTime() })) === 1;
-    },
-    async countRecoveryCodes(accountId) {
-      const row = await sql.one(countUnused, { account_id: accountId });
-      return Number(row?.unused ?? 0);
-    },
+  };
+}
+
+export function createProofStore(sql: Sql): ProofStore {
+  return {
+    ...createAuthenticatorStore(sql),
+    ...createRecoveryCodeStore(sql),
     async charge({ accountId, kind, day, at }, most) {
       const row = await sql.one(chargeRow, {
         account_id: accountId,
@@ -238,6 +208,9 @@ export function createProofStore(sql: Sql): ProofStore {
     },
     async forgive(accountId, kind) {
       await sql.change(forgiveRow, { account_id: accountId, kind });
+    },
+    async clearFailures(accountId, kind) {
+      return (await sql.change(clearRow, { account_id: accountId, kind })) === 1;
     },
   };
 }

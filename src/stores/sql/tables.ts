@@ -61,6 +61,8 @@ export interface RecoveryCodesTable {
   selector: string;
   code_hash: string;
   used_at: number | null;
+  /** Names the ten that were made together. */
+  set_id: string;
 }
 
 export interface FactorFailuresTable {

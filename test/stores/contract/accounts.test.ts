@@ -140,6 +140,14 @@ describe.each(backends)('an account store on $name', ({ open }) => {
     expect((await accounts.find(ada))?.passwordHash).toBe('new hash');
   });
 
+  it('puts another password in the place of the one that was read, once, with its length and its time', async () => {
+    const renewed = { accountId: bob, from: 'hash of bob-id', to: 'hash of another', length: 23, at: at(3) };
+    const replace = () => inTransaction((s) => s.accounts.replacePassword(renewed));
+    expect(await Promise.all([replace(), replace()])).toEqual([true, false]);
+    expect(await accounts.find(bob)).toMatchObject({ passwordHash: 'hash of another', passwordLength: 23 });
+    expect((await accounts.find(ada))?.passwordHash).toBe('new hash');
+  });
+
   it('gives the first run to one of two, and only to the newest token', async () => {
     await inTransaction((s) => s.accounts.replaceFirstRun('old', at(0)));
     await inTransaction((s) => s.accounts.replaceFirstRun('new', at(1)));

@@ -70,6 +70,25 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       expect((await reading.findAuthenticator(account('two'), 'active'))?.authenticatorId).toBe('first');
     });
 
+    it('takes one off, and makes room for the one that was set up beside it', async () => {
+      await putInert(authenticator('before', 'swap'));
+      await activate(authenticator('before', 'swap'));
+      await putInert(authenticator('after', 'swap'));
+      const removeActive = () => inTransaction(({ proofs }) => proofs.removeActive(account('swap')));
+      expect(await Promise.all([removeActive(), removeActive()])).toEqual([true, false]);
+      expect(await activate(authenticator('after', 'swap'))).toBe(true);
+      expect((await reading.findAuthenticator(account('swap'), 'active'))?.authenticatorId).toBe('after');
+    });
+
+    it('forgets what was being set up, and leaves the one that is on', async () => {
+      await putInert(authenticator('stays on', 'forget'));
+      await activate(authenticator('stays on', 'forget'));
+      await putInert(authenticator('forgotten', 'forget'));
+      await inTransaction(({ proofs }) => proofs.removeInert(account('forget')));
+      expect(await reading.findAuthenticator(account('forget'), 'inert')).toBeUndefined();
+      expect(await reading.findAuthenticator(account('forget'), 'active')).toBeDefined();
+    });
+
     it('burns a step once, and no earlier one after it (RFC 6238 §5.2)', async () => {
       const made = authenticator('steps', 'steps');
       await putInert(made);
@@ -82,13 +101,12 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
   });
 
   describe('recovery codes', () => {
-    const replaceCodes = (owner: string, hashes: Record<string, string>) =>
-      inTransaction(({ proofs }) =>
-        proofs.replaceRecoveryCodes(
-          account(owner),
-          Object.entries(hashes).map(([selector, codeHash]) => ({ selector, codeHash })),
-        ),
-      );
+    const setOf = (setId: string, hashes: Record<string, string>) => ({
+      setId,
+      codes: Object.entries(hashes).map(([selector, codeHash]) => ({ selector, codeHash })),
+    });
+    const replaceCodes = (owner: string, hashes: Record<string, string>, setId = 'a set') =>
+      inTransaction(({ proofs }) => proofs.putRecoverySet(account(owner), setOf(setId, hashes)));
     const spend = (owner: string, selector: string, codeHash: string) =>
       inTransaction(({ proofs }) => proofs.spendRecoveryCode(account(owner), { selector, codeHash }, at(1)));
 
@@ -119,6 +137,29 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       expect(await reading.countRecoveryCodes(account('new'))).toBe(3);
       expect(await reading.countRecoveryCodes(account('r'))).toBe(2);
     });
+
+    it('puts a set in the place of the very one that was seen: of two at once, one', async () => {
+      await replaceCodes('windows', { AA: 'hash 1', BB: 'hash 2' }, 'seen');
+      await spend('windows', 'BB', 'hash 2');
+      const renew = (setId: string, hashes: Record<string, string>) =>
+        inTransaction(({ proofs }) =>
+          proofs.replaceRecoverySet(account('windows'), 'seen', setOf(setId, hashes)),
+        );
+      const both = [renew('one', { AA: 'hash 3', CC: 'hash 4' }), renew('two', { AA: 'hash 5' })];
+      expect(await Promise.all(both)).toEqual([true, false]);
+      expect(await reading.findRecoverySet(account('windows'))).toBe('one');
+      expect(await reading.findRecoveryCode(account('windows'), 'AA')).toMatchObject({ codeHash: 'hash 3' });
+      expect(await reading.countRecoveryCodes(account('windows'))).toBe(2);
+    });
+
+    it('takes a whole set off, of its own account only', async () => {
+      await replaceCodes('off', { AA: 'hash 1' });
+      await replaceCodes('stays', { AA: 'hash 1' });
+      await inTransaction(({ proofs }) => proofs.removeRecoverySet(account('off')));
+      expect(await reading.findRecoverySet(account('off'))).toBeUndefined();
+      expect(await reading.countRecoveryCodes(account('off'))).toBe(0);
+      expect(await reading.countRecoveryCodes(account('stays'))).toBe(1);
+    });
   });
 
   describe('counters of failures', () => {
@@ -127,6 +168,15 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
         proofs.charge({ accountId: account(owner), kind: 'totp', day, at: at(day) }, most),
       );
     const forgive = (owner: string) => inTransaction(({ proofs }) => proofs.forgive(account(owner), 'totp'));
+
+    it('are cleared for one kind of one account, and say whether there was anything', async () => {
+      await charge('cleared', 1);
+      await charge('other', 1);
+      const clear = () => inTransaction(({ proofs }) => proofs.clearFailures(account('cleared'), 'totp'));
+      expect([await clear(), await clear()]).toEqual([true, false]);
+      expect(await charge('cleared', 1)).toEqual({ consecutive: 1, today: 1 });
+      expect(await charge('other', 1)).toEqual({ consecutive: 2, today: 2 });
+    });
 
     it('charges exactly the cap, however many attempts come at once', async () => {
       const charges = await Promise.all(Array.from({ length: 50 }, () => charge('many', 1)));

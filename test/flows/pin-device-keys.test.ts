@@ -195,6 +195,13 @@ describe('a tool with a key of its own', () => {
     expect((await thief.renew()).status).toBe(422);
   });
 
+  it('is understood when it writes no times into what it signs (PIN-API 5)', async () => {
+    const tool = await createTool('a tool without a clock');
+    await link(tool);
+    const claims = { nonce: await tool.newNonce(), scope: '', iat: undefined, exp: undefined };
+    expect((await tool.exchange(await tool.sign(claims))).status).toBe(200);
+  });
+
   it('gets nothing more once it is unlinked (PIN-API 5)', async () => {
     const tool = await createTool('a tool to be unlinked');
     const { token } = await link(tool);

@@ -4,6 +4,7 @@ import QRCode from 'qrcode';
 import { countOnly } from '../observe.js';
 import type { Endpoint } from './answers.js';
 import { DoorRefusal, refusals } from './errors.js';
+import { writePng } from './png.js';
 import { readUserCode } from '../../domain/user-code.js';
 
 export function createQr({ publicUrl }: { readonly publicUrl: string }): Endpoint {
@@ -13,11 +14,9 @@ export function createQr({ publicUrl }: { readonly publicUrl: string }): Endpoin
     // A typed code may hold anything; an address that is drawn holds nothing but a code.
     const userCode = /^[\w-]{1,64}$/.test(parameter) ? readUserCode(parameter) : undefined;
     if (userCode === undefined) throw new DoorRefusal(refusals.codeUnknown);
-    const image = await QRCode.toBuffer(`${publicUrl}/link?pin=${userCode}`, {
-      type: 'png',
-      margin: 2,
-      scale: 8,
-    });
+    const { modules } = QRCode.create(`${publicUrl}/link?pin=${userCode}`, {});
+    const isBlack = (row: number, column: number): boolean => modules.get(row, column) === 1;
+    const image = writePng({ size: modules.size, isBlack }, { dots: 8, margin: 4 });
     ctx.status = 200;
     ctx.set('Content-Type', 'image/png');
     ctx.body = image;

@@ -33,6 +33,7 @@ const house = await wire(
     emailVerification: 'optional',
     twoFactor: 'offered',
     linkTtlSeconds: 600,
+    rememberDays: 30,
     liveLinksPerNetwork: 100_000_000,
     signingAlgs: ['EdDSA', 'ES256', 'RS256'],
     pinTokenTtlDays: 365,

@@ -62,7 +62,7 @@ const SECTIONS: Record<string, () => Promise<Section | undefined>> = {
   issue: () => measureAct('issue', 'Links started', createIssuers, 1.5),
   redeem: () => measureAct('redeem', 'Approved links redeemed, a signed token each', createRedeemers, 2),
   wait: measureWaiting,
-  numbers: () => ours((start) => measureNumbers(start, effort, many / 10)),
+  numbers: () => ours((start) => measureNumbers(start, effort, many)),
   user: () => ours((start) => measureUser(start, effort)),
   'sign-in': measureSignIn,
   memory: measureMemory,

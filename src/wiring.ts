@@ -105,6 +105,7 @@ function openPagesDoor(
       signUp: config.signUp,
       fallbackDoor: config.fallbackDoor,
       maySwitchLinkByToken: config.pinLink,
+      lastingTokenDays: config.pinTokenTtlDays,
       maySendMail: config.smtpUrl !== undefined,
       demo,
     },

@@ -213,6 +213,22 @@ describe('who is asking', () => {
     expect(await poll()).toBe('pending');
   });
 
+  it('is asked of the code that was entered last, not of the newest that this browser holds', async () => {
+    const older = await startLink({ name: 'The TV in front of me' });
+    house.clock.advance(1);
+    const newer = await startLink({ name: 'A link from a mail' });
+    await reviewAs(visitor, newer.userCode);
+    await reviewAs(visitor, older.userCode);
+    expect(visitor.text).toContain('The TV in front of me');
+    expect(visitor.html).toContain([...older.userCode].join(' '));
+    await decide(visitor, 'approve');
+    expect([await older.poll(), await newer.poll()]).toEqual(['approved', 'pending']);
+    // The other one is still there to be answered, and no code vouches for it.
+    await visitor.visit('/link/review');
+    expect(visitor.text).toContain('A link from a mail');
+    expect(visitor.text).not.toContain('should show this code');
+  });
+
   it('approves, and says that the page can be closed', async () => {
     const { userCode, poll } = await startLink();
     await reviewAs(visitor, userCode);

@@ -23,6 +23,8 @@ const cleaners = {
   digits: (text) => text.replace(/\D/g, ''),
   'user-code': (text) => {
     const plain = text.toUpperCase().replace(/[^\p{L}\p{N}]/gu, '');
+    // A long one is lower case, digits and all, and no tool shows it in groups.
+    if (plain.length > 12) return plain.toLowerCase();
     return plain.length === 8 ? `${plain.slice(0, 4)}-${plain.slice(4)}` : plain;
   },
 };

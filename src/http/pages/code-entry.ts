@@ -12,7 +12,10 @@ interface Dependencies extends Pick<PagesDependencies, 'links'> {
 export type CodeEntry = ReturnType<typeof createCodeEntry>;
 
 export function createCodeEntry({ links, pendingCodes }: Dependencies) {
-  /** Reserves the link, and keeps its end, so that every step on the way can tell the minutes left. */
+  /**
+   * Reserves the link, and keeps its end, so that every step on the way can tell the minutes left, and which link it is: a
+   * browser may hold another one, whose review must not stand beside this code.
+   */
   async function reserve(ctx: PageContext, code: PendingCode): Promise<void> {
     const { origin } = visitorOf(ctx);
     const { session } = signedIn(ctx);
@@ -22,7 +25,7 @@ export function createCodeEntry({ links, pendingCodes }: Dependencies) {
     const review = await links.findForReview({ linkId, session, origin });
     if (!review) throw new DomainError('link-over');
     const { expiresAt } = review;
-    pendingCodes.keep(ctx, { userCode, arrival, expiresAt, forwardAddress, isForwardRefused });
+    pendingCodes.keep(ctx, { userCode, arrival, expiresAt, linkId, forwardAddress, isForwardRefused });
   }
 
   return {

@@ -56,6 +56,8 @@ export interface PageSettings {
   readonly publicUrl: string;
   readonly twoFactor: 'offered' | 'required';
   readonly signUp: 'open' | 'closed';
+  /** How long a token of the PIN door lives, unless its tool is unlinked sooner. */
+  readonly lastingTokenDays: number;
   /** False without SMTP_URL: mails go to a folder of the server. */
   readonly maySendMail: boolean;
   /** FALLBACK_DOOR. */

@@ -8,7 +8,7 @@ import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { readForwardAddress } from './forward-address.js';
 import { journeyQuery, readJourney, type Journeys } from './journey.js';
-import { isSameCode, typedCode, type PendingCode, type PendingCodes } from './pending-code.js';
+import { isLongCode, isSameCode, typedCode, type PendingCode, type PendingCodes } from './pending-code.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, visitorOf, type PageContext } from './visitor.js';
 
@@ -70,7 +70,13 @@ export function createLinkPages({ codeEntry, now, pendingCodes, journeys, render
       const reminder = journeys.reminder(ctx, journey);
       if (reminder?.isOver) return showBox(ctx, { faults: [fault(ctx, 'code-over')], status: 200 });
       const brought = journey.broughtCode ?? '';
-      showBox(ctx, { typed: reminder?.groups.join('-'), brought, reminder });
+      const isLong = isLongCode(reminder?.userCode);
+      showBox(ctx, {
+        typed: reminder?.groups.join(isLong ? '' : '-'),
+        brought,
+        reminder,
+        isLongCode: isLong,
+      });
     },
 
     /** The older address of this page, which tools of the PIN door still print (PIN-API.md 3.6). */

@@ -2,16 +2,17 @@
 // add a second factor, and with it the address to go back to. Sealed, so that nobody else's text ever becomes a code that a
 // page shows as brought along. Whether the code is any good is for domain/links to say.
 import type { Sealer } from '../../domain/notices.js';
-import { presentUserCode, readUserCode } from '../../domain/user-code.js';
-import type { AccountId, Clock } from '../../domain/vocabulary.js';
+import { isStrongCode, presentUserCode, readUserCode } from '../../domain/user-code.js';
+import type { AccountId, Clock, LinkId } from '../../domain/vocabulary.js';
 import type { Guards, RequestContext } from '../guards.js';
 
 export interface PendingCode {
   readonly userCode: string;
   /** Whether a person typed it, or an address that they opened carried it. */
   readonly arrival: 'typed' | 'link';
-  /** Known once the link has been reserved. */
+  /** Known once the link has been reserved, as is which one it is. */
   readonly expiresAt?: Date | undefined;
+  readonly linkId?: LinkId | undefined;
   /** Whose mail brought it: whoever signs in as somebody else is not shown a code that a stranger may have sent. */
   readonly accountId?: AccountId | undefined;
   /** Where to go back to after the decision, as `readForwardAddress` let it through. */
@@ -28,6 +29,7 @@ interface Kept {
   readonly code: string;
   readonly arrival: 'typed' | 'link';
   readonly expires?: number;
+  readonly link?: LinkId;
   readonly account?: AccountId;
   readonly forward?: string;
   readonly isForwardRefused?: boolean;
@@ -45,15 +47,20 @@ export function typedCode(typed: string | undefined): string | undefined {
   return typed?.trim().slice(0, LONGEST) || undefined;
 }
 
-/** Of a code that no person is meant to type: a line of five groups breaks anywhere, and fits a narrow phone. */
+/** Of a code that nobody types: its line may break anywhere between, and fits a narrow phone. */
 const LONG_GROUP = /.{1,5}/g;
-const LONGEST_TYPED = 12;
+
+/** Whether it is one of those that no person is meant to type. */
+export function isLongCode(userCode: string | undefined): boolean {
+  const code = readUserCode(userCode ?? '');
+  return code !== undefined && isStrongCode(code);
+}
 
 /** A code as it is shown, in its groups (`WDJB`, `MJHT`), whatever way it was typed (RFC 8628 §6.1). */
 export function codeGroups(userCode: string): string[] {
   const code = readUserCode(userCode);
   if (code === undefined) return [userCode.toUpperCase()];
-  return code.length > LONGEST_TYPED ? code.match(LONG_GROUP)! : presentUserCode(code).split('-');
+  return isStrongCode(code) ? code.match(LONG_GROUP)! : presentUserCode(code).split('-');
 }
 
 /** Whether two texts mean the same code, or are the same text where they mean none. */
@@ -76,12 +83,13 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
 
   return {
     keep(ctx: RequestContext, pending: PendingCode): void {
-      const { userCode, arrival, expiresAt, accountId, forwardAddress } = pending;
+      const { userCode, arrival, expiresAt, linkId, accountId, forwardAddress } = pending;
       const kept: Kept = {
         code: userCode,
         arrival,
         forget: now().getTime() + KEPT_SECONDS * 1000,
         ...(expiresAt ? { expires: expiresAt.getTime() } : {}),
+        ...(linkId ? { link: linkId } : {}),
         ...(accountId ? { account: accountId } : {}),
         ...(forwardAddress ? { forward: forwardAddress } : {}),
         ...(pending.isForwardRefused ? { isForwardRefused: true } : {}),
@@ -96,9 +104,10 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
       if (!kept || kept.forget <= now().getTime()) return undefined;
       const { session } = ctx.state;
       if (kept.account && session && session.accountId !== kept.account) return undefined;
-      const { code: userCode, arrival, forward: forwardAddress, isForwardRefused, isEntered } = kept;
+      const { code: userCode, arrival, link: linkId, forward: forwardAddress } = kept;
+      const { isForwardRefused, isEntered } = kept;
       const expiresAt = kept.expires === undefined ? undefined : new Date(kept.expires);
-      return { userCode, arrival, expiresAt, forwardAddress, isForwardRefused, isEntered };
+      return { userCode, arrival, expiresAt, linkId, forwardAddress, isForwardRefused, isEntered };
     },
 
     forget: (ctx: RequestContext): void => {

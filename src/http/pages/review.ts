@@ -5,10 +5,12 @@ import { readQuery } from '../request.js';
 import type { LinkReview } from '../../domain/links-person.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
+import { hostOf } from './forward-address.js';
 import { addressOf, type Journeys } from './journey.js';
-import type { MessageKey } from './language.js';
-import type { PendingCodes } from './pending-code.js';
+import type { Language, MessageKey } from './language.js';
+import { isLongCode, type PendingCodes } from './pending-code.js';
 import { faultOf, type Renderer } from './render.js';
+import { deviceWords, versionWords } from './tool-words.js';
 import { leadTo, formOf, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<
@@ -33,8 +35,12 @@ export function createReviewPages(dependencies: Dependencies) {
 
   async function findReview(ctx: PageContext, named: string | undefined): Promise<LinkReview | undefined> {
     const asker = askerOf(ctx);
-    const linkId = (named as LinkId | undefined) ?? (await links.findReservedBy(asker.session));
-    return linkId && links.findForReview({ ...asker, linkId });
+    const find = async (linkId: LinkId | undefined) =>
+      linkId ? links.findForReview({ ...asker, linkId }) : undefined;
+    if (named !== undefined) return find(named as LinkId);
+    // The code that was entered last, and only without one the newest link that this browser holds.
+    const entered = await find(pendingCodes.find(ctx)?.linkId);
+    return entered?.state === 'reserved' ? entered : find(await links.findReservedBy(asker.session));
   }
 
   const doneAddress = ({ linkId }: Pick<LinkReview, 'linkId'>) =>
@@ -49,18 +55,37 @@ export function createReviewPages(dependencies: Dependencies) {
     return sessions.hasFreshProof(session, { kind }) ? undefined : '/step-up?next=review';
   }
 
+  /** What approving lets the tool do, in plain words: first that it signs in, and for how long. */
+  function powersOf({ door, scopes }: LinkReview, { t, count }: Language): string[] {
+    const words = scopes.map((scope) =>
+      KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope }),
+    );
+    if (door === 'oauth') return [t('review.may.sign-in'), ...words];
+    const signsIn = count('review.may.sign-in-days', settings.lastingTokenDays);
+    return [signsIn, ...words, t('review.may.see-tools')];
+  }
+
   function showReview(ctx: PageContext, review: LinkReview, extra: object = {}): void {
     const { language } = visitorOf(ctx);
+    const toolName = review.toolName || language.t('review.nameless');
+    const pending = pendingCodes.find(ctx);
+    // A code beside another link's facts would vouch for that link.
+    const isPending = pending?.linkId === review.linkId;
+    const reminder = isPending ? journeys.reminder(ctx) : undefined;
     renderer.show(ctx, 'link/review', {
       title: language.t('review.title'),
       width: 'middle',
-      review: { ...review, toolName: review.toolName || language.t('review.nameless') },
-      reminder: journeys.reminder(ctx),
-      scopes: review.scopes.map((scope) =>
-        KNOWN_SCOPES.includes(scope)
-          ? language.t(`scope.${scope}` as MessageKey)
-          : language.t('scope.other', { scope }),
-      ),
+      review: { ...review, toolName },
+      reminder,
+      isLongCode: isLongCode(reminder?.userCode),
+      // Typed codes often come from elsewhere: a phone beside the TV is on its own network. An address that was made on another
+      // network and opened here is how strangers ask (RFC 8628 §5.4).
+      isForeign: review.arrival === 'link' && !review.isSameNetwork,
+      device: deviceWords(review.tool, toolName),
+      version: versionWords(review.tool),
+      backTo: review.forwardAddress && hostOf(review.forwardAddress),
+      isBackRefused: isPending && pending.isForwardRefused,
+      powers: powersOf(review, language),
       ...extra,
     });
   }
@@ -135,9 +160,11 @@ export function createReviewPages(dependencies: Dependencies) {
       if (review.state === 'reserved') return leadTo(ctx, addressOf('review'));
       if (review.state === 'expired') return showOver(ctx, 200);
       const isDenied = review.state === 'denied';
+      const { forwardAddress } = review;
       renderer.show(ctx, isDenied ? 'link/declined' : 'link/done', {
         title: language.t(isDenied ? 'declined.title' : 'done.title'),
         toolName: review.toolName || language.t('review.nameless'),
+        back: forwardAddress && { address: forwardAddress, host: hostOf(forwardAddress) },
         inviteSecondFactor: !isDenied && !(await proofs.hasSecondFactor(account.accountId)),
       });
     },

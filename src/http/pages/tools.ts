@@ -2,8 +2,11 @@
 // What a linked tool may do, and how its tokens end, is decided in domain/linkedTools.
 import { DomainError, isRefusal, type LinkedToolId } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
+import type { LinkedTool } from '../../domain/tokens.js';
 import type { PagesDependencies } from './dependencies.js';
+import type { Language } from './language.js';
 import { formFault, type Renderer } from './render.js';
+import { deviceWords } from './tool-words.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'linkedTools'> {
@@ -12,12 +15,34 @@ interface Dependencies extends Pick<PagesDependencies, 'linkedTools'> {
 
 const LONGEST_NAME = 60;
 
+/** How a tool came to be on the list. */
+function cameBy({ bornWith, parentToolId }: LinkedTool, all: readonly LinkedTool[], { t }: Language): string {
+  if (bornWith === 'code') return t('tools.came.fallback-code');
+  if (bornWith === 'password') return t('tools.came.fallback-password');
+  const parent = all.find(({ linkedToolId }) => linkedToolId === parentToolId);
+  return parent ? t('tools.came.tool', { name: parent.name }) : t('tools.came.code');
+}
+
+/** A line of the list: whatever door a tool came through, the same facts in the same words. */
+function presentTool(tool: LinkedTool, all: readonly LinkedTool[], language: Language) {
+  const { linkedToolId, name, linkedAt, linkedFrom, lastUsedAt, lastUsedFrom, description } = tool;
+  return {
+    ...{ linkedToolId, name, linkedAt, linkedFrom, lastUsedAt, lastUsedFrom },
+    about: [description?.product, deviceWords(description, name)].filter((words) => words && words !== name),
+    came: cameBy(tool, all, language),
+    // A tool with a key of its own renews its token, and one with a refresh token does too.
+    endsAt: tool.door === 'pin' && !tool.keyThumbprint ? tool.firstAccess.expiresAt : undefined,
+  };
+}
+
 export function createToolPages({ linkedTools, renderer }: Dependencies) {
   async function showList(ctx: PageContext, extra: object = {}): Promise<void> {
+    const { language } = visitorOf(ctx);
+    const all = await linkedTools.listLinkedTools(signedIn(ctx).account.accountId);
     renderer.show(ctx, 'account/tools', {
-      title: visitorOf(ctx).language.t('tools.title'),
+      title: language.t('tools.title'),
       width: 'wide',
-      tools: await linkedTools.listLinkedTools(signedIn(ctx).account.accountId),
+      tools: all.map((tool) => presentTool(tool, all, language)),
       longestName: LONGEST_NAME,
       ...extra,
     });

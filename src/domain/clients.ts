@@ -66,11 +66,14 @@ export interface ClientsDependencies {
 
 const UNUSED_AFTER_SECONDS = 7 * 24 * 3600;
 const LONGEST_NAME = 80;
+/** Words of plain characters with one space between: nothing in it is to be cleaned. */
+const PLAIN_NAME = /^(?:[!-~]+(?: [!-~]+)*)?$/;
 
 export type Clients = ReturnType<typeof createClients>;
 
 /** Somebody else's text, fit to be shown: one line, no control or direction-changing characters, at most 80 of them. */
 export function cleanClientName(name: string): string {
+  if (name.length <= LONGEST_NAME && PLAIN_NAME.test(name)) return name;
   const line = name.normalize('NFC').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ');
   return [...line.replace(/\s+/gu, ' ').trim()].slice(0, LONGEST_NAME).join('');
 }

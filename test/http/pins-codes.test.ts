@@ -139,4 +139,28 @@ describe('PUT /api/v2/pins/link', () => {
     expect(jsonOf(await open.poll(id))['authToken']).toBeNull();
     await open.close();
   });
+
+  it('answers 204 to a token born of password and code, and the PIN has its token (PIN-API 3.3, Decided)', async () => {
+    const open = await startPinHouse({ config: { pinLink: true } });
+    const accountId = await open.accountOf('anna');
+    const account = (await open.accounts.findAccount(accountId))!;
+    const origin = { networkAddress: '127.0.0.1', network: '127.0.0.1', requestId: 'r' };
+    const nothing = { version: '', platform: '', platformVersion: '', device: '', deviceName: '' };
+    const tool = { ...nothing, product: 'A script', deviceVendor: '', model: '' };
+    const opened = await open.inTransaction(async (stores) => {
+      await stores.switches.turnSwitch(accountId, 'link-by-token', true);
+      const asked = { account, identifier: 'a-script', tool, isWithCode: true, origin };
+      return open.tokensLasting.openForFallback(stores, asked);
+    });
+    const headers = open.withToken(open.tokensLasting.signLasting(opened), JSON_ONLY);
+    const send = (code: string) =>
+      open.request.put('/api/v2/pins/link.json').set(headers).type('form').send({ code });
+    const { id, code } = await open.createPin('?strong=true');
+    expectRefusal(await send('BCDFGHJK'), 404, 1020);
+    expectRefusal(await send(''), 400, 1004);
+    expect((await send(code).expect(204)).text).toBe('');
+    expect(jsonOf(await open.poll(id))['authToken']).toMatch(/^eyJ/);
+    expectRefusal(await send(code), 404, 1020);
+    await open.close();
+  });
 });

@@ -85,7 +85,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
       isStrong,
       deviceKey,
     }: { tool: ToolDescription; isStrong: boolean; deviceKey: DeviceKeyMaterial | undefined },
-  ): Promise<NumberedLinkRequest> {
+  ): Promise<{ link: NumberedLinkRequest; userCode: string }> {
     for (let draw = 0; draw < MOST_DRAWS; draw++) {
       const userCode = isStrong
         ? drawCode(STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH)
@@ -102,7 +102,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
           parentToolId: undefined,
         },
       };
-      if (await inTransaction((stores) => stores.numberedLinks.insert(link))) return link;
+      if (await inTransaction((stores) => stores.numberedLinks.insert(link))) return { link, userCode };
     }
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
   }
@@ -192,9 +192,9 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
         expiresAt: new Date(createdAt.getTime() + seconds * 1000),
       };
       const stamp = gate.stamp();
-      const link = await insertWithFreshCode(request, { tool, isStrong, deviceKey });
+      const { link, userCode } = await insertWithFreshCode(request, { tool, isStrong, deviceKey });
       live.started();
-      return admit(link, stamp);
+      return admit(link, stamp, userCode);
     },
 
     /**

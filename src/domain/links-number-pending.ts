@@ -28,9 +28,11 @@ export function createPending({
 }) {
   const remembered = new Map<string, NumberedLink>();
 
-  function present(link: NumberedLinkRequest): NumberedLink {
-    const { linkId, clientId, networkAddress, createdAt, expiresAt, numbered } = link;
-    const userCode = sealer.open(numbered.sealedUserCode, linkId);
+  const codeOf = ({ linkId, numbered }: NumberedLinkRequest): string =>
+    sealer.open(numbered.sealedUserCode, linkId);
+
+  function present(link: NumberedLinkRequest, userCode = codeOf(link)): NumberedLink {
+    const { clientId, networkAddress, createdAt, expiresAt, numbered } = link;
     return {
       number: numbered.number,
       userCode,
@@ -51,12 +53,15 @@ export function createPending({
     present,
     isPending,
 
-    /** Lets the gate answer for a pending link, to its own tool in the network that made it, for as long as nobody decides. */
-    admit(link: NumberedLinkRequest, stamp: number): NumberedLink {
+    /**
+     * Lets the gate answer for a pending link, to its own tool in the network that made it, for as long as nobody decides.
+     * Who has just drawn its user code gives it along.
+     */
+    admit(link: NumberedLinkRequest, stamp: number, userCode?: string): NumberedLink {
       const key = keyOfNumber(link.numbered.number, link.clientId, link.network);
       const expiresAt = link.expiresAt.getTime();
       gate.admit({ deviceCodeHash: key, clientId: GATE_NAME, intervalSeconds: 0, expiresAt }, stamp);
-      const known = present(link);
+      const known = present(link, userCode);
       if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
       remembered.set(key, known);
       return known;

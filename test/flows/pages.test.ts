@@ -2,6 +2,7 @@
 // scripts do what they are for. With SCREENSHOTS set to a folder, a picture of each page is kept there, in all four looks.
 import type { Page } from 'playwright-core';
 import { totpCode } from '../../src/crypto/totp.js';
+import type { Origin } from '../../src/domain/vocabulary.js';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import {
   describeInBrowser,
@@ -19,6 +20,7 @@ const TV = {
   userAgent: 'LivingRoomTV/4.2 (Tizen 7.0)',
   requestId: 'tool',
 };
+const HERE = { networkAddress: '127.0.0.1', network: '127.0.0.1' };
 const LONG_NAME = 'backup.sh on the little server in the cellar, with a long name';
 
 interface Look extends PageSettings {
@@ -46,7 +48,7 @@ async function open(settings: PageSettings): Promise<Page> {
   return browser.newPage({ ...settings, baseUrl: house.url });
 }
 
-const submit = (page: Page) => page.locator('main form button[type=submit]').first().click();
+const submit = (page: Page) => page.locator('main form button[type=submit]:visible').first().click();
 
 async function signIn(page: Page, login: string) {
   await page.goto('/sign-in');
@@ -59,6 +61,28 @@ async function startLink(name = 'Living room TV') {
   const { client } = await house.house.clients.createByOperator({ name, isConfidential: false });
   const asked = { client, scope: 'openid profile offline_access', origin: TV };
   return { client, ...(await house.house.linksForTool.startLink(asked)) };
+}
+
+/** As a web page asks that a person of this network has opened, or any other tool. */
+async function startNumberedLink(origin: Origin = { ...TV, ...HERE, webOrigin: 'https://films.example' }) {
+  const { linksByNumber } = house.house;
+  const { number, userCode } = await linksByNumber.startNumberedLink({
+    identifier: 'a browser',
+    tool: {
+      product: 'Film cellar',
+      version: '4.2.1',
+      platform: 'Chrome',
+      platformVersion: '140.0',
+      device: 'Linux',
+      deviceName: 'Chrome on the desk upstairs',
+      deviceVendor: '',
+      model: 'Hosted web app',
+    },
+    isStrong: true,
+    origin,
+  });
+  const poll = () => linksByNumber.pollNumberedLink({ number, identifier: 'a browser', origin });
+  return { userCode, poll };
 }
 
 /** Enters the code and approves, as soon as the page lets a person do so. */
@@ -163,6 +187,52 @@ describeInBrowser('every page', () => {
       await look(page, given, '17-declined');
       await approve(page);
       await look(page, given, '18-done');
+    }, 60_000);
+
+    it('of the PIN door is clean (WCAG 2.2 AA)', async () => {
+      await openHouse();
+      await house.newAccount('mira');
+      const page = await open(given);
+      // Whoever is sent back stays where they are, so that the page can be looked at.
+      await page.route('https://films.example/**', (route) => route.fulfill({ status: 204 }));
+      const enter = async (fragment: string) => {
+        await page.goto('about:blank');
+        await page.goto(`/auth#!?${fragment}`);
+      };
+      await enter('clientID=abc');
+      await look(page, given, '40-auth-no-code');
+      const first = await startNumberedLink();
+      await enter(`code=${first.userCode}&forwardUrl=${encodeURIComponent('https://films.example/back')}`);
+      await look(page, given, '41-auth');
+      await submit(page);
+      await page.waitForURL('**/sign-in**');
+      await look(page, given, '42-auth-sign-in');
+      await page.fill('[name=login]', 'mira');
+      await page.fill('[name=password]', PASSWORD);
+      await submit(page);
+      await page.waitForURL('**/link/review');
+      await page.locator('[value=approve]:enabled').waitFor();
+      await look(page, given, '43-review-by-address');
+      house.clock.advance(2);
+      await page.click('[value=approve]');
+      await page.waitForURL('**/link/done**', { waitUntil: 'commit' });
+      await page.locator('[data-forward]').waitFor();
+      await look(page, given, '44-done-with-way-back');
+      await first.poll();
+      const second = await startNumberedLink(TV);
+      await page.goto(`/link?pin=${second.userCode}`);
+      await look(page, given, '45-long-code');
+      await enter(`code=${second.userCode}&forwardUrl=http://films.example/`);
+      await submit(page);
+      await page.waitForURL('**/link/review');
+      await page.locator('[value=approve]:enabled').waitFor();
+      await look(page, given, '46-review-with-warning');
+      house.clock.advance(2);
+      await page.click('[value=decline]');
+      await page.waitForURL('**/link/done**');
+      await look(page, given, '47-declined-by-address');
+      await page.goto('/account/tools');
+      await look(page, given, '48-tools-of-both-doors');
     }, 60_000);
 
     it('of the account is clean (WCAG 2.2 AA)', async () => {

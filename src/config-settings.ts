@@ -143,6 +143,14 @@ export const settings = {
     description: '`required`: whoever has no second factor sets one up before approving a tool.',
     group: 'Accounts',
   },
+  REMEMBER_DAYS: {
+    key: 'rememberDays',
+    schema: whole(0, 365),
+    default: '30',
+    description:
+      'How many days a browser stays signed in where a person asks for it; `0`: it cannot be asked for.',
+    group: 'Accounts',
+  },
   LINK_TTL_SECONDS: {
     key: 'linkTtlSeconds',
     // At most ten minutes: five guesses in that time are 2^-32.25 for one code (RFC 8628 §5.1; NIST SP 800-63B §3.1.3).

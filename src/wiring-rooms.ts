@@ -96,7 +96,8 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     issuer: SERVICE_NAME,
   });
   const held = { newSecret: randomSecret, hash: sha256 };
-  const sessions = createSessions({ ...ground, ...held, store: stores.sessions });
+  const { rememberDays } = config;
+  const sessions = createSessions({ ...ground, ...held, store: stores.sessions, rememberDays });
   const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });

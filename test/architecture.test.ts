@@ -112,6 +112,7 @@ const rooms: readonly Room[] = [
  */
 const domain = [
   'vocabulary',
+  'user-agent',
   'audit',
   'notices',
   'throttle',

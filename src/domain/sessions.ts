@@ -27,6 +27,11 @@ export interface Session {
   /** The last proof given in it, and what it was: what a sensitive step asks for. */
   readonly provedAt: Date;
   readonly proofMethods: readonly AuthenticationMethod[];
+  /** When everything that a sign-in takes was last proved in it, and until when that is enough for security pages. */
+  readonly confirmedAt: Date;
+  readonly recentUntil: Date;
+  /** It outlasts the hour and the day: for all but what needs a recent sign-in. */
+  readonly isRemembered: boolean;
   readonly userAgent: string;
   readonly networkAddress: string;
   readonly createdAt: Date;
@@ -38,10 +43,14 @@ export interface SessionStore {
   /** False when the hash is taken. */
   insert(session: Session): Promise<boolean>;
   find(sessionHash: SessionHash): Promise<Session | undefined>;
-  /** Those that expire after `now` and were seen after `seenAfter`, the last seen first. */
+  /** Those that expire after `now` and are remembered or were seen after `seenAfter`, the last seen first. */
   findByAccount(accountId: AccountId, now: Date, seenAfter: Date): Promise<Session[]>;
-  /** Moves `lastSeenAt` to `at`; false unless it is before `ifSeenBefore`, or when the session is gone. */
-  markSeen(sessionHash: SessionHash, at: Date, ifSeenBefore: Date): Promise<boolean>;
+  /** Moves `lastSeenAt` to `seen.at`; false unless it is before `ifSeenBefore`, or when the session is gone. */
+  markSeen(
+    sessionHash: SessionHash,
+    seen: { readonly at: Date; readonly recentUntil: Date },
+    ifSeenBefore: Date,
+  ): Promise<boolean>;
   /**
    * Puts the session in the place of the one kept under `oldHash`, which is dead from then on. False when that one is
    * gone, belongs to another account or browser, or has expired at `session.lastSeenAt`.
@@ -59,7 +68,7 @@ export interface IssuedSession {
   readonly session: Session;
 }
 
-/** CHECKLIST 3.5: a day in all, an hour unused. */
+/** CHECKLIST 3.5: a day in all, an hour unused. A remembered session lives on after that, but not for what is sensitive. */
 const LIFE_SECONDS = 86_400;
 const IDLE_SECONDS = 3600;
 const SEEN_EVERY_SECONDS = 60;
@@ -73,25 +82,37 @@ export interface SessionsDependencies {
   /** A new 256-bit secret. */
   readonly newSecret: () => string;
   readonly hash: (secret: string) => string;
+  /** How long a remembered session lives; 0: none is remembered. */
+  readonly rememberDays?: number;
 }
 
 export type Sessions = ReturnType<typeof createSessions>;
 
-export function createSessions({ store, inTransaction, audit, now, newSecret, hash }: SessionsDependencies) {
-  const secondsFrom = (time: Date, seconds: number) => new Date(time.getTime() + seconds * 1000);
-  const hashOf = (token: string) => hash(token) as SessionHash;
+const secondsFrom = (time: Date, seconds: number): Date => new Date(time.getTime() + seconds * 1000);
 
-  function isLive(session: Session, at: Date): boolean {
-    return session.expiresAt > at && secondsFrom(session.lastSeenAt, IDLE_SECONDS) > at;
-  }
+function isLive({ expiresAt, isRemembered, lastSeenAt }: Session, at: Date): boolean {
+  return expiresAt > at && (isRemembered || secondsFrom(lastSeenAt, IDLE_SECONDS) > at);
+}
+
+/** An hour from `at`, within the day of the last full proof. What is over stays over until everything is proved again. */
+function recentUntil({ confirmedAt, recentUntil: until }: Session, at: Date): Date {
+  if (until <= at) return until;
+  const ends = [secondsFrom(confirmedAt, LIFE_SECONDS), secondsFrom(at, IDLE_SECONDS)];
+  return new Date(Math.min(...ends.map((end) => end.getTime())));
+}
+
+export function createSessions(dependencies: SessionsDependencies) {
+  const { store, inTransaction, audit, now, newSecret, hash, rememberDays = 30 } = dependencies;
+  const hashOf = (token: string) => hash(token) as SessionHash;
 
   /** Written at most once a minute. A store that cannot write now only makes the session look idle: that lets nobody in. */
   async function markSeen(session: Session, at: Date): Promise<Session> {
     const ifSeenBefore = secondsFrom(at, -SEEN_EVERY_SECONDS);
     if (session.lastSeenAt >= ifSeenBefore) return session;
+    const seen = { at, recentUntil: recentUntil(session, at) };
     try {
-      await inTransaction(({ sessions }) => sessions.markSeen(session.sessionHash, at, ifSeenBefore));
-      return { ...session, lastSeenAt: at };
+      await inTransaction(({ sessions }) => sessions.markSeen(session.sessionHash, seen, ifSeenBefore));
+      return { ...session, lastSeenAt: at, recentUntil: seen.recentUntil };
     } catch (error) {
       if (isUnavailable(error)) return session;
       throw error;
@@ -111,12 +132,29 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
     });
   }
 
+  /** The account's live sessions, the last seen first. */
+  function listSessions(accountId: AccountId): Promise<Session[]> {
+    const at = now();
+    return store.findByAccount(accountId, at, secondsFrom(at, -IDLE_SECONDS));
+  }
+
+  /** Names a session on a page, as long as it lives; whoever reads it there can do nothing with it elsewhere. */
+  const nameOf = ({ ticket }: Session): string => hash(`session ${ticket}`).slice(0, 22);
+
   return {
     endSession,
+    listSessions,
+    nameOf,
+
+    /** Ends the account's session of that name, and its browser is signed out. Resolves to false where there is none. */
+    async endNamed(accountId: AccountId, name: string, origin: Origin): Promise<boolean> {
+      const named = (await listSessions(accountId)).find((session) => nameOf(session) === name);
+      return named !== undefined && endSession(named, origin);
+    },
 
     /**
-     * Begins a session in the caller's transaction: 24 hours, or one hour unused. `methods` are the proofs just given.
-     * `ticket`: of the same browser, where it already has one.
+     * Begins a session in the caller's transaction: 24 hours, or one hour unused; `isRemembered`: REMEMBER_DAYS.
+     * `methods` are the proofs just given. `ticket`: of the same browser, where it already has one.
      */
     async startSession(
       stores: { sessions: SessionStore },
@@ -126,11 +164,13 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
         readonly methods: readonly AuthenticationMethod[];
         readonly origin: Origin;
         readonly ticket?: BrowserTicket;
+        readonly isRemembered?: boolean;
       },
     ): Promise<IssuedSession> {
       const { accountId, subjectId, methods, origin } = person;
       const token = newSecret();
       const at = now();
+      const isRemembered = person.isRemembered === true && rememberDays > 0;
       const session: Session = {
         sessionHash: hashOf(token),
         ticket: person.ticket ?? (newSecret() as BrowserTicket),
@@ -139,11 +179,14 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
         authentication: { at, methods },
         provedAt: at,
         proofMethods: methods,
+        confirmedAt: at,
+        recentUntil: secondsFrom(at, IDLE_SECONDS),
+        isRemembered,
         userAgent: (origin.userAgent ?? '').slice(0, LONGEST_USER_AGENT),
         networkAddress: origin.networkAddress,
         createdAt: at,
         lastSeenAt: at,
-        expiresAt: secondsFrom(at, LIFE_SECONDS),
+        expiresAt: secondsFrom(at, isRemembered ? rememberDays * LIFE_SECONDS : LIFE_SECONDS),
       };
       if (!(await stores.sessions.insert(session))) throw new Error('a session hash came up twice');
       return { token, session };
@@ -159,7 +202,8 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
     /**
      * Gives the session a new token in the caller's transaction; the old one is dead in the same UPDATE (ASVS 7.2.4).
      * The ticket and the end of life stay. `provedWith`: proofs given just now, which also add to what the session was
-     * begun with; `methods`: a whole new authentication. Refuses `sign-in-over` when the session has ended meanwhile.
+     * begun with; `methods`: a whole new authentication, from which on the session is recent again. Refuses `sign-in-over`
+     * when the session has ended meanwhile.
      */
     async rotateSession(
       stores: { sessions: SessionStore },
@@ -182,6 +226,8 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
         authentication: methods ? { at, methods } : grown,
         provedAt: provedWith ? at : session.provedAt,
         proofMethods: provedWith ?? session.proofMethods,
+        confirmedAt: methods ? at : session.confirmedAt,
+        recentUntil: methods ? secondsFrom(at, IDLE_SECONDS) : recentUntil(session, at),
         userAgent: (origin.userAgent ?? '').slice(0, LONGEST_USER_AGENT),
         networkAddress: origin.networkAddress,
         lastSeenAt: at,
@@ -189,12 +235,6 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
       if (!(await stores.sessions.replace(session.sessionHash, rotated)))
         throw new DomainError('sign-in-over');
       return { token, session: rotated };
-    },
-
-    /** The account's live sessions, the last seen first. */
-    listSessions(accountId: AccountId): Promise<Session[]> {
-      const at = now();
-      return store.findByAccount(accountId, at, secondsFrom(at, -IDLE_SECONDS));
     },
 
     /** Ends all sessions of the account, or all but one; resolves to how many. */
@@ -210,6 +250,15 @@ export function createSessions({ store, inTransaction, audit, now, newSecret, ha
         return ended;
       });
     },
+
+    /**
+     * Whether the person has signed in within 24 hours and has not been away for an hour since: what security pages ask
+     * for. A remembered session is one that may go on elsewhere when this is over (NIST SP 800-63B §2.2.3).
+     */
+    isRecent: (session: Session): boolean => session.recentUntil > now(),
+
+    /** The days that a browser may be remembered; 0: none is. */
+    rememberDays,
 
     /**
      * Whether a proof was given in this session within so many seconds (default: ten minutes). `kind`: any proof, or a

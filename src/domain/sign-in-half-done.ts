@@ -20,6 +20,8 @@ export interface HalfDoneSignIn {
   readonly failures: number;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** Whether the browser shall stay signed in. */
+  readonly isRemembered: boolean;
 }
 
 export interface SignInStore {
@@ -71,7 +73,7 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
     endHalfDone,
 
     /** After a right password; resolves to the token that the second step needs within ten minutes. */
-    async startHalfDone(accountId: AccountId, origin: Origin): Promise<string> {
+    async startHalfDone(accountId: AccountId, origin: Origin, isRemembered = false): Promise<string> {
       const signInToken = newSecret();
       const createdAt = now();
       const expiresAt = new Date(createdAt.getTime() + LIFE_SECONDS * 1000);
@@ -84,6 +86,7 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
           failures: 0,
           createdAt,
           expiresAt,
+          isRemembered,
         };
         if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
         const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;

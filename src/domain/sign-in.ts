@@ -32,7 +32,10 @@ export interface SignInDependencies {
   readonly inTransaction: InTransaction<SignInStores>;
   readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive'>;
   readonly proofs: SecondFactors;
-  readonly sessions: Pick<Sessions, 'startSession' | 'rotateSession' | 'endSession' | 'hasFreshProof'>;
+  readonly sessions: Pick<
+    Sessions,
+    'startSession' | 'rotateSession' | 'endSession' | 'isRecent' | 'hasFreshProof'
+  >;
   readonly throttle: Pick<Throttle, 'spendAhead' | 'isSpent'>;
   readonly audit: Audit;
   readonly now: Clock;
@@ -67,19 +70,24 @@ export function createSignIn(dependencies: SignInDependencies) {
     { accountId, subjectId }: Account,
     methods: readonly AuthenticationMethod[],
     origin: Origin,
+    isRemembered = false,
   ): Promise<IssuedSession> {
     await admit(stores, accountId, 'sign-in', methods, origin);
-    return sessions.startSession(stores, { accountId, subjectId, methods, origin });
+    return sessions.startSession(stores, { accountId, subjectId, methods, origin, isRemembered });
   }
 
   /**
    * A session on the password alone; undefined when the account has a second factor. Asked in the transaction that begins
    * the session: a sign-in that races the enabling must not come out beside it.
    */
-  function startOnPasswordAlone(account: Account, origin: Origin): Promise<IssuedSession | undefined> {
+  function startOnPasswordAlone(
+    account: Account,
+    origin: Origin,
+    isRemembered = false,
+  ): Promise<IssuedSession | undefined> {
     return inTransaction(async (stores) => {
       if (await stores.proofs.findAuthenticator(account.accountId, 'active')) return undefined;
-      return startSession(stores, account, ['pwd'], origin);
+      return startSession(stores, account, ['pwd'], origin, isRemembered);
     });
   }
 
@@ -94,15 +102,21 @@ export function createSignIn(dependencies: SignInDependencies) {
     return inTransaction(async (stores) => {
       const signIn = await stores.signIns.take(signInHash, now());
       if (!signIn) throw new DomainError('sign-in-over');
-      return startSession(stores, account, [...signIn.methods, method], origin);
+      return startSession(stores, account, [...signIn.methods, method], origin, signIn.isRemembered);
     });
   }
 
-  /** The session goes on under a new token, with the proof that was just given in it. */
-  function goOnWith(method: AuthenticationMethod, session: Session, origin: Origin): Promise<IssuedSession> {
+  /** The session goes on under a new token, with the proofs that were just given in it. */
+  function goOnWith(
+    session: Session,
+    methods: readonly AuthenticationMethod[],
+    origin: Origin,
+    { isWhole = false } = {},
+  ): Promise<IssuedSession> {
+    const proved = isWhole ? { methods } : { provedWith: methods };
     return inTransaction(async (stores) => {
-      await admit(stores, session.accountId, 'proof-given', [method], origin);
-      return sessions.rotateSession(stores, session, { provedWith: [method], origin });
+      await admit(stores, session.accountId, 'proof-given', methods, origin);
+      return sessions.rotateSession(stores, session, { ...proved, origin });
     });
   }
 
@@ -129,17 +143,19 @@ export function createSignIn(dependencies: SignInDependencies) {
      * `service-busy`.
      */
     async startSignIn(
-      { login, password }: { readonly login: string; readonly password: string },
+      asked: { readonly login: string; readonly password: string; readonly isRemembered?: boolean },
       origin: Origin,
     ): Promise<
       | ({ readonly next: 'done' } & IssuedSession)
       | { readonly next: 'second-factor'; readonly signInToken: string }
     > {
+      const { login, password, isRemembered } = asked;
       const account = await checkFirstProof(login, password, origin);
       if (!account) throw new DomainError('credentials-wrong');
-      const issued = await startOnPasswordAlone(account, origin);
+      const issued = await startOnPasswordAlone(account, origin, isRemembered);
       if (issued) return { next: 'done', ...issued };
-      return { next: 'second-factor', signInToken: await startHalfDone(account.accountId, origin) };
+      const signInToken = await startHalfDone(account.accountId, origin, isRemembered);
+      return { next: 'second-factor', signInToken };
     },
 
     /** Whose second step this is; undefined for a token that is unknown, over, or ten minutes old. */
@@ -181,8 +197,8 @@ export function createSignIn(dependencies: SignInDependencies) {
     },
 
     /**
-     * A fresh proof in a session, which is rotated: the one-time code where the account has a second factor, and then the
-     * password does not stand in for it; else the password. Refuses `code-wrong`, `credentials-wrong`, `factor-locked`,
+     * A fresh proof in a session, which is rotated: the one-time code where the account has a second factor, else the
+     * password; both in a session that is not recent any more. Refuses `code-wrong`, `credentials-wrong`, `factor-locked`,
      * `service-busy`, and `sign-in-over` when the session or the account has ended meanwhile, or with the fifth wrong code.
      */
     async stepUp(
@@ -191,14 +207,19 @@ export function createSignIn(dependencies: SignInDependencies) {
       origin: Origin,
     ): Promise<IssuedSession> {
       const { accountId } = session;
+      if (!sessions.isRecent(session)) {
+        const typed = { password: proof.password ?? '', code: proof.code };
+        const methods = await proofsForChanges.proveForChange(session, typed, origin);
+        return goOnWith(session, methods, origin, { isWhole: true });
+      }
       if (await proofs.hasSecondFactor(accountId)) {
         await proveCode(session, proof.code, origin);
-        return goOnWith('otp', session, origin);
+        return goOnWith(session, ['otp'], origin);
       }
       if (!(await accounts.checkPassword({ accountId }, proof.password ?? '', origin))) {
         throw new DomainError('credentials-wrong');
       }
-      return goOnWith('pwd', session, origin);
+      return goOnWith(session, ['pwd'], origin);
     },
 
     /** A session for an account that was made a moment ago in this browser, with its password. For the first run only. */

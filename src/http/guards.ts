@@ -211,7 +211,9 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
 
     /** Signs this browser in: its cookie from now on, and `ctx.state.session` for the rest of this request. */
     beginSession(ctx: RequestContext, { token, session }: { token: string; session: Session }): void {
-      cookies.write(ctx, 'session', token);
+      const { isRemembered, expiresAt, lastSeenAt } = session;
+      const seconds = Math.floor((expiresAt.getTime() - lastSeenAt.getTime()) / 1000);
+      cookies.write(ctx, 'session', token, isRemembered ? seconds : undefined);
       ctx.state.session = session;
     },
 

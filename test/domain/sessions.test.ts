@@ -235,6 +235,94 @@ describe('browser sessions', () => {
     });
   });
 
+  describe('a remembered browser', () => {
+    const DAY = 86_400;
+    const remember = (sessionsOf = sessions) =>
+      inTransaction((given) =>
+        sessionsOf.startSession(given, {
+          accountId: alice,
+          subjectId: 'alice' as SubjectId,
+          methods: ['pwd'],
+          origin,
+          isRemembered: true,
+        }),
+      );
+    const seen = async (token: string) => (await sessions.findSession(token))!;
+
+    it('stays signed in for REMEMBER_DAYS, used or not, and not a second longer', async () => {
+      const { token } = await remember();
+      clock.advance(30 * DAY - 1);
+      expect(await sessions.findSession(token)).toBeDefined();
+      clock.advance(1);
+      expect(await sessions.findSession(token)).toBeUndefined();
+    });
+
+    it('is not recent any more after an hour away, and does not become so by being used (CHECKLIST 3.5)', async () => {
+      const { token } = await remember();
+      for (let minutes = 0; minutes < 90; minutes += 30) {
+        clock.advance(1800);
+        expect(sessions.isRecent(await seen(token))).toBe(true);
+      }
+      clock.advance(3600);
+      expect(sessions.isRecent(await seen(token))).toBe(false);
+      clock.advance(120);
+      expect(sessions.isRecent(await seen(token))).toBe(false);
+    });
+
+    it('is not recent any more after a day, however much it is used (CHECKLIST 3.5)', async () => {
+      const { token } = await remember();
+      for (let minutes = 0; minutes < 24 * 60 - 30; minutes += 30) {
+        clock.advance(1800);
+        expect(sessions.isRecent(await seen(token))).toBe(true);
+      }
+      clock.advance(1800);
+      expect(sessions.isRecent(await seen(token))).toBe(false);
+    });
+
+    it('does not become recent by one proof more, and does by all of them, within its old end of life', async () => {
+      const { token, session } = await remember();
+      clock.advance(2 * DAY);
+      const one = await rotate(await seen(token), ['otp']);
+      expect(sessions.isRecent(one.session)).toBe(false);
+      const all = await inTransaction((given) =>
+        sessions.rotateSession(given, one.session, { methods: ['pwd', 'otp'], origin }),
+      );
+      expect(sessions.isRecent(all.session)).toBe(true);
+      expect(all.session).toMatchObject({ expiresAt: session.expiresAt, isRemembered: true });
+      expect(all.session.authentication).toEqual({ at: clock.now(), methods: ['pwd', 'otp'] });
+      clock.advance(3600);
+      expect(sessions.isRecent(await seen(all.token))).toBe(false);
+    });
+
+    it('does not become recent when the clock jumps back', async () => {
+      const { token } = await remember();
+      clock.advance(-3600);
+      expect((await seen(token)).recentUntil.getTime() - clock.now().getTime()).toBeLessThanOrEqual(
+        7_200_000,
+      );
+      clock.advance(3600);
+    });
+
+    it('stands on the list, and is signed out there by its name, for its own account only', async () => {
+      const { token, session } = await remember();
+      clock.advance(5 * DAY);
+      const name = sessions.nameOf(session);
+      expect((await sessions.listSessions(alice)).map(sessions.nameOf)).toContain(name);
+      expect(name).not.toContain(session.ticket);
+      expect(await sessions.endNamed(bob, name, origin)).toBe(false);
+      expect(await sessions.endNamed(alice, name, origin)).toBe(true);
+      expect(await sessions.findSession(token)).toBeUndefined();
+      expect(await sessions.endNamed(alice, name, origin)).toBe(false);
+    });
+
+    it('is none where the operator has none remembered (REMEMBER_DAYS=0)', async () => {
+      const forgetful = createSessions({ ...house.dependencies, inTransaction, rememberDays: 0 });
+      const { session } = await remember(forgetful);
+      expect(session.isRemembered).toBe(false);
+      expect(session.expiresAt.getTime() - clock.now().getTime()).toBe(DAY * 1000);
+    });
+  });
+
   describe('a fresh proof', () => {
     it('is one of at most ten minutes (CHECKLIST 3.5)', async () => {
       const { session } = await start();

@@ -50,6 +50,7 @@ export async function startTestHouse({
       signUp: 'open',
       emailVerification: 'optional',
       twoFactor: 'offered',
+      rememberDays: 30,
       linkTtlSeconds: 600,
       liveLinksPerNetwork: 100,
       signingAlgs: ['EdDSA', 'ES256', 'RS256'],

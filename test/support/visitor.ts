@@ -22,10 +22,9 @@ function formsOf(html: string): PageForm[] {
   return [...html.matchAll(/<form\s[^>]*>[\s\S]*?<\/form>/g)].map(([form]) => ({
     action: attribute(form, 'action') ?? '',
     fields: Object.fromEntries(
-      [...form.matchAll(/<input\s[^>]*>/g)].map(([input]) => [
-        attribute(input, 'name') ?? '',
-        attribute(input, 'value') ?? '',
-      ]),
+      [...form.matchAll(/<input\s[^>]*>/g)]
+        .filter(([input]) => attribute(input, 'type') !== 'checkbox' || /\schecked\b/.test(input))
+        .map(([input]) => [attribute(input, 'name') ?? '', attribute(input, 'value') ?? '']),
     ),
   }));
 }

@@ -40,7 +40,10 @@ export interface PagesDependencies {
     | 'startSessionFor'
   >;
   readonly twoFactor: TwoFactor;
-  readonly sessions: Pick<Sessions, 'hasFreshProof'>;
+  readonly sessions: Pick<
+    Sessions,
+    'hasFreshProof' | 'isRecent' | 'listSessions' | 'nameOf' | 'endNamed' | 'endAllSessions' | 'rememberDays'
+  >;
   readonly links: LinksForPerson;
   readonly linkedTools: LinkedTools;
   /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */

@@ -6,7 +6,7 @@ import type { Guard } from '../guards.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, methodNotAllowed, notFound } from './errors.js';
 import { createPageHeaders } from './headers.js';
-import type { Place } from './journey.js';
+import { RECENT_PLACES, type Place } from './journey.js';
 import type { Languages } from './language.js';
 import type { Renderer } from './render.js';
 import type { Assets } from './static.js';
@@ -22,14 +22,19 @@ export type Route = readonly [
   handler: (ctx: PageContext) => void | Promise<void>,
 ];
 
-/** Leads away who may not come here yet: to the sign-in, and back afterwards; or to proving the address. */
-function guardOf(access: Access): Guard {
+/**
+ * Leads away who may not come here yet: to the sign-in, or to proving all of it once more where it was long ago, and back
+ * afterwards; or to proving the address.
+ */
+function guardOf(access: Access, { isRecent }: DoorDependencies['sessions']): Guard {
   return async (ctx, next) => {
     const { session, account } = visitorOf(ctx);
     const isKnown = access === 'anyone' || session;
     if (!isKnown) return leadTo(ctx, `/sign-in?next=${access === 'person' ? 'account' : access}`);
     const isOpen = access === 'anyone' || access === 'person';
     if (!isOpen && account?.mayOnlyVerify) return leadTo(ctx, '/verify-email');
+    const asksRecent = access !== 'anyone' && access !== 'person' && RECENT_PLACES.has(access);
+    if (asksRecent && session && !isRecent(session)) return leadTo(ctx, `/step-up?next=${access}`);
     await next();
   };
 }
@@ -61,10 +66,13 @@ function refuseUnknown(table: readonly Route[], renderer: Renderer): Guard {
   };
 }
 
-function createRouter(table: readonly Route[]): Router {
+function createRouter(table: readonly Route[], sessions: DoorDependencies['sessions']): Router {
   const router = new Router();
   for (const [method, path, access, handler] of table) {
-    const steps = [guardOf(access), async (ctx: PageContext) => handler(ctx)] as unknown as Middleware[];
+    const steps = [
+      guardOf(access, sessions),
+      async (ctx: PageContext) => handler(ctx),
+    ] as unknown as Middleware[];
     if (method === 'GET') router.get(path, ...steps);
     else router.post(path, ...steps);
   }
@@ -81,7 +89,10 @@ function inOrder(steps: readonly Middleware[]): Middleware {
   };
 }
 
-export interface DoorDependencies extends Pick<PagesDependencies, 'accounts' | 'guards' | 'settings'> {
+export interface DoorDependencies extends Pick<
+  PagesDependencies,
+  'accounts' | 'guards' | 'sessions' | 'settings'
+> {
   readonly languages: Languages;
   readonly assets: Assets;
   readonly renderer: Renderer;
@@ -89,7 +100,7 @@ export interface DoorDependencies extends Pick<PagesDependencies, 'accounts' | '
 }
 
 export function createDoor(dependencies: DoorDependencies): Middleware {
-  const { accounts, guards, settings, languages, assets, renderer, table } = dependencies;
+  const { accounts, guards, sessions, settings, languages, assets, renderer, table } = dependencies;
   const guarded: readonly Guard[] = [
     createArrival(languages),
     createErrorPages(renderer),
@@ -102,6 +113,6 @@ export function createDoor(dependencies: DoorDependencies): Middleware {
     createPageHeaders({ isSecure: settings.publicUrl.startsWith('https:') }),
     assets.serve,
     ...(guarded as unknown as readonly Middleware[]),
-    createRouter(table).routes() as unknown as Middleware,
+    createRouter(table, sessions).routes() as unknown as Middleware,
   ]);
 }

@@ -11,11 +11,15 @@ const PLACES = {
   link: '/link',
   review: '/link/review',
   security: '/account/security',
+  sessions: '/account/sessions',
   tools: '/account/tools',
   'two-factor': '/account/security/two-factor',
 } as const;
 
 export type Place = keyof typeof PLACES;
+
+/** What needs a recent sign-in: a browser that is only remembered proves everything once more, and comes back. */
+export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>(['security', 'two-factor', 'sessions']);
 
 export interface Journey {
   readonly place?: Place;
@@ -66,9 +70,13 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
       pendingCodes.keep(ctx, { userCode: broughtCode, arrival: 'link' });
     },
 
-    /** Where to go once nothing stands in between any more. */
-    destination(ctx: PageContext, { place, broughtCode }: Journey): string {
+    /**
+     * Where to go once nothing stands in between any more. `isBack`: to a place that was asked for a moment ago, even where a
+     * code waits.
+     */
+    destination(ctx: PageContext, { place, broughtCode }: Journey, { isBack = false } = {}): string {
       if (place === 'review') return PLACES.review;
+      if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;
       return PLACES[place ?? 'account'];
     },

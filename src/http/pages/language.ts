@@ -19,6 +19,8 @@ export interface Language {
   ago(time: Date, now: Date): string;
   /** A calendar day in UTC. */
   day(time: Date): string;
+  /** Day and minute, in UTC, and saying so. */
+  moment(time: Date): string;
 }
 
 export const languageTags = ['en', 'de'] as const;
@@ -40,10 +42,19 @@ const UNITS = [
   ['second', 1],
 ] as const;
 
+const MINUTE = {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+} as const;
+
 function createLanguage(tag: LanguageTag, catalogue: Readonly<Record<string, string>>): Language {
   const plural = new Intl.PluralRules(tag);
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' });
   const calendar = new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeZone: 'UTC' });
+  const exact = new Intl.DateTimeFormat(tag, { ...MINUTE, timeZone: 'UTC', timeZoneName: 'short' });
   const fill = (key: string, values: MessageValues): string => {
     const text = catalogue[key];
     if (text === undefined) throw new Error(`no text for ${key} in ${tag}`);
@@ -61,6 +72,7 @@ function createLanguage(tag: LanguageTag, catalogue: Readonly<Record<string, str
       return relative.format(-Math.floor(seconds / length), unit);
     },
     day: (time) => calendar.format(time),
+    moment: (time) => exact.format(time),
   };
 }
 

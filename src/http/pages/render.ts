@@ -38,7 +38,7 @@ const ICONS = [
 
 /** Names that every template may use. */
 const LOCALS = [
-  't', 'count', 'ago', 'day', 'icon', 'part', 'asset', 'csrf', 'visitor', 'language', 'page', 'faults', 'faultAt',
+  't', 'count', 'ago', 'day', 'moment', 'icon', 'part', 'asset', 'csrf', 'visitor', 'language', 'page', 'faults', 'faultAt',
 ]; // prettier-ignore
 
 function compileAll(folder: string): Map<string, TemplateFunction> {
@@ -88,6 +88,7 @@ export function createRenderer({ viewsFolder, assets, now, guards }: RendererDep
       count: language.count,
       ago: (time: Date) => language.ago(time, now()),
       day: language.day,
+      moment: language.moment,
       icon: (name: keyof typeof icons) => icons[name],
       asset: assets.addressOf,
       // Only a page with a form asks for it: it may set a cookie.
@@ -139,6 +140,10 @@ const NOTICES = [
   'mail-sent',
   'no-tools',
   'operator-made',
+  'session-ended',
+  'sessions-ended',
+  'signed-out',
+  'signed-out-everywhere',
   'switched-off',
   'switched-on',
   'tool-renamed',

@@ -17,6 +17,7 @@ import { createDigitsWarning } from './password-digits.js';
 import { createPendingCodes } from './pending-code.js';
 import { createRenderer, type Renderer } from './render.js';
 import { createReviewPages } from './review.js';
+import { createSessionPages } from './sessions.js';
 import { createSignInPages } from './sign-in.js';
 import { createSignUpPages } from './sign-up.js';
 import { createAssets } from './static.js';
@@ -26,9 +27,43 @@ import { createTwoFactorPages } from './two-factor.js';
 import { createVerifyEmailPages } from './verify-email.js';
 import { createEntrance } from './visitor.js';
 
+/** What stands under /account. */
+function accountTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
+  const { account, twoFactor, oldTools, tools, sessions } = pages;
+  return [
+    ['GET', '/account', 'account', account.show],
+    ['GET', '/account/language', 'account', account.show],
+    ['POST', '/account/language', 'account', account.changeLanguage],
+    ['GET', '/account/security', 'security', account.showSecurity],
+    ['GET', '/account/security/two-factor', 'two-factor', twoFactor.show],
+    ['POST', '/account/security/two-factor', 'two-factor', twoFactor.begin],
+    ['GET', '/account/security/two-factor/confirm', 'two-factor', twoFactor.show],
+    ['POST', '/account/security/two-factor/confirm', 'two-factor', twoFactor.confirm],
+    ['POST', '/account/security/two-factor/stored', 'two-factor', twoFactor.finish],
+    ['GET', '/account/security/old-tools', 'security', oldTools.show],
+    ['POST', '/account/security/old-tools', 'security', oldTools.turn],
+    ['GET', '/account/security/old-tools/links', 'security', oldTools.showLinks],
+    ['POST', '/account/security/old-tools/links', 'security', oldTools.turnLinks],
+    ['GET', '/account/tools', 'tools', tools.show],
+    ['GET', '/account/tools/rename', 'tools', tools.show],
+    ['POST', '/account/tools/rename', 'tools', tools.rename],
+    ['GET', '/account/tools/unlink', 'tools', tools.askUnlink],
+    ['POST', '/account/tools/unlink', 'tools', tools.unlink],
+    ['GET', '/account/tools/unlink-all', 'tools', tools.askUnlinkAll],
+    ['POST', '/account/tools/unlink-all', 'tools', tools.unlinkAll],
+    ['GET', '/account/sessions', 'sessions', sessions.show],
+    ['GET', '/account/sessions/end', 'sessions', sessions.show],
+    ['POST', '/account/sessions/end', 'sessions', sessions.end],
+    ['GET', '/account/sessions/end-others', 'sessions', sessions.show],
+    ['POST', '/account/sessions/end-others', 'sessions', sessions.endOthers],
+    ['GET', '/account/sessions/end-all', 'sessions', sessions.show],
+    ['POST', '/account/sessions/end-all', 'sessions', sessions.endAll],
+  ];
+}
+
 function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
-  const { account, twoFactor, oldTools, tools, help, demo } = pages;
+  const { help, demo } = pages;
   return [
     ['GET', '/', 'anyone', home.show],
     ['GET', '/first-run', 'anyone', signUp.showFirstRun],
@@ -58,26 +93,7 @@ function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[]
     ['POST', '/verify-email', 'anyone', verifyEmail.submit],
     ['GET', '/verify-email/again', 'anyone', verifyEmail.show],
     ['POST', '/verify-email/again', 'person', verifyEmail.sendAgain],
-    ['GET', '/account', 'account', account.show],
-    ['GET', '/account/language', 'account', account.show],
-    ['POST', '/account/language', 'account', account.changeLanguage],
-    ['GET', '/account/security', 'security', account.showSecurity],
-    ['GET', '/account/security/two-factor', 'two-factor', twoFactor.show],
-    ['POST', '/account/security/two-factor', 'two-factor', twoFactor.begin],
-    ['GET', '/account/security/two-factor/confirm', 'two-factor', twoFactor.show],
-    ['POST', '/account/security/two-factor/confirm', 'two-factor', twoFactor.confirm],
-    ['POST', '/account/security/two-factor/stored', 'two-factor', twoFactor.finish],
-    ['GET', '/account/security/old-tools', 'security', oldTools.show],
-    ['POST', '/account/security/old-tools', 'security', oldTools.turn],
-    ['GET', '/account/security/old-tools/links', 'security', oldTools.showLinks],
-    ['POST', '/account/security/old-tools/links', 'security', oldTools.turnLinks],
-    ['GET', '/account/tools', 'tools', tools.show],
-    ['GET', '/account/tools/rename', 'tools', tools.show],
-    ['POST', '/account/tools/rename', 'tools', tools.rename],
-    ['GET', '/account/tools/unlink', 'tools', tools.askUnlink],
-    ['POST', '/account/tools/unlink', 'tools', tools.unlink],
-    ['GET', '/account/tools/unlink-all', 'tools', tools.askUnlinkAll],
-    ['POST', '/account/tools/unlink-all', 'tools', tools.unlinkAll],
+    ...accountTable(pages),
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
     ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
@@ -106,6 +122,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     twoFactor: createTwoFactorPages(given),
     oldTools,
     tools: createToolPages(given),
+    sessions: createSessionPages(given),
     help: createHelpPages(given),
     demo: createDemoPages(given),
   };

@@ -14,7 +14,7 @@ const HALF_DONE_SECONDS = 600;
 
 interface Dependencies extends Pick<
   PagesDependencies,
-  'signIn' | 'proofs' | 'settings' | 'accounts' | 'guards'
+  'signIn' | 'proofs' | 'sessions' | 'settings' | 'accounts' | 'guards'
 > {
   readonly codeEntry: CodeEntry;
   readonly journeys: Journeys;
@@ -28,7 +28,8 @@ function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
 }
 
 export function createSignInPages(dependencies: Dependencies) {
-  const { signIn, proofs, settings, accounts, guards, codeEntry, journeys, enter, renderer } = dependencies;
+  const { signIn, proofs, sessions, settings, accounts, guards } = dependencies;
+  const { codeEntry, journeys, enter, renderer } = dependencies;
   const { cookies } = guards;
 
   function showSignIn(ctx: PageContext, journey: Journey, extra: object = {}): void {
@@ -38,6 +39,7 @@ export function createSignInPages(dependencies: Dependencies) {
       query: journeyQuery(journey),
       reminder: journeys.reminder(ctx, journey),
       maySignUp: settings.signUp === 'open',
+      rememberDays: sessions.rememberDays,
       ...extra,
     });
   }
@@ -134,10 +136,12 @@ export function createSignInPages(dependencies: Dependencies) {
       const form = formOf(ctx);
       const journey = readJourney(form);
       const login = form.get('login');
+      const remember = form.get('remember') !== undefined;
       const faults = missingFields(ctx, form);
-      if (faults.length > 0) return showSignIn(ctx, journey, { faults, login });
+      if (faults.length > 0) return showSignIn(ctx, journey, { faults, login, remember });
       try {
-        const credentials = { login: login ?? '', password: form.get('password') ?? '' };
+        const password = form.get('password') ?? '';
+        const credentials = { login: login ?? '', password, isRemembered: remember };
         const begun = await signIn.startSignIn(credentials, origin);
         if (begun.next === 'done') return await finish(ctx, begun, journey);
         cookies.write(ctx, 'sign-in', begun.signInToken, HALF_DONE_SECONDS);
@@ -146,7 +150,7 @@ export function createSignInPages(dependencies: Dependencies) {
       } catch (error) {
         if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
         const faults = [faultOf(language, error)];
-        showSignIn(ctx, journey, { faults, status: explain(error).status, login });
+        showSignIn(ctx, journey, { faults, status: explain(error).status, login, remember });
       }
     },
 

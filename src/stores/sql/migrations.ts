@@ -161,6 +161,8 @@ interface Columns {
   readonly text?: string;
   readonly integer?: string;
   readonly flags?: Readonly<Record<string, string | number>>;
+  /** Times, which are long ago in the rows that are there. */
+  readonly times?: string;
 }
 
 /** Links that are polled by their number, and what they leave. */
@@ -234,6 +236,13 @@ export const migrations: readonly Migration[] = [
     name: '003-recovery-code-sets',
     statements: (db) => addColumns(db, 'recovery_codes', { flags: { set_id: 'first' } }),
   },
+  {
+    name: '004-remembered-sessions',
+    statements: (db) => [
+      ...addColumns(db, 'sessions', { times: 'confirmed_at recent_until', flags: { remembered: 0 } }),
+      ...addColumns(db, 'sign_ins', { flags: { remembered: 0 } }),
+    ],
+  },
 ];
 
 type Index = readonly [table: keyof Tables, columns: readonly string[]];
@@ -245,10 +254,14 @@ function createIndex(db: Kysely<Tables>, [table, columns]: Index): Compilable {
     .columns([...columns]);
 }
 
-function addColumns(db: Kysely<Tables>, table: string, { text, integer, flags = {} }: Columns): Compilable[] {
+function addColumns(db: Kysely<Tables>, table: string, columns: Columns): Compilable[] {
+  const { text, integer, flags = {}, times } = columns;
   const added = [...named(text, 'text' as const), ...named(integer, 'integer' as const)];
   return [
     ...added.map(({ name, type }) => db.schema.alterTable(table).addColumn(name, type)),
+    ...named(times, 'bigint' as const).map(({ name, type }) =>
+      db.schema.alterTable(table).addColumn(name, type, (column) => column.notNull().defaultTo(0)),
+    ),
     ...Object.entries(flags).map(([name, value]) =>
       db.schema
         .alterTable(table)

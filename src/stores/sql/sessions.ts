@@ -24,6 +24,9 @@ const insertRow = statement<Row>()((db, p) =>
       authenticated_at: p('authenticated_at'),
       proof_methods: p('proof_methods'),
       proved_at: p('proved_at'),
+      confirmed_at: p('confirmed_at'),
+      recent_until: p('recent_until'),
+      remembered: p('remembered'),
       user_agent: p('user_agent'),
       network_address: p('network_address'),
       created_at: p('created_at'),
@@ -43,15 +46,20 @@ const selectByAccount = statement<{ account_id: string; now: number; seen_after:
     .selectAll()
     .where('account_id', '=', p('account_id'))
     .where('expires_at', '>', p('now'))
-    .where('last_seen_at', '>', p('seen_after'))
+    .where((or) => or.or([or('remembered', '=', 1), or('last_seen_at', '>', p('seen_after'))]))
     .orderBy('last_seen_at', 'desc')
     .orderBy('session_hash'),
 );
 
-const updateSeen = statement<{ session_hash: string; at: number; before: number }>()((db, p) =>
+const updateSeen = statement<{
+  session_hash: string;
+  at: number;
+  recent_until: number;
+  before: number;
+}>()((db, p) =>
   db
     .updateTable('sessions')
-    .set({ last_seen_at: p('at') })
+    .set({ last_seen_at: p('at'), recent_until: p('recent_until') })
     .where('session_hash', '=', p('session_hash'))
     .where('last_seen_at', '<', p('before')),
 );
@@ -65,6 +73,8 @@ const replaceRow = statement<Row & { old_hash: string }>()((db, p) =>
       authenticated_at: p('authenticated_at'),
       proof_methods: p('proof_methods'),
       proved_at: p('proved_at'),
+      confirmed_at: p('confirmed_at'),
+      recent_until: p('recent_until'),
       user_agent: p('user_agent'),
       network_address: p('network_address'),
       last_seen_at: p('last_seen_at'),
@@ -106,8 +116,12 @@ export function createSessionStore(sql: Sql): SessionStore {
       const times = { now: now.getTime(), seen_after: seenAfter.getTime() };
       return (await sql.all(selectByAccount, { account_id: accountId, ...times })).map(toSession);
     },
-    async markSeen(sessionHash, at, ifSeenBefore) {
-      const times = { at: at.getTime(), before: ifSeenBefore.getTime() };
+    async markSeen(sessionHash, { at, recentUntil }, ifSeenBefore) {
+      const times = {
+        at: at.getTime(),
+        recent_until: recentUntil.getTime(),
+        before: ifSeenBefore.getTime(),
+      };
       return (await sql.change(updateSeen, { session_hash: sessionHash, ...times })) === 1;
     },
     async replace(oldHash, session) {
@@ -133,6 +147,9 @@ function toRow(session: Session): Row {
     authenticated_at: session.authentication.at.getTime(),
     proof_methods: session.proofMethods.join(' '),
     proved_at: session.provedAt.getTime(),
+    confirmed_at: session.confirmedAt.getTime(),
+    recent_until: session.recentUntil.getTime(),
+    remembered: session.isRemembered ? 1 : 0,
     user_agent: session.userAgent,
     network_address: session.networkAddress,
     created_at: session.createdAt.getTime(),
@@ -150,6 +167,9 @@ function toSession(row: Row): Session {
     authentication: { at: new Date(row.authenticated_at), methods: toMethods(row.methods) },
     provedAt: new Date(row.proved_at),
     proofMethods: toMethods(row.proof_methods),
+    confirmedAt: new Date(row.confirmed_at),
+    recentUntil: new Date(row.recent_until),
+    isRemembered: row.remembered === 1,
     userAgent: row.user_agent,
     networkAddress: row.network_address,
     createdAt: new Date(row.created_at),

@@ -16,6 +16,7 @@ const insertRow = statement<Row>()((db, p) =>
       failures: p('failures'),
       created_at: p('created_at'),
       expires_at: p('expires_at'),
+      remembered: p('remembered'),
     })
     .onConflict((conflict) => conflict.doNothing()),
 );
@@ -68,6 +69,7 @@ export function createSignInStore(sql: Sql): SignInStore {
         failures: signIn.failures,
         created_at: signIn.createdAt.getTime(),
         expires_at: signIn.expiresAt.getTime(),
+        remembered: signIn.isRemembered ? 1 : 0,
       };
       return (await sql.change(insertRow, row)) === 1;
     },
@@ -100,5 +102,6 @@ function toSignIn(row: Row): HalfDoneSignIn {
     failures: row.failures,
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
+    isRemembered: row.remembered === 1,
   };
 }

@@ -81,6 +81,8 @@ export interface SignInsTable {
   failures: number;
   created_at: number;
   expires_at: number;
+  /** 1 or 0: whether the session that it becomes is remembered. */
+  remembered: number;
 }
 
 export interface SessionsTable {
@@ -97,6 +99,9 @@ export interface SessionsTable {
   created_at: number;
   last_seen_at: number;
   expires_at: number;
+  confirmed_at: number;
+  recent_until: number;
+  remembered: number;
 }
 
 export interface ClientsTable {

@@ -17,6 +17,9 @@ const session = (name: string, owner: string, changes: Partial<Session> = {}): S
   authentication: { at: at(0), methods: ['pwd', 'otp'] },
   provedAt: at(0),
   proofMethods: ['pwd'],
+  confirmedAt: at(0),
+  recentUntil: at(60),
+  isRemembered: false,
   userAgent: 'a browser',
   networkAddress: '203.0.113.7',
   createdAt: at(0),
@@ -51,14 +54,25 @@ describe.each(backends)('a session store on $name', ({ open }) => {
     expect(found.map((kept) => kept.sessionHash)).toEqual(['l2', 'l1']);
   });
 
+  it('lists a remembered one however long ago it was seen, until it expires', async () => {
+    await insert(session('r1', 'remembers', { isRemembered: true, lastSeenAt: at(1) }));
+    await insert(session('r2', 'remembers', { isRemembered: true, lastSeenAt: at(2), expiresAt: at(50) }));
+    const found = await stores.sessions.findByAccount(account('remembers'), at(50), at(49));
+    expect(found).toEqual([session('r1', 'remembers', { isRemembered: true, lastSeenAt: at(1) })]);
+  });
+
   it('moves the last seen time only forward from before the given moment', async () => {
     await insert(session('seen', 'a', { lastSeenAt: at(100) }));
     const markSeen = (second: number, before: number) =>
-      inTransaction(({ sessions }) => sessions.markSeen(hash('seen'), at(second), at(before)));
+      inTransaction(({ sessions }) => {
+        const seen = { at: at(second), recentUntil: at(second + 60) };
+        return sessions.markSeen(hash('seen'), seen, at(before));
+      });
     expect(await markSeen(160, 100)).toBe(false);
     expect(await markSeen(161, 101)).toBe(true);
     expect(await markSeen(161, 101)).toBe(false);
-    expect((await stores.sessions.find(hash('seen')))?.lastSeenAt).toEqual(at(161));
+    const seen = await stores.sessions.find(hash('seen'));
+    expect(seen).toMatchObject({ lastSeenAt: at(161), recentUntil: at(221) });
   });
 
   it('replaces a session once: the old hash is dead, and a second replacement loses', async () => {

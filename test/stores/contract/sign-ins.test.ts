@@ -13,6 +13,7 @@ const signIn = (name: string, owner = 'a'): HalfDoneSignIn => ({
   failures: 0,
   createdAt: at(0),
   expiresAt: at(600),
+  isRemembered: name.startsWith('remembered'),
 });
 
 describe.each(backends)('a store of half-done sign-ins on $name', ({ open }) => {
@@ -28,6 +29,8 @@ describe.each(backends)('a store of half-done sign-ins on $name', ({ open }) => 
     expect(await insert(signIn('one'))).toBe(true);
     expect(await insert(signIn('one', 'b'))).toBe(false);
     expect(await stores.signIns.find('one')).toEqual(signIn('one'));
+    await insert(signIn('remembered'));
+    expect(await stores.signIns.find('remembered')).toEqual(signIn('remembered'));
     expect(await stores.signIns.find('none')).toBeUndefined();
   });
 

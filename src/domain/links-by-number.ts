@@ -76,7 +76,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
   const guesses = createNumberGuesses(dependencies);
   const redemption = createRedemption(dependencies);
   const live = createLiveCount(links, now);
-  const { present, admit, isPending, recall } = createPending(dependencies);
+  const { present, admit, isPending } = createPending(dependencies);
 
   async function insertWithFreshCode(
     request: Omit<NumberedLinkRequest, 'userCodeMac' | 'numbered'>,
@@ -203,8 +203,6 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
      * from another network beyond the budgets. A keyed link stays `pending` without a proof of its key.
      */
     async pollNumberedLink(asked: AboutNumber & { origin: Origin }): Promise<NumberedPoll> {
-      const known = recall(asked, asked.origin.network);
-      if (known) return { outcome: 'pending', link: known };
       const stamp = gate.stamp();
       const link = await findOwn(asked, asked.origin);
       return link ? answer(link, { ...asked, stamp }) : UNKNOWN;

@@ -1,19 +1,13 @@
-// Pending links with a number, as they were started or read: while the gate says that one is pending, nobody need ask the store
-// for it. Only the tool and the network that made a link are answered from here. DESIGN 4 (poll gate), 11.
-import {
-  keyOfNumber,
-  type AboutNumber,
-  type NumberedLink,
-  type NumberedLinkRequest,
-} from './links-numbered.js';
+// Pending links with a number: how their tool may see one, and what the gate may say of it. The door keeps what it has answered;
+// while the gate says that a link is pending, that answer stands. Only the tool and the network that made a link are answered
+// so. DESIGN 4 (poll gate), 11.
+import { keyOfNumber, type NumberedLink, type NumberedLinkRequest } from './links-numbered.js';
 import type { PollGate } from './links.js';
 import type { Sealer } from './notices.js';
 import { identifierOf } from './tokens-lasting.js';
 import { isStrongCode } from './user-code.js';
 import type { Clock } from './vocabulary.js';
 
-/** A link that was read once need not be read again while the gate says that it is pending. */
-const MOST_REMEMBERED = 10_000;
 /** The gate knows each tool by the link's key; a name beside it would only fill its memory with strangers' words. */
 const GATE_NAME = 'by number';
 
@@ -26,8 +20,6 @@ export function createPending({
   readonly sealer: Sealer;
   readonly now: Clock;
 }) {
-  const remembered = new Map<string, NumberedLink>();
-
   const codeOf = ({ linkId, numbered }: NumberedLinkRequest): string =>
     sealer.open(numbered.sealedUserCode, linkId);
 
@@ -61,18 +53,7 @@ export function createPending({
       const key = keyOfNumber(link.numbered.number, link.clientId, link.network);
       const expiresAt = link.expiresAt.getTime();
       gate.admit({ deviceCodeHash: key, clientId: GATE_NAME, intervalSeconds: 0, expiresAt }, stamp);
-      const known = present(link, userCode);
-      if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!);
-      remembered.set(key, known);
-      return known;
-    },
-
-    /** A pending link without asking the store; undefined says nothing. */
-    recall({ number, identifier }: AboutNumber, network: string): NumberedLink | undefined {
-      const key = keyOfNumber(number, `pin:${identifier}`, network);
-      if (isPending(key)) return remembered.get(key);
-      remembered.delete(key);
-      return undefined;
+      return present(link, userCode);
     },
   };
 }

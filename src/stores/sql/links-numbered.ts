@@ -2,10 +2,11 @@
 // links.ts. Every statement names the door, so that no other link can be reached by a number.
 import { statement, type Sql } from './statement.js';
 import type { LinksTable } from './tables.js';
-import { toLink, toNewLink, type NewLink } from './links-rows.js';
+import { toLink, type NewLink } from './links-rows.js';
+import { toToolValues } from './tool-values.js';
 import type { NumberedLinkRequest, NumberedLinkRow, NumberedLinkStore } from '../../domain/links-numbered.js';
 
-type NewNumbered = NewLink &
+type NewNumbered = Omit<NewLink, 'door' | 'device_code_hash'> &
   Pick<LinksTable, 'public_number' | 'sealed_user_code' | 'tool_values' | 'device_key'>;
 
 const insertLink = statement<{ [Column in keyof NewNumbered]: NewNumbered[Column] }>()((db, p) =>
@@ -139,13 +140,24 @@ export function createNumberedLinkStore(sql: Sql): NumberedLinkStore {
 const found = (row: LinksTable | undefined): NumberedLinkRow | undefined =>
   row && (toLink(row) as NumberedLinkRow);
 
+/** Column by column: starting links is a hot path. */
 function toNewNumbered(link: NumberedLinkRequest): NewNumbered {
   const { number, sealedUserCode, tool, deviceKey } = link.numbered;
   return {
-    ...toNewLink(link),
+    link_id: link.linkId,
+    client_id: link.clientId,
+    user_code_mac: link.userCodeMac,
+    scope: link.scope,
+    network_address: link.networkAddress,
+    network: link.network,
+    web_origin: link.webOrigin ?? null,
+    user_agent: link.userAgent,
+    key_thumbprint: link.keyThumbprint ?? null,
+    created_at: link.createdAt.getTime(),
+    expires_at: link.expiresAt.getTime(),
     public_number: number,
     sealed_user_code: sealedUserCode,
-    tool_values: JSON.stringify(tool),
+    tool_values: toToolValues(tool),
     device_key: deviceKey ? JSON.stringify(deviceKey) : null,
   };
 }

@@ -1,5 +1,6 @@
 // How a row of `links` becomes a link and back. Nullable columns end here: outside, each state has exactly its own facts.
 import type { LinksTable } from './tables.js';
+import { fromToolValues } from './tool-values.js';
 import type {
   Approval,
   ApprovedLink,
@@ -76,7 +77,7 @@ function toNumbered(row: LinksTable): Numbered | undefined {
   return {
     number: row.public_number,
     sealedUserCode: row.sealed_user_code ?? '',
-    tool: JSON.parse(row.tool_values ?? '{}') as Numbered['tool'],
+    tool: fromToolValues(row.tool_values ?? '[]'),
     deviceKey:
       row.device_key === null
         ? undefined

@@ -1,6 +1,7 @@
 // How rows of `linked_tools` and `refresh_tokens` become what the domain knows, and back.
 import type { LinkedToolsTable, RefreshTokensTable } from './tables.js';
-import type { LinkedTool, RefreshToken, ToolDescription } from '../../domain/tokens.js';
+import { fromToolValues, toToolValues } from './tool-values.js';
+import type { LinkedTool, RefreshToken } from '../../domain/tokens.js';
 import type {
   AccountId,
   AuthenticationMethod,
@@ -12,7 +13,7 @@ import type {
 export type NewTool = Omit<LinkedToolsTable, 'ended_at' | 'ended_why'>;
 export type NewRefreshToken = Omit<RefreshTokensTable, 'used_at'>;
 
-export function toToolValues(tool: LinkedTool): NewTool {
+export function toToolRow(tool: LinkedTool): NewTool {
   return {
     linked_tool_id: tool.linkedToolId,
     link_id: tool.linkId,
@@ -34,7 +35,7 @@ export function toToolValues(tool: LinkedTool): NewTool {
     last_used_at: tool.lastUsedAt.getTime(),
     last_used_from: tool.lastUsedFrom,
     access_kid: tool.accessKid ?? null,
-    tool_values: tool.description ? JSON.stringify(tool.description) : null,
+    tool_values: tool.description ? toToolValues(tool.description) : null,
     parent_tool_id: tool.parentToolId ?? null,
     born_with: tool.bornWith ?? null,
   };
@@ -61,7 +62,7 @@ export function toLinkedTool(row: LinkedToolsTable): LinkedTool {
     lastUsedFrom: row.last_used_from,
     endedAt: row.ended_at === null ? undefined : new Date(row.ended_at),
     accessKid: row.access_kid ?? undefined,
-    description: row.tool_values === null ? undefined : (JSON.parse(row.tool_values) as ToolDescription),
+    description: row.tool_values === null ? undefined : fromToolValues(row.tool_values),
     parentToolId: (row.parent_tool_id ?? undefined) as LinkedToolId | undefined,
     bornWith: (row.born_with ?? undefined) as LinkedTool['bornWith'],
   };

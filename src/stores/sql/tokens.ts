@@ -5,7 +5,7 @@ import {
   toLinkedTool,
   toRefreshToken,
   toRefreshValues,
-  toToolValues,
+  toToolRow,
   type NewRefreshToken,
   type NewTool,
 } from './tokens-rows.js';
@@ -216,7 +216,7 @@ const deleteExpiredRevoked = statement<{ now: number }>()((db, p) =>
 export function createTokenStore(sql: Sql): TokenStore {
   return {
     async insertLinkedTool(tool) {
-      await sql.change(insertTool, toToolValues(tool));
+      await sql.change(insertTool, toToolRow(tool));
     },
     async findLinkedTool(linkedToolId) {
       const row = await sql.one(selectTool, { linked_tool_id: linkedToolId });

@@ -60,6 +60,8 @@ export interface LinkReview {
   /** What a tool of the PIN door says of itself. */
   readonly tool: ToolDescription | undefined;
   readonly door: Link['door'];
+  /** Whether the tool has a key of its own, and renews its token with it. */
+  readonly isKeyed: boolean;
   /** Where the browser may go after the decision; whoever entered the code came with it. */
   readonly forwardAddress: string | undefined;
   readonly userAgent: string;
@@ -175,6 +177,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
       isToolVerified: client?.registeredBy === 'operator',
       tool: link.numbered?.tool,
       door: link.door,
+      isKeyed: link.numbered?.deviceKey !== undefined,
       forwardAddress: link.numbered?.forwardAddress,
       userAgent: link.userAgent,
       networkAddress: link.networkAddress,

@@ -1,6 +1,8 @@
 // Tools of the PIN door on the pages: who is asking, where the person goes back to, and the list of what is linked.
 // PIN-API.md 3.5, 3.7 and "Decided"; RFC 8628 §5.4.
+import { generateKeyPairSync } from 'node:crypto';
 import { totpCode } from '../../src/crypto/totp.js';
+import type { FallbackRequest } from '../../src/domain/fallback.js';
 import type { ToolDescription } from '../../src/domain/tokens.js';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import { createVisitor, type Visitor } from '../support/visitor.js';
@@ -41,12 +43,19 @@ afterEach(() => house.close());
 interface Asking {
   readonly tool?: Partial<ToolDescription>;
   readonly isStrong?: boolean;
+  readonly deviceKey?: object;
   readonly origin?: typeof HERE & { readonly webOrigin?: string };
 }
 
-async function startLink({ tool = PLAYER, isStrong = true, origin = HERE }: Asking = {}) {
+async function startLink({ tool = PLAYER, isStrong = true, origin = HERE, deviceKey }: Asking = {}) {
   const { linksByNumber } = house.house;
-  const asked = { identifier: 'a tool', tool: { ...NOTHING, ...tool }, isStrong, origin };
+  const asked = {
+    identifier: 'a tool',
+    tool: { ...NOTHING, ...tool },
+    isStrong,
+    origin,
+    ...(deviceKey ? { deviceKey } : {}),
+  };
   const link = await linksByNumber.startNumberedLink(asked);
   const poll = () => linksByNumber.pollNumberedLink({ number: link.number, identifier: 'a tool', origin });
   return { ...link, poll };
@@ -76,7 +85,7 @@ describe('who is asking', () => {
     for (const words of [
       'A tool that calls itself Film cellar',
       'on the web page https://films.example',
-      'Says it runs on Living room · TV · LG OLED55C1 · webOS 6.3',
+      'Says it runs on Living room, TV, LG OLED55C1, webOS 6.3',
       'Says its version is 4.2.1',
       'Says it is python-requests/2.32',
       'the same network as you',
@@ -98,6 +107,17 @@ describe('who is asking', () => {
       expect(visitor.text).toContain(words);
     }
     expect(visitor.text).not.toContain('Use “');
+  });
+
+  it('says of a tool with a key of its own how long that is good for (PIN-API 5)', async () => {
+    const jwk = {
+      ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }),
+      kid: 'k',
+      alg: 'EdDSA',
+    };
+    await enterByAddress(visitor, (await startLink({ deviceKey: jwk })).userCode);
+    expect(visitor.text).toContain('Sign in as you for three months, with a key of its own');
+    expect(visitor.text).not.toContain('365 days');
   });
 
   it('takes markup, controls and endless words for what they are, text (CHECKLIST 2)', async () => {
@@ -314,11 +334,46 @@ describe('the list of linked tools', () => {
     await visitor.visit('/account/tools');
     for (const words of [
       'Film cellar',
-      'Living room · TV · LG OLED55C1 · webOS 6.3',
+      'Living room, TV, LG OLED55C1, webOS 6.3',
       'You entered its code and approved it',
       'At the latest until',
     ]) {
       expect(visitor.text).toContain(words);
     }
+  });
+
+  it('tells tools that came in with a password, or were linked by another tool, from those that were approved', async () => {
+    await open({ fallbackDoor: 'all', pinLink: true });
+    const { fallback, tokensLasting, linksByNumber, proofs, inTransaction } = house.house;
+    const signIn = (login: string, product: string, code: Pick<FallbackRequest, 'verificationCode'> = {}) =>
+      fallback.signInAtFallback({
+        ...{ login, password: PASSWORD, identifier: product, tool: { ...NOTHING, product }, origin: HERE },
+        ...code,
+      });
+    await signIn('anna', 'An old radio');
+    const { accountId } = await house.newAccount('berta');
+    const { secret } = await proofs.addAuthenticator(accountId, 'berta', HERE);
+    house.clock.advance(31);
+    const verificationCode = await totpCode(secret, house.clock.now());
+    const fresh = await signIn('berta', 'Home hub', { verificationCode });
+    if (fresh.outcome !== 'issued') throw new Error(fresh.outcome);
+    await inTransaction(({ switches }) => switches.turnSwitch(accountId, 'link-by-token', true));
+    const { userCode, poll } = await startLink();
+    const standing = await tokensLasting.useLastingToken(fresh.token, HERE);
+    await linksByNumber.linkByToken({ standing, userCode, origin: HERE });
+    await poll();
+
+    await visitor.signIn('anna');
+    await visitor.visit('/account/tools');
+    expect(visitor.text).toContain('An old radio It signed in with your password alone');
+    const berta = createVisitor(house);
+    await berta.visit('/sign-in');
+    await berta.submit({ login: 'berta', password: PASSWORD });
+    house.clock.advance(31);
+    await berta.submit({ code: await totpCode(secret, house.clock.now()) });
+    await berta.visit('/account/tools');
+    expect(berta.text).toContain('Home hub It signed in with your password and a code');
+    expect(berta.text).toContain('Home hub linked it, and it ends with that tool');
+    expect(berta.text).not.toContain('You entered its code');
   });
 });

@@ -56,12 +56,14 @@ export function createReviewPages(dependencies: Dependencies) {
   }
 
   /** What approving lets the tool do, in plain words: first that it signs in, and for how long. */
-  function powersOf({ door, scopes }: LinkReview, { t, count }: Language): string[] {
+  function powersOf({ door, isKeyed, scopes }: LinkReview, { t, count }: Language): string[] {
     const words = scopes.map((scope) =>
       KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope }),
     );
     if (door === 'oauth') return [t('review.may.sign-in'), ...words];
-    const signsIn = count('review.may.sign-in-days', settings.lastingTokenDays);
+    const signsIn = isKeyed
+      ? t('review.may.sign-in-keyed')
+      : count('review.may.sign-in-days', settings.lastingTokenDays);
     return [signsIn, ...words, t('review.may.see-tools')];
   }
 

@@ -6,7 +6,7 @@ import type { ToolDescription } from '../../domain/tokens.js';
 function said(words: readonly string[]): string | undefined {
   const one = (word: string, at: number, all: readonly string[]) =>
     word !== '' && all.findIndex((other) => other.toLowerCase() === word.toLowerCase()) === at;
-  return words.filter(one).join(' · ') || undefined;
+  return words.filter(one).join(', ') || undefined;
 }
 
 /** The name that its owner gave the device, then what it is; without what names the tool already. */

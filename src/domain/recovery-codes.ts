@@ -39,6 +39,8 @@ export interface RecoveryCodeStore {
 /** Crockford's 32 characters: no I, L, O or U. 80 bits in all, of which the selector gives 10 away. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const CODES = 10;
+/** CHECKLIST 3.4: with so many left, or fewer, a person is told that it is time to make new ones. */
+export const FEW_CODES = 3;
 const CODE_LENGTH = 16;
 const SELECTOR_LENGTH = 2;
 const WELL_FORMED = new RegExp(`^[${ALPHABET}]{${CODE_LENGTH}}$`);

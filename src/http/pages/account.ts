@@ -1,4 +1,5 @@
 // The account as its owner sees it: who they are, their address, their language, and what stands guard over it.
+import { FEW_CODES } from '../../domain/recovery-codes.js';
 import type { PagesDependencies } from './dependencies.js';
 import { isLanguageTag, languageNames } from './language.js';
 import type { OldToolsPages } from './old-tools.js';
@@ -40,10 +41,12 @@ export function createAccountPages({ accounts, proofs, settings, oldTools, rende
     async showSecurity(ctx: PageContext): Promise<void> {
       const { account } = signedIn(ctx);
       const hasSecondFactor = await proofs.hasSecondFactor(account.accountId);
+      const codesLeft = hasSecondFactor ? await proofs.countRecoveryCodes(account.accountId) : 0;
       renderer.show(ctx, 'account/security', {
         title: visitorOf(ctx).language.t('security.title'),
         hasSecondFactor,
-        codesLeft: hasSecondFactor ? await proofs.countRecoveryCodes(account.accountId) : 0,
+        codesLeft,
+        areCodesFew: hasSecondFactor && codesLeft <= FEW_CODES,
         isRequired: settings.twoFactor === 'required',
         oldTools: await oldTools.describeSwitches(ctx),
       });

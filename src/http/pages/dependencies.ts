@@ -28,7 +28,7 @@ export interface PagesDependencies {
     | 'changeLanguage'
   >;
   readonly accountSwitches: AccountSwitches;
-  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'countRecoveryCodes'>;
+  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'countRecoveryCodes' | 'findRecoverySet'>;
   readonly signIn: Pick<
     SignIn,
     | 'startSignIn'
@@ -38,6 +38,7 @@ export interface PagesDependencies {
     | 'signOut'
     | 'stepUp'
     | 'startSessionFor'
+    | 'isFromLastCode'
   >;
   readonly twoFactor: TwoFactor;
   readonly sessions: Pick<

@@ -14,12 +14,22 @@ const PLACES = {
   sessions: '/account/sessions',
   tools: '/account/tools',
   'two-factor': '/account/security/two-factor',
+  replace: '/account/security/two-factor/replace',
+  off: '/account/security/two-factor/off',
+  codes: '/account/security/recovery-codes',
 } as const;
 
 export type Place = keyof typeof PLACES;
 
 /** What needs a recent sign-in: a browser that is only remembered proves everything once more, and comes back. */
-export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>(['security', 'two-factor', 'sessions']);
+export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
+  'security',
+  'two-factor',
+  'replace',
+  'off',
+  'codes',
+  'sessions',
+]);
 
 export interface Journey {
   readonly place?: Place;
@@ -56,6 +66,9 @@ export function journeyQuery({ place, broughtCode }: Journey): string {
   }).toString();
   return query && `?${query}`;
 }
+
+/** The same query on the way to a change, for somebody whose authenticator is lost: a recovery code is asked for. */
+export const withRecovery = (query: string): string => `${query === '' ? '?' : `${query}&`}with=recovery`;
 
 export const addressOf = (place: Place): string => PLACES[place];
 

@@ -1,11 +1,11 @@
 // What the owner of an account allows old tools to do: its section on the security page, and the page that turns each switch
 // with a fresh proof. What the switches mean is decided in domain/fallback and domain/links.
-import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
 import type { AccountSwitches, SwitchName } from '../../domain/account-switches.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import type { MessageKey } from './language.js';
-import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
+import { proofFault, readProof } from './proof-form.js';
+import type { Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'settings'> {
@@ -34,14 +34,6 @@ const LEADS = {
   fallback: { on: 'old-tools.turn-on.lead', off: 'old-tools.turn-off.lead' },
   'link-by-token': { on: 'old-tools-links.turn-on.lead', off: 'old-tools-links.turn-off.lead' },
 } as const satisfies Record<SwitchName, Record<'on' | 'off', MessageKey>>;
-
-/** The refusals that stand beside the form, each at its field. */
-const FIELDS: Partial<Record<DomainErrorCode, string>> = {
-  'credentials-wrong': 'password',
-  'code-wrong': 'code',
-  'factor-locked': 'code',
-  'service-busy': 'password',
-};
 
 export type OldToolsPages = ReturnType<typeof createOldToolsPages>;
 
@@ -83,39 +75,24 @@ export function createOldToolsPages({ accountSwitches, proofs, settings, rendere
       lead: language.t(LEADS[name][turn]),
       address: described.address,
       turn,
-      asksForCode: await proofs.hasSecondFactor(signedIn(ctx).account.accountId),
+      asks: (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) ? 'code' : 'nothing',
       ...extra,
     });
   }
 
-  function refused(ctx: PageContext, error: unknown): PageFault | undefined {
-    const { language } = visitorOf(ctx);
-    const field = isRefusal(error) ? FIELDS[error.code] : undefined;
-    if (field === undefined) return undefined;
-    return isRefusal(error, 'credentials-wrong')
-      ? formFault(language, field, 'password-wrong')
-      : faultOf(language, error, field);
-  }
-
   async function turn(ctx: PageContext, name: SwitchName): Promise<void> {
-    const { language, origin } = visitorOf(ctx);
     const { session, account } = signedIn(ctx);
-    const form = formOf(ctx);
     const { address } = (await describe(ctx, name)) ?? {};
     if (!address) return leadTo(ctx, '/account/security');
-    const [password, code] = [form.get('password'), form.get('code')];
-    const isCodeMissing = code === undefined && (await proofs.hasSecondFactor(account.accountId));
-    const faults = [
-      ...(password === undefined ? [formFault(language, 'password', 'password-missing')] : []),
-      ...(isCodeMissing ? [formFault(language, 'code', 'code-missing')] : []),
-    ];
-    if (password === undefined || isCodeMissing) return showQuestion(ctx, name, { faults });
+    const asks = (await proofs.hasSecondFactor(account.accountId)) ? 'code' : 'nothing';
+    const { proof, faults } = readProof(ctx, asks);
+    if (!proof) return showQuestion(ctx, name, { faults });
     // What the form offered is done, and not the opposite of how things stand meanwhile.
-    const isOn = form.get('turn') === 'on';
+    const isOn = formOf(ctx).get('turn') === 'on';
     try {
-      await accountSwitches.turnSwitch(session, { name, isOn }, { password, code }, origin);
+      await accountSwitches.turnSwitch(session, { name, isOn }, proof, visitorOf(ctx).origin);
     } catch (error) {
-      const fault = refused(ctx, error);
+      const fault = proofFault(ctx, error, asks);
       if (!fault) throw error;
       return showQuestion(ctx, name, { faults: [fault], status: explain(error).status });
     }

@@ -135,6 +135,9 @@ export function createRenderer({ viewsFolder, assets, now, guards }: RendererDep
 
 const NOTICES = [
   'account-made',
+  'authenticator-replaced',
+  'codes-overtaken',
+  'codes-renewed',
   'email-verified',
   'language-saved',
   'mail-sent',
@@ -149,6 +152,7 @@ const NOTICES = [
   'tool-renamed',
   'tool-unlinked',
   'tools-unlinked',
+  'two-factor-off',
   'two-factor-on',
 ] as const;
 

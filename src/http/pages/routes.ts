@@ -24,12 +24,16 @@ import { createAssets } from './static.js';
 import { createStepUpPages } from './step-up.js';
 import { createToolPages } from './tools.js';
 import { createTwoFactorPages } from './two-factor.js';
+import { createTwoFactorChangePages } from './two-factor-changes.js';
+import { createTwoFactorSteps } from './two-factor-steps.js';
 import { createVerifyEmailPages } from './verify-email.js';
 import { createEntrance } from './visitor.js';
 
-/** What stands under /account. */
-function accountTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
-  const { account, twoFactor, oldTools, tools, sessions } = pages;
+type Pages = ReturnType<typeof createPageGroups>;
+
+/** What the owner of an account sees and changes of it. */
+function accountTable(pages: Pages): readonly Route[] {
+  const { account, twoFactor, steps, changes, oldTools, tools, sessions } = pages;
   return [
     ['GET', '/account', 'account', account.show],
     ['GET', '/account/language', 'account', account.show],
@@ -39,7 +43,15 @@ function accountTable(pages: ReturnType<typeof createPageGroups>): readonly Rout
     ['POST', '/account/security/two-factor', 'two-factor', twoFactor.begin],
     ['GET', '/account/security/two-factor/confirm', 'two-factor', twoFactor.show],
     ['POST', '/account/security/two-factor/confirm', 'two-factor', twoFactor.confirm],
-    ['POST', '/account/security/two-factor/stored', 'two-factor', twoFactor.finish],
+    ['POST', '/account/security/two-factor/stored', 'two-factor', steps.finish],
+    ['GET', '/account/security/two-factor/replace', 'replace', changes.showReplace],
+    ['POST', '/account/security/two-factor/replace', 'replace', changes.beginReplacing],
+    ['GET', '/account/security/two-factor/replace/confirm', 'replace', changes.showReplace],
+    ['POST', '/account/security/two-factor/replace/confirm', 'replace', changes.confirmReplacing],
+    ['GET', '/account/security/two-factor/off', 'off', changes.showOff],
+    ['POST', '/account/security/two-factor/off', 'off', changes.turnOff],
+    ['GET', '/account/security/recovery-codes', 'codes', changes.showRenew],
+    ['POST', '/account/security/recovery-codes', 'codes', changes.renew],
     ['GET', '/account/security/old-tools', 'security', oldTools.show],
     ['POST', '/account/security/old-tools', 'security', oldTools.turn],
     ['GET', '/account/security/old-tools/links', 'security', oldTools.showLinks],
@@ -61,7 +73,7 @@ function accountTable(pages: ReturnType<typeof createPageGroups>): readonly Rout
   ];
 }
 
-function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[] {
+function pageTable(pages: Pages): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
   const { help, demo } = pages;
   return [
@@ -86,6 +98,7 @@ function pageTable(pages: ReturnType<typeof createPageGroups>): readonly Route[]
     ['GET', '/sign-in/recovery', 'anyone', signIn.showRecovery],
     ['POST', '/sign-in/recovery', 'anyone', signIn.submitRecovery],
     ['GET', '/sign-in/recovered', 'person', signIn.showRecovered],
+    ['GET', '/sign-in/few-codes', 'person', signIn.showFewCodes],
     ['POST', '/sign-out', 'anyone', signIn.signOut],
     ['GET', '/sign-up', 'anyone', signUp.show],
     ['POST', '/sign-up', 'anyone', signUp.submit],
@@ -109,6 +122,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const leadOn = createDigitsWarning({ ...dependencies, renderer });
   const oldTools = createOldToolsPages({ ...dependencies, renderer });
   const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, leadOn, oldTools, renderer };
+  const steps = createTwoFactorSteps(given);
   return {
     home: createHomePage(given),
     signIn: createSignInPages(given),
@@ -119,7 +133,9 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     review: createReviewPages(given),
     stepUp: createStepUpPages(given),
     account: createAccountPages(given),
-    twoFactor: createTwoFactorPages(given),
+    steps,
+    twoFactor: createTwoFactorPages({ ...given, steps }),
+    changes: createTwoFactorChangePages({ ...given, steps }),
     oldTools,
     tools: createToolPages(given),
     sessions: createSessionPages(given),

@@ -1,12 +1,13 @@
 // Signing in and out: login and password, then the six digits or a recovery code, one question a page.
 // What a right answer is worth is decided in domain/sign-in; between the two steps there is no session.
+import { FEW_CODES } from '../../domain/recovery-codes.js';
 import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { IssuedSession } from '../../domain/sessions.js';
 import type { CodeEntry } from './code-entry.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import { addressOf, journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
+import { journeyQuery, readJourney, withRecovery, type Journey, type Journeys } from './journey.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
@@ -73,6 +74,12 @@ export function createSignInPages(dependencies: Dependencies) {
     showSignIn(ctx, journey, { faults: [over], status: 403 });
   }
 
+  /** After a second factor: whether it is time to make new recovery codes. */
+  async function areCodesFew({ session }: IssuedSession): Promise<boolean> {
+    const hasSecondFactor = session.proofMethods.includes('otp');
+    return hasSecondFactor && (await proofs.countRecoveryCodes(session.accountId)) <= FEW_CODES;
+  }
+
   async function finish(
     ctx: PageContext,
     issued: IssuedSession,
@@ -87,7 +94,9 @@ export function createSignInPages(dependencies: Dependencies) {
     journeys.settle(ctx, journey);
     if (address !== undefined) return leadTo(ctx, address);
     const goesOn = journey.broughtCode === undefined && (await codeEntry.resume(ctx));
-    leadTo(ctx, goesOn ? addressOf('review') : journeys.destination(ctx, journey));
+    const goingOn: Journey = goesOn ? { ...journey, place: 'review' } : journey;
+    if (await areCodesFew(issued)) return leadTo(ctx, `/sign-in/few-codes${journeyQuery(goingOn)}`);
+    leadTo(ctx, journeys.destination(ctx, goingOn));
   }
 
   function missingFields(ctx: PageContext, form: Form): PageFault[] {
@@ -169,14 +178,31 @@ export function createSignInPages(dependencies: Dependencies) {
         await finish(ctx, issued, journey, `/sign-in/recovered${journeyQuery(journey)}`);
       }),
 
-    /** The first page after a recovery code: how many are left, and what that means. */
+    /**
+     * The first page after a recovery code: how many are left, and the two ways to be rid of a lost phone. After the last
+     * one, the password alone is enough to add another authenticator, while the sign-in is fresh.
+     */
     async showRecovered(ctx: PageContext): Promise<void> {
-      const { account } = signedIn(ctx);
+      const { account, session } = signedIn(ctx);
       const journey = readJourney(readQuery(ctx));
       renderer.show(ctx, 'sign-in/recovered', {
         title: visitorOf(ctx).language.t('recovered.title'),
         codesLeft: await proofs.countRecoveryCodes(account.accountId),
+        isFromLastCode: await signIn.isFromLastCode(session),
+        hasSecondFactor: await proofs.hasSecondFactor(account.accountId),
+        query: journeyQuery(journey),
+        queryForRecovery: withRecovery(journeyQuery(journey)),
         goOn: journeys.destination(ctx, journey),
+      });
+    },
+
+    /** After a sign-in with a code, when few recovery codes are left. */
+    async showFewCodes(ctx: PageContext): Promise<void> {
+      const { account } = signedIn(ctx);
+      renderer.show(ctx, 'sign-in/few-codes', {
+        title: visitorOf(ctx).language.t('few-codes.title'),
+        codesLeft: await proofs.countRecoveryCodes(account.accountId),
+        goOn: journeys.destination(ctx, readJourney(readQuery(ctx))),
       });
     },
 

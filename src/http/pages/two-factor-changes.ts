@@ -1,0 +1,172 @@
+// Two-factor once it is on: new recovery codes, another phone in the place of the one that is on, and off. Each change takes
+// its proof in its own form; a lost phone is stood in for by a recovery code. What a proof is worth: domain/two-factor.
+import { isRefusal } from '../../domain/vocabulary.js';
+import { readQuery } from '../request.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain } from './errors.js';
+import { journeyQuery, readJourney, withRecovery, type Journeys } from './journey.js';
+import { proofFault, readProof, type AskedFactor } from './proof-form.js';
+import { formFault, type PageFault, type Renderer } from './render.js';
+import type { TwoFactorSteps } from './two-factor-steps.js';
+import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'signIn' | 'twoFactor' | 'settings'> {
+  readonly journeys: Journeys;
+  readonly steps: TwoFactorSteps;
+  readonly enter: Entrance;
+  readonly renderer: Renderer;
+}
+
+const SECURITY = '/account/security';
+
+/** The fields of an address or a form, whichever the request has. */
+const fieldsOf = (ctx: PageContext) => (ctx.state.form ? formOf(ctx) : readQuery(ctx));
+
+export function createTwoFactorChangePages(dependencies: Dependencies) {
+  const { proofs, signIn, twoFactor, settings, journeys, steps, enter, renderer } = dependencies;
+
+  /** Where there is nothing to change, the way leads to where two-factor is turned on. */
+  async function isOn(ctx: PageContext): Promise<boolean> {
+    if (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) return true;
+    leadTo(ctx, SECURITY);
+    return false;
+  }
+
+  const asked = (ctx: PageContext): AskedFactor =>
+    fieldsOf(ctx).get('with') === 'recovery' ? 'recovery' : 'code';
+
+  /** The same, and nothing beside the password where the last recovery code has just been used. */
+  async function askedForReplacing(ctx: PageContext): Promise<AskedFactor> {
+    const { session } = signedIn(ctx);
+    return (await signIn.isFromLastCode(session)) ? 'nothing' : asked(ctx);
+  }
+
+  async function showRenew(ctx: PageContext, extra: object = {}): Promise<void> {
+    const { account } = signedIn(ctx);
+    renderer.show(ctx, 'account/recovery-codes', {
+      title: visitorOf(ctx).language.t('recovery-codes.title'),
+      codesLeft: await proofs.countRecoveryCodes(account.accountId),
+      setId: await proofs.findRecoverySet(account.accountId),
+      ...extra,
+    });
+  }
+
+  function showOff(ctx: PageContext, isLongerDue: boolean, extra: object = {}): void {
+    renderer.show(ctx, 'account/two-factor-off', {
+      title: visitorOf(ctx).language.t('two-factor-off.title'),
+      asks: asked(ctx),
+      isLongerDue,
+      isRequired: settings.twoFactor === 'required',
+      ...extra,
+    });
+  }
+
+  function showReplace(ctx: PageContext, asks: AskedFactor, extra: object = {}): void {
+    const journey = readJourney(fieldsOf(ctx));
+    renderer.show(ctx, 'account/two-factor-replace', {
+      title: visitorOf(ctx).language.t('two-factor-replace.title'),
+      step: 1,
+      asks,
+      journey,
+      query: journeyQuery(journey),
+      queryForRecovery: withRecovery(journeyQuery(journey)),
+      reminder: journeys.reminder(ctx),
+      ...extra,
+    });
+  }
+
+  /** What keeps a longer password from being taken, at its field. */
+  function newPasswordFault(ctx: PageContext, error: unknown): PageFault | undefined {
+    if (!isRefusal(error, 'password-breaks-rule')) return undefined;
+    return formFault(
+      visitorOf(ctx).language,
+      'new_password',
+      `password-${error.publicDetail ?? 'too-short'}`,
+    );
+  }
+
+  return {
+    async showRenew(ctx: PageContext): Promise<void> {
+      if (await isOn(ctx)) await showRenew(ctx);
+    },
+
+    async renew(ctx: PageContext): Promise<void> {
+      if (!(await isOn(ctx))) return;
+      const { language, origin } = visitorOf(ctx);
+      const { proof, faults } = readProof(ctx, 'code');
+      if (!proof) return showRenew(ctx, { faults });
+      try {
+        const from = formOf(ctx).get('set') ?? '';
+        const renewed = await twoFactor.renewRecoveryCodes(signedIn(ctx).session, { ...proof, from }, origin);
+        if (renewed) return await steps.showRecoveryCodes(ctx, 'renew', {}, renewed);
+        const overtaken = {
+          title: language.t('fault.codes-overtaken.title'),
+          text: language.t('fault.codes-overtaken.text'),
+        };
+        await showRenew(ctx, { faults: [overtaken], status: 409 });
+      } catch (error) {
+        const fault = proofFault(ctx, error, 'code');
+        if (!fault) throw error;
+        await showRenew(ctx, { faults: [fault], status: explain(error).status });
+      }
+    },
+
+    async showOff(ctx: PageContext): Promise<void> {
+      if (!(await isOn(ctx))) return;
+      showOff(ctx, await twoFactor.isLongerPasswordDue(signedIn(ctx).account.accountId));
+    },
+
+    async turnOff(ctx: PageContext): Promise<void> {
+      if (!(await isOn(ctx))) return;
+      const { language, origin } = visitorOf(ctx);
+      const { session, account } = signedIn(ctx);
+      const isLongerDue = await twoFactor.isLongerPasswordDue(account.accountId);
+      const asks = asked(ctx);
+      const newPassword = formOf(ctx).get('new_password');
+      const { proof, faults } = readProof(ctx, asks);
+      const missing = [
+        ...faults,
+        ...(isLongerDue && newPassword === undefined
+          ? [formFault(language, 'new_password', 'new-password-missing')]
+          : []),
+      ];
+      if (!proof || missing.length > 0) return showOff(ctx, isLongerDue, { faults: missing });
+      try {
+        enter(ctx, await twoFactor.turnOff(session, { ...proof, newPassword }, origin));
+        leadTo(ctx, `${SECURITY}?notice=two-factor-off`);
+      } catch (error) {
+        const fault = newPasswordFault(ctx, error) ?? proofFault(ctx, error, asks);
+        if (!fault) throw error;
+        showOff(ctx, isLongerDue, { faults: [fault], status: explain(error).status });
+      }
+    },
+
+    async showReplace(ctx: PageContext): Promise<void> {
+      if (await isOn(ctx)) showReplace(ctx, await askedForReplacing(ctx));
+    },
+
+    async beginReplacing(ctx: PageContext): Promise<void> {
+      if (!(await isOn(ctx))) return;
+      const { session, account } = signedIn(ctx);
+      const asks = await askedForReplacing(ctx);
+      const { proof, faults } = readProof(ctx, asks);
+      if (!proof) return showReplace(ctx, asks, { faults });
+      try {
+        const setup = await twoFactor.beginReplacement(session, account, proof, visitorOf(ctx).origin);
+        await steps.showCode(ctx, 'replace', readJourney(formOf(ctx)), setup);
+      } catch (error) {
+        const fault = proofFault(ctx, error, asks);
+        if (!fault) throw error;
+        showReplace(ctx, asks, { faults: [fault], status: explain(error).status });
+      }
+    },
+
+    async confirmReplacing(ctx: PageContext): Promise<void> {
+      if (!(await isOn(ctx))) return;
+      const asks = await askedForReplacing(ctx);
+      await steps.confirm(ctx, 'replace', twoFactor.finishReplacement, (_journey, faults) =>
+        showReplace(ctx, asks, { faults, status: 403 }),
+      );
+    },
+  };
+}

@@ -119,7 +119,10 @@ const commands: Readonly<Record<string, Command>> = {
     about: 'Lets the next keys sign. With --now also those that verifiers may not have seen yet.',
     options: { now: flag },
     prepare: (values) => async (house) => {
-      await house.keys.rotate({ immediately: values['now'] === true });
+      const how = { immediately: values['now'] === true };
+      await house.keys.rotate(how);
+      // The tokens of tools with a key of their own are signed by keys of their own.
+      await house.deviceKeyRing.rotate(how);
       return house.keys.listKeys();
     },
   },

@@ -29,6 +29,7 @@ import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
 import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
+import { openCredentialRooms } from './wiring-credentials.js';
 
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
 
@@ -116,6 +117,7 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   };
   return { passwords, strength, ...rooms };
 }
+    passwordRenewal,
 
 /** Links and what they leave, between tools and people. */
 function openLinkRooms(
@@ -196,7 +198,8 @@ function openFallback(
 export type Rooms = Ground &
   ReturnType<typeof openToolRooms> &
   ReturnType<typeof openPeopleRooms> &
-  ReturnType<typeof openLinkRooms> & { readonly fallback: ReturnType<typeof openFallback> };
+  ReturnType<typeof openLinkRooms> &
+  ReturnType<typeof openCredentialRooms> & { readonly fallback: ReturnType<typeof openFallback> };
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
@@ -207,5 +210,6 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   await toolRooms.keys.open();
   await linkRooms.deviceKeyRing.open();
   const fallback = openFallback(config, ground, people, linkRooms);
-  return { ...ground, ...toolRooms, ...people, ...linkRooms, fallback };
+  const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
+  return { ...ground, ...toolRooms, ...people, ...linkRooms, ...credentialRooms, fallback };
 }

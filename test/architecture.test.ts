@@ -144,6 +144,12 @@ const domain = [
   'two-factor',
   'account-switches',
   'fallback',
+  'account-access',
+  'mail-tokens',
+  'account-password',
+  'account-reset',
+  'account-email',
+  'account-closing',
 ];
 
 const keepsTheImportTable: Rule = (files) =>

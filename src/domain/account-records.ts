@@ -19,6 +19,8 @@ export interface Account {
   readonly language?: string;
   readonly role: AccountRole;
   readonly createdAt: Date;
+  /** Names the password: another one has another, later time. */
+  readonly passwordChangedAt: Date;
   readonly isClosed: boolean;
   /** The address is not verified where that is required: then it may verify, sign out or close, and nothing else. */
   readonly mayOnlyVerify: boolean;
@@ -34,6 +36,7 @@ export interface AccountRecord {
   readonly passwordHash: string;
   /** In characters: tells whether turning the second factor off forces a longer one. */
   readonly passwordLength: number;
+  readonly passwordChangedAt: Date;
   readonly language: string | undefined;
   readonly role: AccountRole;
   readonly createdAt: Date;
@@ -68,7 +71,8 @@ export interface AccountStore {
 export type EmailVerificationMode = 'required' | 'optional';
 
 export function presentAccount(record: AccountRecord, mode: EmailVerificationMode): Account {
-  const { accountId, publicNumber, email, username, displayName, language, role, createdAt } = record;
+  const { accountId, publicNumber, email, username, displayName, language, role } = record;
+  const { createdAt, passwordChangedAt } = record;
   const isEmailVerified = record.emailVerifiedAt !== undefined;
   return {
     accountId,
@@ -81,6 +85,7 @@ export function presentAccount(record: AccountRecord, mode: EmailVerificationMod
     ...(language !== undefined && { language }),
     role,
     createdAt,
+    passwordChangedAt,
     isClosed: record.closedAt !== undefined,
     mayOnlyVerify: mode === 'required' && !isEmailVerified,
   };

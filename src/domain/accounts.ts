@@ -50,7 +50,7 @@ export type Accounts = ReturnType<typeof createAccounts>;
 export function createAccounts(dependencies: AccountsDependencies) {
   const { store, inTransaction, now, settings } = dependencies;
   const verification = createEmailVerification(dependencies);
-  const { sendVerification, findVerification, verifyEmail } = verification;
+  const { sendVerification, findVerification, verifyEmail, giveAddress } = verification;
 
   return {
     ...createFirstRun(dependencies),
@@ -59,6 +59,7 @@ export function createAccounts(dependencies: AccountsDependencies) {
     sendVerification,
     findVerification,
     verifyEmail,
+    giveAddress,
 
     async findAccount(accountId: AccountId): Promise<Account | undefined> {
       const record = await store.find(accountId);

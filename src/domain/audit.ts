@@ -8,6 +8,8 @@ export const auditEvents = [
   'account-operator-created',
   'email-verified',
   'email-taken-over',
+  'email-change-asked',
+  'email-changed',
   'sign-up-with-taken-email',
   'sign-in',
   'sign-in-failed',
@@ -17,6 +19,11 @@ export const auditEvents = [
   'proof-given',
   'proof-failed',
   'password-locked',
+  'password-reset-asked',
+  'password-reset',
+  'account-closed',
+  'account-kept',
+  'account-ended',
   'second-factor-failed',
   'second-factor-locked',
   'two-factor-enabled',
@@ -82,6 +89,8 @@ export type Audit = ReturnType<typeof createAudit>;
 
 /** Makes `record`, which adds an entry through the stores of the caller's own transaction, so that both happen or neither. */
 export function createAudit({ now }: { now: Clock }) {
+  /** Takes addresses, browsers and names out of what is remembered of an account that is no more. What happened stays. */
+  forgetPerson(accountId: AccountId): Promise<void>;
   return {
     record(
       stores: { audit: AuditStore },

@@ -19,10 +19,12 @@ import {
 export interface MailToken {
   readonly tokenMac: string;
   readonly accountId: AccountId;
-  readonly purpose: 'verify-email';
+  readonly purpose: 'verify-email' | 'reset-password' | 'change-email' | 'keep-account';
   /** The folded address that the mail went to. */
   readonly email: string;
   readonly sealedUserCode: string | undefined;
+  /** An address that is to become the account's, as its owner writes it. */
+  readonly shownEmail?: string | undefined;
   readonly createdAt: Date;
   readonly expiresAt: Date;
 }

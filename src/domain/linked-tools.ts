@@ -35,7 +35,11 @@ export type LinkedTools = ReturnType<typeof createLinkedTools>;
 export function createLinkedTools<Stores extends TokenStores>(dependencies: LinkedToolsDependencies<Stores>) {
   const { store, inTransaction, audit, now } = dependencies;
 
-  async function end(stores: Stores, tool: LinkedTool, origin: Origin): Promise<boolean> {
+  async function end(
+    stores: Pick<TokenStores, 'tokens' | 'audit'>,
+    tool: LinkedTool,
+    origin: Origin,
+  ): Promise<boolean> {
     if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'unlinked'))) return false;
     await audit.record(stores, {
       event: 'tool-unlinked',
@@ -47,7 +51,21 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
     return true;
   }
 
+  /** The same as `unlinkAllTools`, in the caller's transaction. */
+  async function unlinkAllWithin(
+    stores: Pick<TokenStores, 'tokens' | 'audit'>,
+    { accountId, origin }: Omit<AboutTool, 'linkedToolId'>,
+  ): Promise<number> {
+    let ended = 0;
+    for (const tool of await stores.tokens.findLinkedTools(accountId)) {
+      if (await end(stores, tool, origin)) ended += 1;
+    }
+    return ended;
+  }
+
   return {
+    unlinkAllWithin,
+
     /** The live ones, the newest first. */
     listLinkedTools: (accountId: AccountId): Promise<LinkedTool[]> => store.findLinkedTools(accountId),
 
@@ -86,14 +104,7 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
       }),
 
     /** Resolves to how many were unlinked. */
-    unlinkAllTools({ accountId, origin }: Omit<AboutTool, 'linkedToolId'>): Promise<number> {
-      return inTransaction(async (stores) => {
-        let ended = 0;
-        for (const tool of await stores.tokens.findLinkedTools(accountId)) {
-          if (await end(stores, tool, origin)) ended += 1;
-        }
-        return ended;
-      });
-    },
+    unlinkAllTools: (about: Omit<AboutTool, 'linkedToolId'>): Promise<number> =>
+      inTransaction((stores) => unlinkAllWithin(stores, about)),
   };
 }

@@ -294,5 +294,8 @@ export function createLinksForPerson<Stores extends LinkStores>(
       if (!released) throw new DomainError('link-over');
       if (released.state === 'denied') announce(released);
     },
+
+    /** Says of links that were withdrawn elsewhere, in a transaction that has committed, that nobody needs to wait for them. */
+    announceDecided: (links: readonly Link[]): void => links.forEach(announce),
   };
 }

@@ -139,6 +139,8 @@ export interface LinkStore {
   redeem(key: DeviceCodeKey, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */
   withdraw(key: DeviceCodeKey, now: Date): Promise<boolean>;
+  /** Reserved or approved to denied, whatever this account has under way: it is in other hands, or closed, from now on. */
+  withdrawByAccount(accountId: AccountId, now: Date): Promise<Link[]>;
   countLive(now: Date): Promise<number>;
   findInterval(linkId: LinkId): Promise<number | undefined>;
   /** Keeps a raised interval in seconds; it never goes down. */

@@ -15,6 +15,25 @@ export interface NoticeDetails {
   'recovery-codes-renewed': ChangeByOwner;
   /** `left`: how many of the ten can still be used. */
   'recovery-code-used': ChangeByOwner & { readonly left: number };
+  'password-changed': ChangeByOwner;
+  /** `address` carries the one-time token. */
+  'password-reset-link': ChangeByOwner & { readonly address: string; readonly minutes: number };
+  'password-reset': ChangeByOwner;
+  /** To the new address; `address` carries the one-time token. */
+  'email-change-link': { readonly address: string; readonly username: string; readonly minutes: number };
+  /** Somebody asked for an address that already belongs to another account: said to its owner only. */
+  'email-change-taken': { readonly username: string };
+  /** To the old address; `email`: the new one. */
+  'email-change-asked': ChangeByOwner & { readonly email: string };
+  'email-changed': ChangeByOwner & { readonly email: string };
+  /** `address` carries the one-time token that keeps the account; `until`: when it ends for good. */
+  'account-closed': ChangeByOwner & {
+    readonly address: string;
+    readonly days: number;
+    readonly until: string;
+  };
+  'account-kept': ChangeByOwner;
+  'account-ended': { readonly username: string };
   'account-unlocked': { readonly username: string; readonly at: string };
   /** The operator took the second factor off. */
   'two-factor-removed': { readonly username: string; readonly at: string };

@@ -126,11 +126,15 @@ function createTries({ inTransaction, passwords, now }: PasswordCheckDependencie
     }
   }
 
-  async function tryPassword(record: AccountRecord | undefined, password: string): Promise<PasswordTry> {
+  async function tryPassword(
+    record: AccountRecord | undefined,
+    password: string,
+    { mayBeClosed = false } = {},
+  ): Promise<PasswordTry> {
     const isCharged = await charge(record);
     const charged = isCharged ? record?.accountId : undefined;
     const { ok, needsRehash } = await verify(record?.passwordHash, password, charged);
-    const isRight = record !== undefined && ok && isCharged && !record.closedAt;
+    const isRight = record !== undefined && ok && isCharged && (mayBeClosed || !record.closedAt);
     return { record, isRight, isCharged, needsRehash };
   }
 
@@ -148,6 +152,15 @@ function createTries({ inTransaction, passwords, now }: PasswordCheckDependencie
   }
 
   return { tryPassword, rehash };
+}
+
+/**
+ * Whether the password is still the one that was looked at, asked inside the caller's transaction: a sign-in with the old one,
+ * begun before a reset and ended after it, would outlive the reset.
+ */
+async function isPasswordStill(stores: { accounts: AccountStore }, account: Account): Promise<boolean> {
+  const record = await stores.accounts.find(account.accountId);
+  return record?.passwordChangedAt.getTime() === account.passwordChangedAt.getTime();
 }
 
 export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
@@ -204,9 +217,15 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     /**
      * The account, if the password is its own and it may be used; undefined for everything else: wrong, unknown, waiting,
      * locked, closed. One argon2id verification always. Refuses `service-busy`; then nothing has been counted.
+     * `mayBeClosed`: for the one door at which the owner of a closed account may come back to keep it.
      */
-    async checkPassword(who: Who, password: string, origin: Origin): Promise<Account | undefined> {
-      const tried = await tryPassword(await findRecord(who), password);
+    async checkPassword(
+      who: Who,
+      password: string,
+      origin: Origin,
+      about: { readonly mayBeClosed?: boolean } = {},
+    ): Promise<Account | undefined> {
+      const tried = await tryPassword(await findRecord(who), password, about);
       const { record, isRight } = tried;
       if (!record || !isRight) {
         const event = 'login' in who ? 'sign-in-failed' : 'proof-failed';
@@ -248,6 +267,8 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     rehash,
 
     isActive,
+
+    isPasswordStill,
 
     /** Whether a token may be made for the account now: it is active, and verified where that is required. */
     async mayReceiveToken(stores: { accounts: Reading }, accountId: AccountId): Promise<boolean> {

@@ -3,7 +3,7 @@
 // What a good password is: password-rule. Specification: CHECKLIST 3.6.
 import { PasswordsBusy, type Passwords } from '../crypto/passwords.js';
 import type { AccountRecord, AccountStore } from './account-records.js';
-import type { Audit, AuditStore } from './audit.js';
+import type { Audit, AuditEvent, AuditStore } from './audit.js';
 import type { PasswordStore } from './password-check.js';
 import { LEAST_CHARACTERS, passwordLength, type PasswordRule } from './password-rule.js';
 import { DomainError, type AccountId, type Clock, type Origin } from './vocabulary.js';
@@ -67,11 +67,15 @@ export function createPasswordRenewal({ store, rule, passwords, audit, now }: Pa
         from,
         ...prepared
       }: PreparedPassword & { readonly accountId: AccountId; readonly from: string },
-      { actor, origin }: { readonly actor: string; readonly origin: Origin },
+      entry: {
+        readonly actor: string;
+        readonly origin: Origin;
+        readonly event?: Extract<AuditEvent, 'password-changed' | 'password-reset'>;
+      },
     ): Promise<void> {
       const isRenewed = await stores.accounts.replacePassword({ accountId, from, ...prepared, at: now() });
       if (!isRenewed) throw new DomainError('credentials-wrong');
-      await audit.record(stores, { event: 'password-changed', accountId, actor, origin });
+      await audit.record(stores, { event: 'password-changed', ...entry, accountId });
     },
   };
 }

@@ -81,6 +81,7 @@ export function createRegistration(dependencies: RegistrationDependencies) {
     if (await store.findNameHolder(username.folded)) throw usernameTaken();
     await rule.requireGoodPassword(candidate);
     const accountId = newId() as AccountId;
+    const createdAt = now();
     const record: AccountRecord = {
       accountId,
       publicNumber: 0,
@@ -92,7 +93,8 @@ export function createRegistration(dependencies: RegistrationDependencies) {
       passwordLength: passwordLength(asked.password),
       language: asked.language,
       role,
-      createdAt: now(),
+      createdAt,
+      passwordChangedAt: createdAt,
       closedAt: undefined,
     };
     return { record, email, username };

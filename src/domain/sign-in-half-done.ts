@@ -72,26 +72,25 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
   return {
     endHalfDone,
 
-    /** After a right password; resolves to the token that the second step needs within ten minutes. */
-    async startHalfDone(accountId: AccountId, origin: Origin, isRemembered = false): Promise<string> {
+    /**
+     * After a right password, in the caller's transaction; resolves to the token that the second step needs within ten
+     * minutes.
+     */
+    async startHalfDone(
+      stores: { signIns: SignInStore; audit: AuditStore },
+      accountId: AccountId,
+      origin: Origin,
+      isRemembered = false,
+    ): Promise<string> {
       const signInToken = newSecret();
       const createdAt = now();
       const expiresAt = new Date(createdAt.getTime() + LIFE_SECONDS * 1000);
       const methods = ['pwd'] as const;
-      await inTransaction(async (stores) => {
-        const signIn = {
-          signInHash: hash(signInToken),
-          accountId,
-          methods,
-          failures: 0,
-          createdAt,
-          expiresAt,
-          isRemembered,
-        };
-        if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
-        const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;
-        await audit.record(stores, { ...entry, details: { methods: 'pwd' } });
-      });
+      const kept = { signInHash: hash(signInToken), accountId, methods, failures: 0, createdAt, expiresAt };
+      const signIn = { ...kept, isRemembered };
+      if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
+      const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;
+      await audit.record(stores, { ...entry, details: { methods: 'pwd' } });
       return signInToken;
     },
 

@@ -30,7 +30,7 @@ type SecondFactors = Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecovery
 export interface SignInDependencies {
   readonly store: SignInStore;
   readonly inTransaction: InTransaction<SignInStores>;
-  readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive'>;
+  readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive' | 'isPasswordStill'>;
   readonly proofs: SecondFactors;
   readonly sessions: Pick<
     Sessions,
@@ -77,18 +77,18 @@ export function createSignIn(dependencies: SignInDependencies) {
   }
 
   /**
-   * A session on the password alone; undefined when the account has a second factor. Asked in the transaction that begins
+   * A session on the password alone; undefined when the account has a second factor, or is closed. Asked in the transaction that begins
    * the session: a sign-in that races the enabling must not come out beside it.
    */
-  function startOnPasswordAlone(
+  async function startOnPasswordAlone(
+    stores: SignInStores,
     account: Account,
     origin: Origin,
     isRemembered = false,
   ): Promise<IssuedSession | undefined> {
-    return inTransaction(async (stores) => {
-      if (await stores.proofs.findAuthenticator(account.accountId, 'active')) return undefined;
-      return startSession(stores, account, ['pwd'], origin, isRemembered);
-    });
+    const { accountId, isClosed } = account;
+    if (isClosed || (await stores.proofs.findAuthenticator(accountId, 'active'))) return undefined;
+    return startSession(stores, account, ['pwd'], origin, isRemembered);
   }
 
   /** The half-done sign-in becomes a session, once. */
@@ -125,7 +125,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     const takeBack = await throttle.spendAhead('sign-in-by-network', origin.network);
     let isWrong = false;
     try {
-      const account = await accounts.checkPassword({ login }, password, origin);
+      const account = await accounts.checkPassword({ login }, password, origin, { mayBeClosed: true });
       isWrong = !account;
       return account;
     } finally {
@@ -136,26 +136,31 @@ export function createSignIn(dependencies: SignInDependencies) {
 
   return {
     ...proofsForChanges,
+    findHalfDone,
+    attemptSecondProof,
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
      * `credentials-wrong` (wrong, unknown, locked, closed: one answer), `too-many` (wrong ones from this network),
-     * `service-busy`.
+     * `service-busy`. `keep-account`: it has been closed, and its owner may come back to keep it, and for nothing else.
      */
     async startSignIn(
       asked: { readonly login: string; readonly password: string; readonly isRemembered?: boolean },
       origin: Origin,
     ): Promise<
       | ({ readonly next: 'done' } & IssuedSession)
-      | { readonly next: 'second-factor'; readonly signInToken: string }
+      | { readonly next: 'second-factor' | 'keep-account'; readonly signInToken: string }
     > {
       const { login, password, isRemembered } = asked;
       const account = await checkFirstProof(login, password, origin);
       if (!account) throw new DomainError('credentials-wrong');
-      const issued = await startOnPasswordAlone(account, origin, isRemembered);
-      if (issued) return { next: 'done', ...issued };
-      const signInToken = await startHalfDone(account.accountId, origin, isRemembered);
-      return { next: 'second-factor', signInToken };
+      return inTransaction(async (stores) => {
+        if (!(await accounts.isPasswordStill(stores, account))) throw new DomainError('credentials-wrong');
+        const issued = await startOnPasswordAlone(stores, account, origin, isRemembered);
+        if (issued) return { next: 'done', ...issued };
+        const signInToken = await startHalfDone(stores, account.accountId, origin, isRemembered);
+        return { next: account.isClosed ? 'keep-account' : 'second-factor', signInToken };
+      });
     },
 
     /** Whose second step this is; undefined for a token that is unknown, over, or ten minutes old. */
@@ -225,7 +230,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     /** A session for an account that was made a moment ago in this browser, with its password. For the first run only. */
     async startSessionFor(accountId: AccountId, origin: Origin): Promise<IssuedSession> {
       const account = await accounts.findAccount(accountId);
-      const issued = account && (await startOnPasswordAlone(account, origin));
+      const issued = account && (await inTransaction((all) => startOnPasswordAlone(all, account, origin)));
       if (!issued) throw new DomainError('sign-in-over');
       return issued;
     },

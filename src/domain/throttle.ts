@@ -29,6 +29,11 @@ export const BUDGETS = {
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
   /** Wrong second factors in one signed-in session, whatever it was asked them for: then it ends (CHECKLIST 3.3). */
   'second-factor-by-session': { limit: 5, windowSeconds: 86_400, kept: 'exact' },
+  /** Forgotten passwords. The mails have a budget of their own: else whoever signs up with an address could keep its owner out. */
+  'reset-by-network': { limit: 20, windowSeconds: 3600, kept: 'exact' },
+  'reset-mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
+  /** Wrong second factors on one link by mail, which stays good; they count in the account's own counters too. */
+  'second-factor-by-reset-link': { limit: 5, windowSeconds: 2700, kept: 'exact' },
   'mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
   'client-secret-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   /** Mails about a right password without its code: whoever has the password shall not fill the owner's mailbox. */

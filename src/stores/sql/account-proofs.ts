@@ -21,6 +21,7 @@ const insertToken = statement<TokenRow>()((db, p) =>
     purpose: p('purpose'),
     email: p('email'),
     sealed_user_code: p('sealed_user_code'),
+    shown_email: p('shown_email'),
     created_at: p('created_at'),
     expires_at: p('expires_at'),
   }),
@@ -155,7 +156,17 @@ type Renewal = { account_id: string; from: string; to: string; length: number; a
 const updatePassword = statement<Renewal>()((db, p) =>
   db
     .updateTable('accounts')
-    .set({ password_hash: p('to'), password_length: p('length'), password_changed_at: p('at') })
+    .set((account) => ({
+      password_hash: p('to'),
+      password_length: p('length'),
+      // It names the password: it rises with each, also where a clock stands still or has been set back.
+      password_changed_at: account
+        .case()
+        .when('password_changed_at', '<', p('at'))
+        .then(p('at'))
+        .else(account('password_changed_at', '+', 1))
+        .end(),
+    }))
     .where('account_id', '=', p('account_id'))
     .where('password_hash', '=', p('from')),
 );
@@ -193,6 +204,7 @@ function createEmailStore(sql: Sql): EmailStore {
         purpose: token.purpose,
         email: token.email,
         sealed_user_code: token.sealedUserCode ?? null,
+        shown_email: token.shownEmail ?? null,
         created_at: token.createdAt.getTime(),
         expires_at: token.expiresAt.getTime(),
       });
@@ -289,6 +301,7 @@ function toMailToken(row: TokenRow): MailToken {
     purpose: row.purpose as MailToken['purpose'],
     email: row.email,
     sealedUserCode: row.sealed_user_code ?? undefined,
+    shownEmail: row.shown_email ?? undefined,
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
   };

@@ -1,4 +1,5 @@
-// Keeps the audit rows (domain/audit.ts says what they mean): inserted and read, never changed. Their ids sort by time, so
+// Keeps the audit rows (domain/audit.ts says what they mean): inserted and read, and changed only when the person they speak
+// of is no more. Their ids sort by time, so
 // that a row is written at the end of its index, and old rows are found by id.
 import { leastTimeOrderedId, timeOrderedId } from '../../crypto/secrets.js';
 import { statement, type Sql } from './statement.js';
@@ -30,8 +31,28 @@ const selectByAccount = statement<{ account_id: string; limit: number }>()((db, 
     .limit(p('limit')),
 );
 
+const selectPage = statement<{ account_id: string; before: string; limit: number }>()((db, p) =>
+  db
+    .selectFrom('audit')
+    .selectAll()
+    .where('account_id', '=', p('account_id'))
+    .where('audit_id', '<', p('before'))
+    .orderBy('audit_id', 'desc')
+    .limit(p('limit')),
+);
+
+/** Greater than any id: they are hexadecimal. */
+const AFTER_ALL = 'g';
+
 const deleteBefore = statement<{ least: string }>()((db, p) =>
   db.deleteFrom('audit').where('audit_id', '<', p('least')),
+);
+
+const updateForgotten = statement<{ account_id: string }>()((db, p) =>
+  db
+    .updateTable('audit')
+    .set({ network_address: '', user_agent: '', details: '{}' })
+    .where('account_id', '=', p('account_id')),
 );
 
 export function createAuditStore(sql: Sql): AuditStore {

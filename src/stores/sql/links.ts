@@ -166,6 +166,15 @@ const updateWithdrawn = statement<ByDeviceCode & { now: number }>()((db, p) =>
     .where('state', '=', 'approved'),
 );
 
+const updateWithdrawnOfAccount = statement<{ account_id: string; now: number }>()((db, p) =>
+  db
+    .updateTable('links')
+    .set({ state: 'denied', decided_at: p('now') })
+    .where('account_id', '=', p('account_id'))
+    .where('state', 'in', ['reserved', 'approved'])
+    .returningAll(),
+);
+
 const countLive = statement<{ now: number }>()((db, p) =>
   db
     .selectFrom('links')
@@ -270,6 +279,10 @@ export function createLinkStore(sql: Sql): LinkStore {
     async withdraw({ linkId, deviceCodeHash }, now) {
       const key = { link_id: linkId, device_code_hash: deviceCodeHash };
       return (await sql.change(updateWithdrawn, { ...key, now: now.getTime() })) === 1;
+    },
+    async withdrawByAccount(accountId, now) {
+      const rows = await sql.all(updateWithdrawnOfAccount, { account_id: accountId, now: now.getTime() });
+      return rows.map(toLink);
     },
     async countLive(now) {
       return (await sql.one(countLive, { now: now.getTime() }))!.live;

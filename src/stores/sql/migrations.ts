@@ -243,6 +243,23 @@ export const migrations: readonly Migration[] = [
       ...addColumns(db, 'sign_ins', { flags: { remembered: 0 } }),
     ],
   },
+  {
+    name: '005-credentials',
+    statements: (db) => [
+      ...addColumns(db, 'mail_tokens', { text: 'shown_email?' }),
+      // Few accounts are closed, and few links are anybody's yet.
+      db.schema
+        .createIndex('accounts_by_closed_at')
+        .on('accounts')
+        .column('closed_at')
+        .where('closed_at', 'is not', null),
+      db.schema
+        .createIndex('links_by_account_id')
+        .on('links')
+        .column('account_id')
+        .where('account_id', 'is not', null),
+    ],
+  },
 ];
 
 type Index = readonly [table: keyof Tables, columns: readonly string[]];

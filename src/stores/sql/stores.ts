@@ -1,4 +1,5 @@
 // Every store of the house, bound to one connection. A transaction hands all of them to its work.
+import { createCredentialStore } from './account-credentials.js';
 import { createAccountStore } from './accounts.js';
 import { createSwitchStore } from './account-switches.js';
 import { createAuditStore } from './audit.js';
@@ -23,6 +24,7 @@ export function createStores(sql: Sql) {
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
     clients: createClientStore(sql),
+    credentials: createCredentialStore(sql),
     deviceKeyRing: createKeyStore(sql, 'device-keys'),
     deviceKeys: createDeviceKeyStore(sql),
     keys: createKeyStore(sql),

@@ -41,6 +41,8 @@ export interface MailTokensTable {
   purpose: string;
   email: string;
   sealed_user_code: string | null;
+  /** An address that is to become the account's, as its owner writes it. */
+  shown_email: string | null;
   created_at: number;
   expires_at: number;
 }

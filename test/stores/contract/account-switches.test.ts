@@ -27,6 +27,7 @@ describe.each(backends)('a store of switches on $name', ({ open }) => {
         passwordLength: 20,
         language: undefined,
         role: 'person',
+        passwordChangedAt: new Date(0),
         createdAt: new Date(1_700_000_000_000),
         closedAt: undefined,
       }),

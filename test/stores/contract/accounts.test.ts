@@ -20,6 +20,7 @@ const account = (accountId: AccountId, publicNumber: number): AccountRecord => (
   passwordLength: 20,
   language: undefined,
   role: 'person',
+  passwordChangedAt: at(0),
   createdAt: at(0),
   closedAt: undefined,
 });

@@ -1,0 +1,43 @@
+// Everything by which somebody is in an account at this moment, and its end in one transaction: sessions, half-done sign-ins,
+// links that are under way, linked tools of every door. After a reset, or a closing, nobody is left in it.
+// Specification: OWASP ASVS 5.0 §7.4, CHECKLIST 3.5.
+import type { Audit, AuditStore } from './audit.js';
+import type { LinkedTools } from './linked-tools.js';
+import type { Link, LinkStore } from './links.js';
+import type { SessionStore } from './sessions.js';
+import type { SignInStore } from './sign-in-half-done.js';
+import type { TokenStores } from './tokens.js';
+import type { AccountId, Clock, Origin } from './vocabulary.js';
+
+export interface AccessStores extends TokenStores {
+  readonly sessions: SessionStore;
+  readonly signIns: SignInStore;
+  readonly links: LinkStore;
+  readonly audit: AuditStore;
+}
+
+export interface AccountAccessDependencies {
+  readonly linkedTools: Pick<LinkedTools, 'unlinkAllWithin'>;
+  readonly audit: Audit;
+  readonly now: Clock;
+}
+
+export type AccountAccess = ReturnType<typeof createAccountAccess>;
+
+export function createAccountAccess({ linkedTools, audit, now }: AccountAccessDependencies) {
+  return {
+    /**
+     * Ends it all in the caller's transaction. A link that was approved and not collected yet is withdrawn: it may be the
+     * thief's. Resolves to the withdrawn links, which wait for nobody any more.
+     */
+    async endAccess(stores: AccessStores, accountId: AccountId, origin: Origin): Promise<readonly Link[]> {
+      const sessions = await stores.sessions.removeByAccount(accountId, undefined);
+      const entry = { event: 'session-ended', accountId, actor: accountId, origin } as const;
+      if (sessions > 0) await audit.record(stores, { ...entry, details: { sessions } });
+      await stores.signIns.removeByAccount(accountId);
+      const links = await stores.links.withdrawByAccount(accountId, now());
+      await linkedTools.unlinkAllWithin(stores, { accountId, origin });
+      return links;
+    },
+  };
+}

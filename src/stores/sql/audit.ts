@@ -74,6 +74,9 @@ export function createAuditStore(sql: Sql): AuditStore {
       const rows = await sql.all(selectByAccount, { account_id: accountId, limit });
       return rows.map(toAuditRow);
     },
+    async forgetPerson(accountId) {
+      await sql.change(updateForgotten, { account_id: accountId });
+    },
     removeBefore: (time) => sql.change(deleteBefore, { least: leastTimeOrderedId(time) }),
   };
 }

@@ -83,14 +83,14 @@ export interface AuditStore {
   /** The newest first. */
   findByAccount(accountId: AccountId, limit: number): Promise<AuditRow[]>;
   removeBefore(time: Date): Promise<number>;
+  /** Takes addresses, browsers and names out of what is remembered of an account that is no more. What happened stays. */
+  forgetPerson(accountId: AccountId): Promise<void>;
 }
 
 export type Audit = ReturnType<typeof createAudit>;
 
 /** Makes `record`, which adds an entry through the stores of the caller's own transaction, so that both happen or neither. */
 export function createAudit({ now }: { now: Clock }) {
-  /** Takes addresses, browsers and names out of what is remembered of an account that is no more. What happened stays. */
-  forgetPerson(accountId: AccountId): Promise<void>;
   return {
     record(
       stores: { audit: AuditStore },

@@ -86,9 +86,8 @@ export function createSignIn(dependencies: SignInDependencies) {
     origin: Origin,
     isRemembered = false,
   ): Promise<IssuedSession | undefined> {
-    const { accountId, isClosed } = account;
-    if (isClosed || (await stores.proofs.findAuthenticator(accountId, 'active'))) return undefined;
-    return startSession(stores, account, ['pwd'], origin, isRemembered);
+    const hasMore = account.isClosed || (await stores.proofs.findAuthenticator(account.accountId, 'active'));
+    return hasMore ? undefined : startSession(stores, account, ['pwd'], origin, isRemembered);
   }
 
   /** The half-done sign-in becomes a session, once. */
@@ -136,8 +135,7 @@ export function createSignIn(dependencies: SignInDependencies) {
 
   return {
     ...proofsForChanges,
-    findHalfDone,
-    attemptSecondProof,
+    ...{ findHalfDone, attemptSecondProof },
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses

@@ -56,7 +56,7 @@ const rooms: readonly Room[] = [
   },
   { room: 'src/app.ts', may: ['src/http/'], mayTypes: ['src/domain/'] },
   { room: 'src/jobs.ts', may: ['src/domain/'] },
-  { room: 'src/admin.ts', may: ['src/config', 'src/wiring.ts', 'src/domain/'] },
+  { room: 'src/admin', may: ['src/config', 'src/wiring.ts', 'src/domain/'] },
   // The tool imports nothing but its own parts: it runs against any server.
   { room: 'src/tool' },
   { room: 'src/demo', may: ['src/tool', 'src/crypto/'] },

@@ -6,6 +6,7 @@ import { runAdmin } from '../../src/admin.js';
 import { loadConfig } from '../../src/config.js';
 import { withSecret } from '../../src/config-secret.js';
 import { totpCode } from '../../src/crypto/totp.js';
+import type { AccountId } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { PASSWORD, origin } from '../support/accounts.js';
 
@@ -108,6 +109,96 @@ describe('admin account create', () => {
     expect((await admin(CREATE.replace(' --password-stdin', ''))).errors).toMatch(/never from an argument/);
     expect((await admin(CREATE, 'x'.repeat(20_000))).exitCode).toBe(2);
     expect(existsSync(env['DATA_DIR']!)).toBe(false);
+  });
+});
+
+describe('admin account, for somebody who is locked out', () => {
+  interface Made {
+    readonly account: { readonly id: AccountId };
+    readonly totp: { readonly secret: string };
+  }
+  const create = async (password = PASSWORD) => (await admin(`${CREATE} --totp`, password)).json as Made;
+  const ada = { email: 'Ada@example.org', username: 'ada' };
+
+  it('unlock frees password and factors, is remembered, and is mailed (CHECKLIST 3.2)', async () => {
+    const { account, totp } = await create();
+    const { id } = account;
+    await withHouse(({ inTransaction }) =>
+      inTransaction(async ({ accounts, proofs }) => {
+        for (let seen = 0; seen < 100; seen++) await accounts.chargeFailure(id, seen, new Date());
+        const day = Math.floor(Date.now() / 86_400_000);
+        const most = { consecutive: 100, today: 100 };
+        for (let i = 0; i < 100; i++) {
+          await proofs.charge({ accountId: id, kind: 'totp', day: day - 100 + i, at: new Date() }, most);
+        }
+      }),
+    );
+    expect((await admin('account unlock --login ADA')).json).toEqual({
+      account: { id, ...ada },
+      freed: ['password', 'totp'],
+    });
+    expect((await admin('account unlock --login ada')).json).toMatchObject({ freed: [] });
+    await withHouse(async ({ signIn, stores }) => {
+      const started = await signIn.startSignIn({ login: 'ada', password: PASSWORD }, origin);
+      if (started.next !== 'second-factor') throw new Error('no second factor was asked for');
+      await signIn.finishWithCode(started.signInToken, await totpCode(totp.secret, new Date()), origin);
+      const mails = await stores.outbox.findDue(new Date(), 10);
+      expect(mails.map(({ notice, recipient }) => [notice, recipient])).toEqual([
+        ['account-unlocked', 'Ada@example.org'],
+      ]);
+    });
+    const { json } = await admin('audit list --account ada');
+    expect(json).toContainEqual(
+      expect.objectContaining({ event: 'account-unlocked', actor: 'operator', from: 'command line' }),
+    );
+  });
+
+  it('remove-two-factor leaves the password alone, signs out everywhere, is remembered and mailed', async () => {
+    const { account, totp } = await create();
+    await withHouse(async ({ signIn }) => {
+      const started = await signIn.startSignIn({ login: 'ada', password: PASSWORD }, origin);
+      if (started.next !== 'second-factor') throw new Error('no second factor was asked for');
+      await signIn.finishWithCode(started.signInToken, await totpCode(totp.secret, new Date()), origin);
+    });
+    expect((await admin('account remove-two-factor --login ada')).json).toEqual({
+      account: { id: account.id, ...ada },
+      ended_sessions: 1,
+      new_password: false,
+    });
+    await withHouse(async ({ signIn, stores }) => {
+      const started = await signIn.startSignIn({ login: 'ada', password: PASSWORD }, origin);
+      expect(started.next).toBe('done');
+      const mails = await stores.outbox.findDue(new Date(), 10);
+      expect(mails.map(({ notice }) => notice)).toEqual(['two-factor-removed']);
+    });
+    const again = await admin('account remove-two-factor --login ada');
+    expect(again).toMatchObject({ exitCode: 1, errors: 'This account has no second factor.' });
+    const { json } = await admin('audit list --account ada');
+    expect(json).toContainEqual(expect.objectContaining({ event: 'two-factor-removed', actor: 'operator' }));
+  });
+
+  it('asks for a new password where the old one is too short to stand alone (CHECKLIST 3.6)', async () => {
+    await create('vexquiltjumb');
+    const without = await admin('account remove-two-factor --login ada');
+    expect(without.exitCode).toBe(2);
+    expect(without.errors).toMatch(/fewer than 15 characters.*--password-stdin/);
+    const command = 'account remove-two-factor --login ada --password-stdin';
+    expect(await admin(command, 'short again')).toMatchObject({ exitCode: 1, printed: '' });
+    const done = await admin(command, `${PASSWORD}\n`);
+    expect(done.json).toMatchObject({ new_password: true });
+    expect(done.printed).not.toContain(PASSWORD);
+    await withHouse(async ({ signIn }) => {
+      const started = await signIn.startSignIn({ login: 'ada', password: PASSWORD }, origin);
+      expect(started.next).toBe('done');
+    });
+  });
+
+  it.each(['account unlock', 'account remove-two-factor'])('says that nobody is there: %s', async (name) => {
+    expect(await admin(`${name} --login nobody`)).toMatchObject({
+      exitCode: 1,
+      errors: 'No account has this e-mail address or user name.',
+    });
+    expect((await admin(name)).errors).toMatch(/--login is needed/);
   });
 });
 

@@ -6,6 +6,7 @@ import { createPasswords } from './crypto/passwords.js';
 import { randomSecret, sha256 } from './crypto/secrets.js';
 import { createAccountSwitches } from './domain/account-switches.js';
 import { createAccounts } from './domain/accounts.js';
+import { createActivity } from './domain/activity.js';
 import { createClients } from './domain/clients.js';
 import { createFallback } from './domain/fallback.js';
 import { createKeys } from './domain/keys.js';
@@ -28,8 +29,8 @@ import { createPasswordStrength } from './outside/password-strength.js';
 import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
 import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
-import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 import { openCredentialRooms } from './wiring-credentials.js';
+import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
 
@@ -101,6 +102,7 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions, rememberDays });
   const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
+  const activity = createActivity({ store: stores.audit });
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
   const given = { ...ground, accounts, proofs, sessions, signIn, passwordRenewal, findRecipient };
   const twoFactor = createTwoFactor(given);
@@ -112,12 +114,13 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     sessions,
     signIn,
     accountSwitches,
+    activity,
     twoFactor,
     operatorHelp,
+    passwordRenewal,
   };
   return { passwords, strength, ...rooms };
 }
-    passwordRenewal,
 
 /** Links and what they leave, between tools and people. */
 function openLinkRooms(

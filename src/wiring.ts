@@ -90,6 +90,7 @@ function openPagesDoor(
   return createPages({
     accounts,
     accountSwitches: rooms.accountSwitches,
+    activity: rooms.activity,
     twoFactor: rooms.twoFactor,
     proofs,
     signIn,
@@ -146,8 +147,8 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
       { name: "tend the keys of tools' tokens", everySeconds: 3600, run: deviceKeyRing.tend },
       { name: 'forget what has expired', everySeconds: 60, run: purge },
       { name: 'forget old links', everySeconds: 60, run: linksForTool.removeExpired },
-      { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
       { name: 'end closed accounts', everySeconds: 3600, run: rooms.accountClosing.endClosed },
+      { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
       { name: 'forget unused tools', everySeconds: 3600, run: clients.removeUnused },
       { name: 'forget dead linked tools', everySeconds: 86_400, run: linkedTools.removeDead },
       { name: 'forget old activity', everySeconds: 86_400, run: forgetAudit },

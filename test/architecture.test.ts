@@ -114,6 +114,7 @@ const domain = [
   'vocabulary',
   'user-agent',
   'audit',
+  'activity',
   'notices',
   'throttle',
   'factor-locks',
@@ -143,13 +144,13 @@ const domain = [
   'sign-in',
   'two-factor',
   'account-switches',
-  'fallback',
   'account-access',
   'mail-tokens',
   'account-password',
   'account-reset',
   'account-email',
   'account-closing',
+  'fallback',
 ];
 
 const keepsTheImportTable: Rule = (files) =>

@@ -82,6 +82,12 @@ export interface AuditStore {
   insert(row: AuditRow): Promise<void>;
   /** The newest first. */
   findByAccount(accountId: AccountId, limit: number): Promise<AuditRow[]>;
+  /** The newest first, of those whose id is less than `before`: ids sort by time. */
+  findPage(
+    accountId: AccountId,
+    before: string | undefined,
+    limit: number,
+  ): Promise<(AuditRow & { readonly auditId: string })[]>;
   removeBefore(time: Date): Promise<number>;
   /** Takes addresses, browsers and names out of what is remembered of an account that is no more. What happened stays. */
   forgetPerson(accountId: AccountId): Promise<void>;

@@ -1,6 +1,7 @@
 // The words of the pages: one catalogue per language, complete, and no sentence anywhere else.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { auditEvents } from '../../src/domain/audit.js';
 import { createLanguages, languageTags } from '../../src/http/pages/language.js';
 
 const VIEWS = join(import.meta.dirname, '..', '..', 'views');
@@ -50,9 +51,13 @@ describe('the catalogues', () => {
     expect({ missing, isPlenty: named.length > 100 }).toEqual({ missing: [], isPlenty: true });
   });
 
+  it.each(auditEvents)('has words for %s, so that the activity page can tell of it', (event) => {
+    expect(english).toHaveProperty([`activity.${event}`]);
+  });
+
   it('has no text that nothing names', () => {
     const everything = [...views.map(({ text }) => text), ...sources].join('\n');
-    const built = /^(refusal|fault|notice|scope|help-two-factor)\./;
+    const built = /^(refusal|fault|notice|scope|help-two-factor|activity)\./;
     const unused = Object.keys(english)
       .map((key) => key.replace(/\.(one|other)$/, ''))
       .filter((key) => !built.test(key) && !everything.includes(`'${key}`));

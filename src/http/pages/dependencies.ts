@@ -2,6 +2,7 @@
 // what a page says. It owns no behaviour; wiring fills it in.
 import type { AccountSwitches } from '../../domain/account-switches.js';
 import type { Accounts } from '../../domain/accounts.js';
+import type { Activity } from '../../domain/activity.js';
 import type { FallbackMode } from '../../domain/fallback.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
@@ -45,6 +46,7 @@ export interface PagesDependencies {
     Sessions,
     'hasFreshProof' | 'isRecent' | 'listSessions' | 'nameOf' | 'endNamed' | 'endAllSessions' | 'rememberDays'
   >;
+  readonly activity: Activity;
   readonly links: LinksForPerson;
   readonly linkedTools: LinkedTools;
   /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */

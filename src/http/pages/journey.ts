@@ -12,6 +12,7 @@ const PLACES = {
   review: '/link/review',
   security: '/account/security',
   sessions: '/account/sessions',
+  activity: '/account/activity',
   tools: '/account/tools',
   'two-factor': '/account/security/two-factor',
   replace: '/account/security/two-factor/replace',
@@ -29,6 +30,7 @@ export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
   'off',
   'codes',
   'sessions',
+  'activity',
 ]);
 
 export interface Journey {

@@ -2,6 +2,7 @@
 // What stands before the table (headers, session, language, forged forms) is in door.ts.
 import type { Middleware } from 'koa';
 import { createAccountPages } from './account.js';
+import { createActivityPage } from './activity.js';
 import { createAuthPage } from './auth.js';
 import { createCodeEntry } from './code-entry.js';
 import { createDemoPages } from './demo.js';
@@ -33,7 +34,7 @@ type Pages = ReturnType<typeof createPageGroups>;
 
 /** What the owner of an account sees and changes of it. */
 function accountTable(pages: Pages): readonly Route[] {
-  const { account, twoFactor, steps, changes, oldTools, tools, sessions } = pages;
+  const { account, twoFactor, steps, changes, oldTools, tools, sessions, activity } = pages;
   return [
     ['GET', '/account', 'account', account.show],
     ['GET', '/account/language', 'account', account.show],
@@ -70,6 +71,7 @@ function accountTable(pages: Pages): readonly Route[] {
     ['POST', '/account/sessions/end-others', 'sessions', sessions.endOthers],
     ['GET', '/account/sessions/end-all', 'sessions', sessions.show],
     ['POST', '/account/sessions/end-all', 'sessions', sessions.endAll],
+    ['GET', '/account/activity', 'activity', activity.show],
   ];
 }
 
@@ -139,6 +141,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     oldTools,
     tools: createToolPages(given),
     sessions: createSessionPages(given),
+    activity: createActivityPage(given),
     help: createHelpPages(given),
     demo: createDemoPages(given),
   };

@@ -77,6 +77,10 @@ export function createAuditStore(sql: Sql): AuditStore {
     async forgetPerson(accountId) {
       await sql.change(updateForgotten, { account_id: accountId });
     },
+    async findPage(accountId, before = AFTER_ALL, limit) {
+      const rows = await sql.all(selectPage, { account_id: accountId, before, limit });
+      return rows.map((row) => ({ ...toAuditRow(row), auditId: row.audit_id }));
+    },
     removeBefore: (time) => sql.change(deleteBefore, { least: leastTimeOrderedId(time) }),
   };
 }

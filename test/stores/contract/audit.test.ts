@@ -31,6 +31,22 @@ describe.each(backends)('an audit store on $name', ({ open }) => {
     ]);
   });
 
+  it('gives the rows of one account page by page, the newest first, each once', async () => {
+    const paged = 'paged' as AccountId;
+    await database.inTransaction(async ({ audit }) => {
+      for (const second of [11, 13, 12, 14]) await audit.insert(row('paged', second));
+      await audit.insert(row('other', 12));
+    });
+    const { audit } = database.stores;
+    const [first, second] = await audit.findPage(paged, undefined, 2);
+    expect([first, second]).toMatchObject([row('paged', 14), row('paged', 13)]);
+    expect(await audit.findPage(paged, second!.auditId, 9)).toMatchObject([
+      row('paged', 12),
+      row('paged', 11),
+    ]);
+    expect(await audit.findPage(paged, '0', 9)).toEqual([]);
+  });
+
   it('removes what is older than a moment, and only that', async () => {
     const removed = await database.inTransaction(({ audit }) =>
       audit.removeBefore(new Date(1_000_000 + 3000)),

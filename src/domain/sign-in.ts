@@ -48,8 +48,8 @@ export type SignIn = ReturnType<typeof createSignIn>;
 
 export function createSignIn(dependencies: SignInDependencies) {
   const { inTransaction, accounts, proofs, sessions, throttle, audit, now } = dependencies;
-  const { startHalfDone, findHalfDone, attemptSecondProof, endHalfDone } =
-    createHalfDoneSignIns(dependencies);
+  const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
+  const { findHalfDone, attemptSecondProof } = halfDone;
   const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
 
   /** In the transaction that gives something to an account: whether it may still have it, and the audit row. */
@@ -134,8 +134,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   }
 
   return {
-    ...proofsForChanges,
-    ...{ findHalfDone, attemptSecondProof },
+    ...{ ...proofsForChanges, ...halfDone },
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses

@@ -27,10 +27,13 @@ export type Guard = Middleware<RequestState>;
 export class ForgeryRefusal extends Error {
   /** `foreign-site`: another site sent it, or it came under an address that is not PUBLIC_URL. `stale-form`: its field does not fit this browser and session. */
   readonly reason: 'foreign-site' | 'stale-form';
-  constructor(reason: 'foreign-site' | 'stale-form') {
+  /** What a stale form held: good for telling its reader where things stand, and for nothing else. */
+  readonly form: Form | undefined;
+  constructor(reason: 'foreign-site' | 'stale-form', form?: Form) {
     super(reason);
     this.name = 'ForgeryRefusal';
     this.reason = reason;
+    this.form = form;
   }
 }
 
@@ -189,7 +192,7 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
     const [nonce = '', ...rest] = (form.get('_csrf') ?? '').split('.');
     const binding = bindingOf(ctx.state, cookies.read(ctx, 'browser'));
     const isOurs = binding !== undefined && isAmong(rest.join('.'), macs(nonce, ...binding));
-    if (!isOurs) throw new ForgeryRefusal('stale-form');
+    if (!isOurs) throw new ForgeryRefusal('stale-form', form);
     ctx.state.form = form;
     await next();
   };

@@ -108,6 +108,44 @@ describe('new recovery codes', () => {
     expect(one.text).toContain('no longer work: newer ones were made in another window');
   });
 
+  it('in two windows of one browser: the other one is told, by the form and by "I have stored them"', async () => {
+    const visitor = await signedIn();
+    await visitor.visit(RENEW);
+    const opened = visitor.forms[0]!;
+    await visitor.submit({ password: PASSWORD, code: await nextCode() });
+    const shown = visitor.forms[0]!;
+    const post = async ({ action, fields }: typeof opened, typed: Record<string, string> = {}) => {
+      const answer = await visitor.agent
+        .post(action)
+        .type('form')
+        .redirects(0)
+        .send({ ...fields, ...typed });
+      expect(answer.status).toBe(303);
+      await visitor.visit(answer.headers.location as string);
+    };
+    await post(opened, { password: PASSWORD, code: await nextCode() });
+    expect(visitor.title).toBe('Another window was faster: New recovery codes · Linchpin');
+    expect(await codesLeft()).toBe(10);
+    await visitor.submit({ password: PASSWORD, code: await nextCode() });
+    expect(codesOn(visitor)).toHaveLength(10);
+    await post(shown);
+    expect(visitor.text).toContain('no longer work: newer ones were made in another window');
+  });
+
+  it('from a page that is only too old are not made, and the page says why', async () => {
+    const visitor = await signedIn();
+    await visitor.visit(RENEW);
+    const { fields } = visitor.forms[0]!;
+    await visitor.visit('/step-up');
+    await visitor.submit({ code: await nextCode() });
+    const form = { ...fields, password: PASSWORD, code: await nextCode() };
+    const answer = await visitor.agent.post(RENEW).type('form').redirects(0).send(form);
+    await visitor.visit(answer.headers.location as string);
+    expect(visitor.title).toBe('This page was too old: New recovery codes · Linchpin');
+    await visitor.submit({ password: PASSWORD, code: form.code });
+    expect(codesOn(visitor)).toHaveLength(10);
+  });
+
   it('are offered at every sign-in when three or fewer are left, and the way goes on (CHECKLIST 3.4)', async () => {
     await leave(4);
     expect((await signedIn()).path).toBe('/account');

@@ -2,7 +2,8 @@
 // routes; and what becomes of an address that is not in it, and of whatever goes wrong on the way.
 import Router from '@koa/router';
 import type { Middleware, Next } from 'koa';
-import type { Guard } from '../guards.js';
+import { ForgeryRefusal, type Guard } from '../guards.js';
+import type { Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, methodNotAllowed, notFound } from './errors.js';
 import { createPageHeaders } from './headers.js';
@@ -20,6 +21,8 @@ export type Route = readonly [
   path: string,
   access: Access,
   handler: (ctx: PageContext) => void | Promise<void>,
+  /** For a form that may be open in two windows: where its stale copy leads, to be told how things stand. */
+  whenStale?: (form: Form) => string,
 ];
 
 /**
@@ -39,12 +42,24 @@ function guardOf(access: Access, { isRecent }: DoorDependencies['sessions']): Gu
   };
 }
 
+/** The path as the table has it. */
+const pathOf = (ctx: PageContext): string => ctx.path.toLowerCase().replace(/(?<=.)\/$/, '');
+
 /** Whatever goes wrong from here on becomes a page; what nobody foresaw is logged with its cause. */
-function createErrorPages(renderer: Renderer): Guard {
+function createErrorPages(table: readonly Route[], renderer: Renderer): Guard {
+  /** Where the stale form of somebody who is signed in leads, if it leads anywhere. */
+  function staleAddress(ctx: PageContext, error: unknown): string | undefined {
+    if (!(error instanceof ForgeryRefusal) || !error.form || !visitorOf(ctx).session) return undefined;
+    const route = table.find(([method, path]) => method === ctx.method && path === pathOf(ctx));
+    return route?.[4]?.(error.form);
+  }
+
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
+      const address = staleAddress(ctx, error);
+      if (address !== undefined) return leadTo(ctx, address);
       if (explain(error).isFault) ctx.app.emit('error', error, ctx);
       renderer.showError(ctx, error);
     }
@@ -54,7 +69,7 @@ function createErrorPages(renderer: Renderer): Guard {
 /** Answers for addresses and methods that are not in the table, before anything is read of the request. */
 function refuseUnknown(table: readonly Route[], renderer: Renderer): Guard {
   return async (ctx, next) => {
-    const path = ctx.path.toLowerCase().replace(/(?<=.)\/$/, '');
+    const path = pathOf(ctx);
     const methods = table.filter((route) => route[1] === path).map(([method]) => method);
     if (methods.length === 0) return renderer.showAnswer(ctx, notFound);
     const allowed: string[] = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
@@ -103,7 +118,7 @@ export function createDoor(dependencies: DoorDependencies): Middleware {
   const { accounts, guards, sessions, settings, languages, assets, renderer, table } = dependencies;
   const guarded: readonly Guard[] = [
     createArrival(languages),
-    createErrorPages(renderer),
+    createErrorPages(table, renderer),
     guards.loadSession,
     createRecognition(accounts, languages),
     refuseUnknown(table, renderer),

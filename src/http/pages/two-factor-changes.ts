@@ -1,7 +1,7 @@
 // Two-factor once it is on: new recovery codes, another phone in the place of the one that is on, and off. Each change takes
 // its proof in its own form; a lost phone is stood in for by a recovery code. What a proof is worth: domain/two-factor.
 import { isRefusal } from '../../domain/vocabulary.js';
-import { readQuery } from '../request.js';
+import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { journeyQuery, readJourney, withRecovery, type Journeys } from './journey.js';
@@ -18,6 +18,10 @@ interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'signIn' | 'tw
 }
 
 const SECURITY = '/account/security';
+
+/** Where the form for new codes leads when it was too late, with the set that it saw. */
+const renewSeen = (form: Form): string =>
+  `/account/security/recovery-codes?${new URLSearchParams({ set: form.get('set') ?? 'none' }).toString()}`;
 
 /** The fields of an address or a form, whichever the request has. */
 const fieldsOf = (ctx: PageContext) => (ctx.state.form ? formOf(ctx) : readQuery(ctx));
@@ -86,24 +90,32 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
   }
 
   return {
+    /** `set` in the address: what a window saw whose form was too late; the page says whether it was overtaken. */
     async showRenew(ctx: PageContext): Promise<void> {
-      if (await isOn(ctx)) await showRenew(ctx);
+      if (!(await isOn(ctx))) return;
+      const { language } = visitorOf(ctx);
+      const seen = readQuery(ctx).get('set');
+      if (seen === undefined) return showRenew(ctx);
+      const isOvertaken = seen !== (await proofs.findRecoverySet(signedIn(ctx).account.accountId));
+      const stems = isOvertaken ? 'fault.codes-overtaken' : 'refusal.stale-form';
+      const fault = { title: language.t(`${stems}.title`), text: language.t(`${stems}.text`) };
+      await showRenew(ctx, { faults: [fault], status: 409 });
     },
+
+    renewSeen,
 
     async renew(ctx: PageContext): Promise<void> {
       if (!(await isOn(ctx))) return;
-      const { language, origin } = visitorOf(ctx);
+      const { origin } = visitorOf(ctx);
       const { proof, faults } = readProof(ctx, 'code');
       if (!proof) return showRenew(ctx, { faults });
       try {
-        const from = formOf(ctx).get('set') ?? '';
+        const form = formOf(ctx);
+        const from = form.get('set') ?? '';
         const renewed = await twoFactor.renewRecoveryCodes(signedIn(ctx).session, { ...proof, from }, origin);
         if (renewed) return await steps.showRecoveryCodes(ctx, 'renew', {}, renewed);
-        const overtaken = {
-          title: language.t('fault.codes-overtaken.title'),
-          text: language.t('fault.codes-overtaken.text'),
-        };
-        await showRenew(ctx, { faults: [overtaken], status: 409 });
+        // Another window may have this browser's new session already: the page is made anew with it.
+        leadTo(ctx, renewSeen(form));
       } catch (error) {
         const fault = proofFault(ctx, error, 'code');
         if (!fault) throw error;

@@ -4,7 +4,7 @@ import QRCode from 'qrcode';
 import type { IssuedSession, Session } from '../../domain/sessions.js';
 import type { NewCodes } from '../../domain/two-factor.js';
 import { isRefusal, type Origin } from '../../domain/vocabulary.js';
-import type { Form } from '../request.js';
+import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { readJourney, type Journey, type Journeys } from './journey.js';
@@ -59,6 +59,8 @@ const NOTICES = {
   renew: 'codes-renewed',
 } as const;
 
+const OVERTAKEN = '/account/security?notice=codes-overtaken';
+
 const isPurpose = (text: string | undefined): text is Purpose =>
   text !== undefined && Object.hasOwn(NOTICES, text);
 
@@ -69,6 +71,12 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
 
   const boundTo = (ctx: PageContext, purpose: Purpose) =>
     `two-factor ${purpose} ${signedIn(ctx).account.accountId}`;
+
+  /** Whether the codes that were shown, named by their set, have given way to newer ones. */
+  async function isOvertaken(ctx: PageContext, fields: Form): Promise<boolean> {
+    const shown = fields.get('set');
+    return shown !== undefined && shown !== (await proofs.findRecoverySet(signedIn(ctx).account.accountId));
+  }
 
   /** After the last step: back to the link that waits, or to where it began. */
   const goOn = (ctx: PageContext, journey: Journey) =>
@@ -171,23 +179,29 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
       }
     },
 
+    /** The same in a window whose form has become too old meanwhile: nothing changes, and it leads on. */
+    async showStored(ctx: PageContext): Promise<void> {
+      leadTo(ctx, (await isOvertaken(ctx, readQuery(ctx))) ? OVERTAKEN : '/account/security');
+    },
+
+    storedSeen: (form: Form): string =>
+      `/account/security/two-factor/stored?${new URLSearchParams({ set: form.get('set') ?? 'none' }).toString()}`,
+
     /**
      * "I have stored them": leads on, and ends the other sessions if that was asked for. Where another window has made newer
      * codes meanwhile, those that were stored are worth nothing, and the security page says so.
      */
     async finish(ctx: PageContext): Promise<void> {
       const form = formOf(ctx);
-      const { account, session } = signedIn(ctx);
-      const { accountId } = account;
+      const { session } = signedIn(ctx);
+      const { accountId } = session;
       if (form.get('end_others') !== undefined) {
         await sessions.endAllSessions(accountId, {
           except: session.sessionHash,
           origin: visitorOf(ctx).origin,
         });
       }
-      const stored = form.get('set');
-      const isOvertaken = stored !== undefined && stored !== (await proofs.findRecoverySet(accountId));
-      if (isOvertaken) return leadTo(ctx, '/account/security?notice=codes-overtaken');
+      if (await isOvertaken(ctx, form)) return leadTo(ctx, OVERTAKEN);
       const address = goOn(ctx, readJourney(form));
       const purpose = form.get('purpose');
       const notice = NOTICES[isPurpose(purpose) ? purpose : 'enable'];

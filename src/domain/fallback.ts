@@ -7,6 +7,7 @@ import type { SwitchStore } from './account-switches.js';
 import type { Audit, AuditStore } from './audit.js';
 import { cleanClientName } from './clients.js';
 import { readCredentials, type ReadCredentials, type TypedCredentials } from './fallback-grammar.js';
+import { cleanDescription } from './links-numbered.js';
 import type { NoticeDetails, Notices, OutboxStore } from './notices.js';
 import { NOBODY, type PasswordTry } from './password-check.js';
 import type { Authenticator, Proofs, ProofStore } from './proofs.js';
@@ -190,7 +191,7 @@ export function createFallback(dependencies: FallbackDependencies) {
     const { identifier, tool: described, origin } = asked;
     const account = presentAccount(record, settings.emailVerification);
     await accounts.forgiveFailures(stores, accountId);
-    const opened = { account, identifier, tool: described, isWithCode, origin };
+    const opened = { account, identifier, tool: cleanDescription(described), isWithCode, origin };
     const tool = await tokensLasting.openForFallback(stores, opened);
     const details = { linkedTool: tool.linkedToolId, name: tool.name, isWithCode };
     await audit.record(stores, { event: 'fallback-sign-in', accountId, actor: accountId, origin, details });

@@ -263,6 +263,18 @@ describe('a tool that signs in with a password', () => {
     ]);
   });
 
+  it('says of itself only what a page can show: one line of 80 characters for each word, without marks that turn text', async () => {
+    const person = await house.newPerson();
+    const tool = { ...TOOL, deviceName: `Den\u202e\n\u0000${'x'.repeat(5000)}`, version: '1\u2028.2' };
+    const { username: login } = person;
+    const password = PASSWORD + (await house.code(person));
+    await house.doors['with-code'].signInAtFallback({
+      ...{ login, password, identifier: 'a-tool', tool, origin: newOrigin() },
+    });
+    const [kept] = await house.stores.tokens.findLinkedTools(person.accountId);
+    expect(kept!.description).toEqual({ ...TOOL, deviceName: `Den ${'x'.repeat(76)}`, version: '1 .2' });
+  });
+
   it('is known by any spelling of the login, and by the password in any form of Unicode', async () => {
     const person = await house.newPerson({ password: 'sieben Otter summen h\u00f6rbar' });
     const login = ` ${person.email.toUpperCase()} `;

@@ -59,6 +59,21 @@ describe('the activity of an account', () => {
     expect(visitor.text).toContain('The newest');
   });
 
+  it('leads from what an old tool did with the password to the safer way, and to nothing from the rest (DESIGN 5)', async () => {
+    const carol = createVisitor(house);
+    const { accountId: whose } = await house.newAccount('carol');
+    const { inTransaction, audit } = house.house;
+    await inTransaction(async (stores) => {
+      for (const event of ['fallback-sign-in', 'fallback-refused', 'proof-given'] as const)
+        await audit.record(stores, { event, accountId: whose, actor: 'anyone' });
+    });
+    await carol.signIn('carol');
+    await carol.visit('/account/activity');
+    expect(carol.html.match(/<a href="\/help\/old-tools">Old tools, and the safer way<\/a>/g)).toHaveLength(
+      2,
+    );
+  });
+
   it('is empty, and no fault, before the first of all, and for a place that is nobody’s', async () => {
     await visitor.visit('/account/activity?before=0');
     expect(visitor.status).toBe(200);

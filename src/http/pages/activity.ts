@@ -31,6 +31,7 @@ function presentRow(row: AuditRow, language: Language) {
     tool: tool === undefined || tool === '' ? undefined : String(tool),
     by: actorWords(row, language),
     browser: browser || system ? browserWords(userAgent, language) : undefined,
+    isOfOldTool: event === 'fallback-sign-in' || event === 'fallback-refused',
   };
 }
 

@@ -14,6 +14,7 @@ import { createLinkedTools } from './domain/linked-tools.js';
 import { createLinksForPerson } from './domain/links-person.js';
 import { createLinksForTool } from './domain/links-tool.js';
 import { createPasswordRenewal } from './domain/password-renewal.js';
+import { createNewTools } from './domain/new-tools.js';
 import { createPasswordRule } from './domain/password-rule.js';
 import { createProofs } from './domain/proofs.js';
 import { createSessions } from './domain/sessions.js';
@@ -61,7 +62,8 @@ function openToolRooms(config: Config, ground: Ground) {
   };
   const tokens = createTokens({ keys, derivingKeys, now, newId, issuer });
   const linkedTools = createLinkedTools({ store: stores.tokens, inTransaction, audit, now });
-  return { keys, clients, tokens, linkedTools };
+  const newTools = createNewTools({ ...ground, store: stores.tokens, linkedTools, settings: config });
+  return { keys, clients, tokens, linkedTools, newTools };
 }
 
 /** The rooms of people: who they are, what they prove, where they are signed in. */
@@ -145,6 +147,7 @@ function openLinkRooms(
     wakeUps,
     waiting,
     mayReceiveToken,
+    announce: toolRooms.newTools.announce,
     userCodeMac: (userCode: string) => keyring.mac('user-code', userCode),
     userCodeMacs: (userCode: string) => keyring.macs('user-code', userCode),
     describeDecider: async (accountId: AccountId) => {

@@ -90,7 +90,12 @@ function openPagesDoor(
   return createPages({
     accounts,
     accountSwitches: rooms.accountSwitches,
+    accountPassword: rooms.accountPassword,
+    accountReset: rooms.accountReset,
+    accountEmail: rooms.accountEmail,
+    accountClosing: rooms.accountClosing,
     activity: rooms.activity,
+    newTools: rooms.newTools,
     twoFactor: rooms.twoFactor,
     proofs,
     signIn,

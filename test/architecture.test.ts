@@ -130,6 +130,7 @@ const domain = [
   'links',
   'login-names',
   'account-records',
+  'new-tools',
   'password-rule',
   'password-check',
   'password-renewal',

@@ -4,7 +4,7 @@ import type { AccountId, Clock, Origin } from './vocabulary.js';
 
 /** Every mail that can be sent, with what its text needs. Views have one template for each. */
 export interface NoticeDetails {
-  /** `address` carries the one-time token; `userCode` a pending link's code, so that it survives another device. */
+  /** `address` carries the one-time token. A pending link's code stays here and is in no mail. */
   'verify-email': { readonly address: string; readonly username: string; readonly minutes: number };
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
@@ -41,6 +41,8 @@ export interface NoticeDetails {
   'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string; readonly factors: 1 | 2 };
   /** The same, but it was not let in: the password was right, and the code missing or wrong. */
   'fallback-wrong-code': ToolAtTheDoor & { readonly securityAddress: string };
+  /** `tool`: its own words, empty if it had none. `address`: where its owner says that they do not know it. */
+  'tool-linked': ChangeByOwner & { readonly tool: string; readonly address: string };
   /** A tool's token has become a key of its own. `tool`: its name. */
   'device-key-added': ToolChange;
   /** A tool was linked with the token of another one. `tool`: its own words, empty if it had none. */

@@ -29,6 +29,7 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'two-factor-removed': true,
   'fallback-used': true,
   'fallback-wrong-code': true,
+  'tool-linked': true,
   'device-key-added': true,
   'tool-linked-by-token': true,
 };

@@ -161,6 +161,7 @@ describe('the words of a mail', () => {
     'two-factor-removed': { username: 'Eve', at: '2026-01-15 12:00 UTC' },
     'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools', factors: 2 },
     'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
+    'tool-linked': { ...changed, address: 'https://pin.example.org/not-me?token=abc.123.k.x' },
     'device-key-added': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
     'tool-linked-by-token': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
   };

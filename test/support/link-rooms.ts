@@ -127,6 +127,9 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
   const waiting = createWaiting({ wakeUps });
   const alarms: string[] = [];
   const checkpoint = options.checkpoint ? { checkpoint: options.checkpoint } : {};
+  /** The tools whose owners were told that they are linked now. */
+  const announced: string[] = [];
+  const announce = async (_: unknown, { name }: { readonly name: string }) => void announced.push(name);
   const tool = createLinksForTool({
     store: stores.links,
     inTransaction,
@@ -140,6 +143,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     newSecret: randomSecret,
     userCodeMac: (code) => keyring.mac('user-code', code),
     mayReceiveToken,
+    announce,
     onFault: (error) => {
       throw error;
     },
@@ -239,6 +243,8 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     audit,
     newId,
     mayReceiveToken,
+    announce,
+    announced,
     deviceTokens,
     checkpoints: checkpoint,
     standing,

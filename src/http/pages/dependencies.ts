@@ -1,5 +1,9 @@
 // What the pages ask of the rooms below them: the use cases each page calls, and the operator's settings that change
 // what a page says. It owns no behaviour; wiring fills it in.
+import type { AccountClosing } from '../../domain/account-closing.js';
+import type { AccountEmail } from '../../domain/account-email.js';
+import type { AccountPassword } from '../../domain/account-password.js';
+import type { AccountReset } from '../../domain/account-reset.js';
 import type { AccountSwitches } from '../../domain/account-switches.js';
 import type { Accounts } from '../../domain/accounts.js';
 import type { Activity } from '../../domain/activity.js';
@@ -7,6 +11,7 @@ import type { FallbackMode } from '../../domain/fallback.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
+import type { NewTools } from '../../domain/new-tools.js';
 import type { Proofs } from '../../domain/proofs.js';
 import type { Sessions } from '../../domain/sessions.js';
 import type { SignIn } from '../../domain/sign-in.js';
@@ -29,6 +34,10 @@ export interface PagesDependencies {
     | 'changeLanguage'
   >;
   readonly accountSwitches: AccountSwitches;
+  readonly accountPassword: AccountPassword;
+  readonly accountReset: AccountReset;
+  readonly accountEmail: AccountEmail;
+  readonly accountClosing: AccountClosing;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'countRecoveryCodes' | 'findRecoverySet'>;
   readonly signIn: Pick<
     SignIn,
@@ -47,6 +56,7 @@ export interface PagesDependencies {
     'hasFreshProof' | 'isRecent' | 'listSessions' | 'nameOf' | 'endNamed' | 'endAllSessions' | 'rememberDays'
   >;
   readonly activity: Activity;
+  readonly newTools: Pick<NewTools, 'findNewTool' | 'disownTool'>;
   readonly links: LinksForPerson;
   readonly linkedTools: LinkedTools;
   /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */

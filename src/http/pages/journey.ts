@@ -18,6 +18,9 @@ const PLACES = {
   replace: '/account/security/two-factor/replace',
   off: '/account/security/two-factor/off',
   codes: '/account/security/recovery-codes',
+  password: '/account/password',
+  email: '/account/email',
+  'not-me': '/not-me',
 } as const;
 
 export type Place = keyof typeof PLACES;
@@ -31,13 +34,19 @@ export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
   'codes',
   'sessions',
   'activity',
+  'password',
+  'email',
 ]);
 
 export interface Journey {
   readonly place?: Place;
   /** A code that the address of the page carried. */
   readonly broughtCode?: string;
+  /** What the address in a mail carried, for the page that the mail leads to. */
+  readonly mailToken?: string;
 }
+
+const MAIL_TOKEN = /^[\w.-]{20,200}$/;
 
 /** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
 export interface Reminder {
@@ -57,14 +66,20 @@ export function readJourney(fields: Form, codeNames: readonly string[] = ['user_
   // Only what can be a code is shown: an address must not put words of its own on a page of ours.
   const isCode = (found: string | undefined) => found !== undefined && readUserCode(found) !== undefined;
   const code = codeNames.map((name) => typedCode(fields.get(name))).find(isCode);
-  return { ...(isPlace(next) ? { place: next } : {}), ...(code ? { broughtCode: code } : {}) };
+  const token = fields.get('token');
+  return {
+    ...(isPlace(next) ? { place: next } : {}),
+    ...(code ? { broughtCode: code } : {}),
+    ...(next === 'not-me' && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
+  };
 }
 
 /** The same journey as the query of an address; empty for none. */
-export function journeyQuery({ place, broughtCode }: Journey): string {
+export function journeyQuery({ place, broughtCode, mailToken }: Journey): string {
   const query = new URLSearchParams({
     ...(place ? { next: place } : {}),
     ...(broughtCode ? { user_code: broughtCode } : {}),
+    ...(mailToken ? { token: mailToken } : {}),
   }).toString();
   return query && `?${query}`;
 }
@@ -89,7 +104,10 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
      * Where to go once nothing stands in between any more. `isBack`: to a place that was asked for a moment ago, even where a
      * code waits.
      */
-    destination(ctx: PageContext, { place, broughtCode }: Journey, { isBack = false } = {}): string {
+    destination(ctx: PageContext, journey: Journey, { isBack = false } = {}): string {
+      const { place, broughtCode, mailToken = '' } = journey;
+      if (place === 'not-me')
+        return `${PLACES[place]}?${new URLSearchParams({ token: mailToken }).toString()}`;
       if (place === 'review') return PLACES.review;
       if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;

@@ -4,19 +4,24 @@ import type { Middleware } from 'koa';
 import { createAccountPages } from './account.js';
 import { createActivityPage } from './activity.js';
 import { createAuthPage } from './auth.js';
+import { createClosingPages } from './closing.js';
 import { createCodeEntry } from './code-entry.js';
 import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
 import { createDoor, type Route } from './door.js';
+import { createEmailPages } from './email.js';
 import { createHelpPages } from './help.js';
 import { createHomePage } from './home.js';
 import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
 import { createLinkPages } from './link.js';
+import { createNotMePages } from './not-me.js';
 import { createOldToolsPages } from './old-tools.js';
+import { createPasswordPages } from './password.js';
 import { createDigitsWarning } from './password-digits.js';
 import { createPendingCodes } from './pending-code.js';
 import { createRenderer, type Renderer } from './render.js';
+import { createResetPages } from './reset.js';
 import { createReviewPages } from './review.js';
 import { createSessionPages } from './sessions.js';
 import { createSignInPages } from './sign-in.js';
@@ -34,7 +39,7 @@ type Pages = ReturnType<typeof createPageGroups>;
 
 /** What the owner of an account sees and changes of it. */
 function accountTable(pages: Pages): readonly Route[] {
-  const { account, twoFactor, steps, changes, oldTools, tools, sessions, activity } = pages;
+  const { account, twoFactor, steps, changes, oldTools, tools, sessions, activity, notMe } = pages;
   return [
     ['GET', '/account', 'account', account.show],
     ['GET', '/account/language', 'account', account.show],
@@ -73,6 +78,33 @@ function accountTable(pages: Pages): readonly Route[] {
     ['GET', '/account/sessions/end-all', 'sessions', sessions.show],
     ['POST', '/account/sessions/end-all', 'sessions', sessions.endAll],
     ['GET', '/account/activity', 'activity', activity.show],
+    ['GET', '/not-me', 'anyone', notMe.show],
+    ['POST', '/not-me', 'anyone', notMe.submit],
+  ];
+}
+
+/** The credentials of an account, and its end: changed by its owner, signed in or by a link in a mail. */
+function credentialTable({ password, reset, email, closing }: Pages): readonly Route[] {
+  return [
+    ['GET', '/account/password', 'password', password.show],
+    ['POST', '/account/password', 'password', password.change],
+    ['GET', '/account/password/tools', 'password', password.askTools],
+    ['GET', '/forgot-password', 'anyone', reset.showForgot],
+    ['POST', '/forgot-password', 'anyone', reset.ask],
+    ['GET', '/forgot-password/sent', 'anyone', reset.showSent],
+    ['GET', '/reset-password', 'anyone', reset.show],
+    ['POST', '/reset-password', 'anyone', reset.reset],
+    ['GET', '/account/email', 'email', email.show],
+    ['POST', '/account/email', 'email', email.ask],
+    ['GET', '/account/email/sent', 'email', email.showSent],
+    ['GET', '/account/email/confirm', 'anyone', email.showConfirm],
+    ['POST', '/account/email/confirm', 'person', email.confirm],
+    // Also for an account that may only verify.
+    ['GET', '/account/close', 'person', closing.show],
+    ['POST', '/account/close', 'person', closing.close],
+    ['GET', '/account/closed', 'anyone', closing.showClosed],
+    ['GET', '/keep-account', 'anyone', closing.showKeep],
+    ['POST', '/keep-account', 'anyone', closing.keep],
   ];
 }
 
@@ -110,6 +142,7 @@ function pageTable(pages: Pages): readonly Route[] {
     ['GET', '/verify-email/again', 'anyone', verifyEmail.show],
     ['POST', '/verify-email/again', 'person', verifyEmail.sendAgain],
     ...accountTable(pages),
+    ...credentialTable(pages),
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
     ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
@@ -129,6 +162,10 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   return {
     home: createHomePage(given),
     signIn: createSignInPages(given),
+    password: createPasswordPages(given),
+    reset: createResetPages(given),
+    email: createEmailPages(given),
+    closing: createClosingPages(given),
     signUp: createSignUpPages(given),
     verifyEmail: createVerifyEmailPages(given),
     auth: createAuthPage(given),
@@ -143,6 +180,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     tools: createToolPages(given),
     sessions: createSessionPages(given),
     activity: createActivityPage(given),
+    notMe: createNotMePages(given),
     help: createHelpPages(given),
     demo: createDemoPages(given),
   };

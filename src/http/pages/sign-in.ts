@@ -93,7 +93,8 @@ export function createSignInPages(dependencies: Dependencies) {
     enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
     journeys.settle(ctx, journey);
     if (address !== undefined) return leadTo(ctx, address);
-    const goesOn = journey.broughtCode === undefined && (await codeEntry.resume(ctx));
+    const mayGoOn = journey.broughtCode === undefined && journey.place !== 'not-me';
+    const goesOn = mayGoOn && (await codeEntry.resume(ctx));
     const goingOn: Journey = goesOn ? { ...journey, place: 'review' } : journey;
     if (await areCodesFew(issued)) return leadTo(ctx, `/sign-in/few-codes${journeyQuery(goingOn)}`);
     leadTo(ctx, journeys.destination(ctx, goingOn));
@@ -135,7 +136,8 @@ export function createSignInPages(dependencies: Dependencies) {
     async show(ctx: PageContext): Promise<void> {
       const journey = readJourney(readQuery(ctx));
       if (visitorOf(ctx).session) {
-        return leadTo(ctx, `${journeys.destination(ctx, journey)}${journeyQuery(journey)}`);
+        const address = journeys.destination(ctx, journey);
+        return leadTo(ctx, address.includes('?') ? address : `${address}${journeyQuery(journey)}`);
       }
       showSignIn(ctx, journey);
     },
@@ -155,7 +157,9 @@ export function createSignInPages(dependencies: Dependencies) {
         if (begun.next === 'done') return await finish(ctx, begun, journey);
         cookies.write(ctx, 'sign-in', begun.signInToken, HALF_DONE_SECONDS);
         journeys.settle(ctx, journey);
-        leadTo(ctx, `/sign-in/code${journeyQuery(journey)}`);
+        // A closed account: its owner may keep it there, and nothing else.
+        const step = begun.next === 'keep-account' ? '/keep-account' : '/sign-in/code';
+        leadTo(ctx, `${step}${journeyQuery(journey)}`);
       } catch (error) {
         if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
         const faults = [faultOf(language, error)];

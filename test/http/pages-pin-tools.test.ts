@@ -84,7 +84,8 @@ describe('who is asking', () => {
     await enterByAddress(visitor, userCode, BACK);
     for (const words of [
       'A tool that calls itself Film cellar',
-      'on the web page https://films.example',
+      // Browsers tell the truth here; whatever is not a browser tells what it likes.
+      'and says it is on the web page https://films.example',
       'Says it runs on Living room, TV, LG OLED55C1, webOS 6.3',
       'Says its version is 4.2.1',
       'Says it is python-requests/2.32',

@@ -112,11 +112,11 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
   }
 
   /**
-   * Until when a key may renew that was registered with a token: 90 days from the approval, and never so long that its tokens
-   * would outlive the one it was registered with.
+   * From when the 90 days count in which a key may renew: from the approval, and never so that its tokens would outlive the
+   * one that it was registered with, or that has linked its tool.
    */
-  function approvedAtOf({ linkedAt, firstAccess }: LinkedTool): Date {
-    const latest = after(firstAccess.expiresAt, -(RENEWED_FOR_SECONDS + DEVICE_TOKEN_SECONDS));
+  function approvedAtOf({ linkedAt }: LinkedTool, endsAt: Date): Date {
+    const latest = after(endsAt, -(RENEWED_FOR_SECONDS + DEVICE_TOKEN_SECONDS));
     return linkedAt < latest ? linkedAt : latest;
   }
 
@@ -132,7 +132,7 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
     if (!(await mayReceiveToken(stores, accountId))) throw new DomainError('token-invalid');
     if (!(await stores.tokens.bindKey(linkedToolId, key.thumbprint))) throw new DomainError('key-taken');
     const claims = { nonce: undefined, scopes: [] };
-    const approvedAt = approvedAtOf(tool);
+    const approvedAt = approvedAtOf(tool, firstAccess.expiresAt);
     await stores.deviceKeys.put({
       ...key,
       clientId,
@@ -160,13 +160,19 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
 
     /**
      * Gives a tool its key inside the transaction that redeems its link. The same key of the same client had another linked
-     * tool before: whoever holds the key has linked anew, and the older tool ends.
+     * tool before: whoever holds the key has linked anew, and the older tool ends. No token of the key outlives `endsAt`.
      */
     async bindLinked(
       stores: Stores,
-      bound: { tool: LinkedTool; key: DeviceKeyMaterial; claims: ProofClaims; origin: Origin },
+      bound: {
+        tool: LinkedTool;
+        key: DeviceKeyMaterial;
+        claims: ProofClaims;
+        endsAt: Date | undefined;
+        origin: Origin;
+      },
     ): Promise<void> {
-      const { tool, key, claims, origin } = bound;
+      const { tool, key, claims, endsAt, origin } = bound;
       const { linkedToolId, accountId, clientId, linkedAt } = tool;
       const former = await stores.deviceKeys.find(key.thumbprint, clientId);
       if (former && (await stores.tokens.endLinkedTool(former.linkedToolId, now(), 'replaced'))) {
@@ -174,7 +180,7 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
         const entry = { event: 'tool-unlinked', accountId: former.accountId, actor: clientId } as const;
         await audit.record(stores, { ...entry, origin, details });
       }
-      const times = { createdAt: now(), approvedAt: linkedAt };
+      const times = { createdAt: now(), approvedAt: endsAt ? approvedAtOf(tool, endsAt) : linkedAt };
       await stores.deviceKeys.put({ ...key, ...times, clientId, linkedToolId, accountId, claims });
     },
 
@@ -207,7 +213,8 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
       const { tool } = standing;
       if (tool.clientId !== clientIdOf(identifier)) throw new DomainError('token-invalid');
       if (standing.kind !== 'lasting') throw new DomainError('key-taken');
-      if (after(approvedAtOf(tool), RENEWED_FOR_SECONDS) <= now()) throw new DomainError('grant-not-allowed');
+      const approvedAt = approvedAtOf(tool, tool.firstAccess.expiresAt);
+      if (after(approvedAt, RENEWED_FOR_SECONDS) <= now()) throw new DomainError('grant-not-allowed');
       await inTransaction((stores) => registerInside(stores, tool, key, origin));
     },
 

@@ -48,12 +48,17 @@ export function createRedemption<Stores extends NumberedLinkStores>(
     dependencies;
   const { mayReceiveToken, announce, describeDecider, checkpoint = () => undefined } = dependencies;
 
-  /** Looked at again here: no token for an account, or through a tool, that has lost its standing since the approval. */
-  async function isInStanding(stores: Stores, { numbered, ...link }: NumberedLinkRow): Promise<boolean> {
-    if (!('approval' in link) || !(await mayReceiveToken(stores, link.approval.accountId))) return false;
-    if (numbered.parentToolId === undefined) return true;
+  /**
+   * Looked at again here: no token for an account, or through a tool, that has lost its standing since the approval.
+   * Resolves to when the token ends that has linked this tool, where one has: then whatever it linked ends too.
+   */
+  async function findEnd(stores: Stores, { numbered, ...link }: NumberedLinkRow): Promise<Date | undefined> {
+    if (!('approval' in link) || !(await mayReceiveToken(stores, link.approval.accountId)))
+      throw new DomainError('account-closed');
+    if (numbered.parentToolId === undefined) return undefined;
     const parent = await stores.tokens.findLinkedTool(numbered.parentToolId);
-    return parent !== undefined && !parent.endedAt;
+    if (!parent || parent.endedAt) throw new DomainError('account-closed');
+    return parent.firstAccess.expiresAt;
   }
 
   /** One transaction: the state, the linked tool with its claims, its key and the audit row, all or nothing. */
@@ -66,7 +71,7 @@ export function createRedemption<Stores extends NumberedLinkStores>(
     const link = await stores.numberedLinks.redeem(number, clientId, now());
     checkpoint('redeem:updated');
     if (!link || link.state !== 'redeemed') return undefined;
-    if (!(await isInStanding(stores, link))) throw new DomainError('account-closed');
+    const endsAt = await findEnd(stores, link);
     const { linkId, scope, approval, numbered } = link;
     const { deviceKey, parentToolId, tool: description } = numbered;
     // The link kept its key; a proof of it was asked for on the way here.
@@ -83,11 +88,12 @@ export function createRedemption<Stores extends NumberedLinkStores>(
       parentToolId,
       description,
       seconds: deviceKey ? DEVICE_TOKEN_SECONDS : tokensLasting.lastingSeconds,
+      ...(endsAt ? { endsAt } : {}),
       kid: deviceKey ? deviceKeys.signingKid() : tokensLasting.signingKid(),
       origin,
     });
     if (deviceKey && proof)
-      await deviceKeys.bindLinked(stores, { tool, key: deviceKey, claims: proof, origin });
+      await deviceKeys.bindLinked(stores, { tool, key: deviceKey, claims: proof, endsAt, origin });
     checkpoint('redeem:opened');
     await audit.record(stores, {
       event: 'link-redeemed',

@@ -43,10 +43,12 @@ export type LastingTool = Pick<
   | 'methods'
   | 'keyThumbprint'
 > &
-  Pick<LinkedTool, 'parentToolId' | 'bornWith'> & {
+  Pick<LinkedTool, 'parentToolId' | 'bornWith' | 'appPasswordId'> & {
     readonly description: ToolDescription;
     /** How long its token counts. */
     readonly seconds: number;
+    /** When it ends at the latest. */
+    readonly endsAt?: Date;
     /** The key that signs its token. */
     readonly kid: string;
     readonly origin: Origin;
@@ -136,9 +138,10 @@ export function createTokensLasting<Stores extends TokenStores>(
   }
 
   async function openLasting(stores: Pick<TokenStores, 'tokens'>, asked: LastingTool): Promise<LinkedTool> {
-    const { description, seconds, kid, origin, ...rest } = asked;
+    const { description, seconds, endsAt, kid, origin, ...rest } = asked;
     const at = now();
     const issuedAt = new Date(Math.floor(at.getTime() / 1000) * 1000);
+    const expiresAt = new Date(issuedAt.getTime() + seconds * 1000);
     const nameless = asked.bornWith === undefined ? NAMELESS : NAMELESS_AT_FALLBACK;
     const tool: LinkedTool = {
       ...rest,
@@ -149,7 +152,7 @@ export function createTokensLasting<Stores extends TokenStores>(
       firstAccess: {
         jti: newId(),
         issuedAt,
-        expiresAt: new Date(issuedAt.getTime() + seconds * 1000),
+        expiresAt: endsAt && endsAt < expiresAt ? endsAt : expiresAt,
       },
       linkedAt: at,
       linkedFrom: origin.networkAddress,

@@ -158,6 +158,29 @@ describe('linking with a token', () => {
     expect(await stores.tokens.findLinkedTools('anna' as AccountId)).toEqual([]);
   });
 
+  it('ends as soon as the token that did it would have, with a key of its own or without (PIN-API "Decided")', async () => {
+    const parent = await comeIn();
+    const key = createToolKey();
+    const [plain, keyed] = [await rooms.start(), await rooms.start({ deviceKey: key.jwk })];
+    for (const { userCode } of [plain, keyed]) await link(parent, userCode);
+    const token = await rooms.collect(plain.number);
+    await rooms.collect(keyed.number, { deviceProof: key.prove() });
+    const { expiresAt } = await use(token);
+    expect(expiresAt).toEqual(parent.expiresAt);
+
+    const renew = () => {
+      const jwt = key.prove({ nonce: rooms.deviceKeys.newNonce(IDENTIFIER) });
+      return rooms.deviceKeys.exchange({ jwt, origin: HOME });
+    };
+    rooms.clock.advance(6 * 24 * 3600);
+    const renewed = await use(await renew());
+    expect(renewed.expiresAt.getTime()).toBeLessThanOrEqual(parent.expiresAt.getTime());
+    rooms.clock.advance(2 * 24 * 3600);
+    await refused(renew(), 'key-proof-wrong');
+    rooms.clock.advance(7 * 24 * 3600);
+    await refused(use(token), 'token-invalid');
+  });
+
   it('leaves nobody a page for it: no browser may look at it or decide it again', async () => {
     const started = await rooms.start();
     await link(await comeIn(), started.userCode);

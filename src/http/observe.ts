@@ -205,9 +205,12 @@ export function createObserve({
   return { observe, reportFault };
 }
 
-/** The path without its query, cut short, and without anything in it that looks like a token. */
+/** What stands behind this in a path is a link's number, which is half of what fetches its token, or a user code. */
+const BEHIND_PINS = /(\/pins\/)(?!(?:link|info)(?:\.\w+)?$).+/i;
+
+/** The path without its query, cut short, and without anything in it that looks like a token, a number of a link or a code. */
 function loggedPath(path: string): string {
-  return withoutSecrets(path.slice(0, LONGEST_PATH));
+  return withoutSecrets(path.slice(0, LONGEST_PATH).replace(BEHIND_PINS, '$1[removed]'));
 }
 
 // --- Health ---------------------------------------------------------------------------------------------------------

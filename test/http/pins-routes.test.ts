@@ -217,3 +217,19 @@ it('never logs a query, a code, a token or an identifier (DESIGN 2; PIN-API Deci
   expect(logged).toContain('/api/v2/user');
   for (const secret of [token, code, 'secret=word', 'my-identifier']) expect(logged).not.toContain(secret);
 });
+
+it('never logs a number or a code of a path, however it was asked for (DESIGN 2; PIN-API 3.2)', async () => {
+  const { id, code } = await house.createPin('?strong=true');
+  house.lines.length = 0;
+  await house.request.options(`/api/v2/pins/${id}`).expect(204);
+  await house.request.delete(`/api/v2/pins/${id}.json`).expect(405);
+  await house.request.get(`/api/v2/pins/${id}/`).expect(404);
+  await house.request.post(`/pins/${id}.xml`).expect(405);
+  await house.request.get(`/PINS/${id}`).expect(404);
+  await house.request.post(`/api/v2/pins/qr/${code}`).expect(405);
+  await house.request.get(`/api/v2/pins/qr/${code}/`).expect(404);
+  await house.request.put('/api/v2/pins/link').expect(401);
+  const logged = house.lines.join('');
+  expect(logged).toContain('"/api/v2/pins/link"');
+  for (const secret of [String(id), code]) expect(logged).not.toContain(secret);
+});

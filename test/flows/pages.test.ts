@@ -301,6 +301,54 @@ describeInBrowser('every page', () => {
       await submit(page);
       await look(page, given, '38-recovered');
     }, 60_000);
+
+    it('of two-factor once it is on is clean (WCAG 2.2 AA)', async () => {
+      await openHouse();
+      const { accountId } = await house.newAccount('mira');
+      const { proofs } = house.house;
+      const { secret, recoveryCodes } = await proofs.addAuthenticator(accountId, 'mira', TV);
+      const nextCode = async (of = secret) => {
+        house.clock.advance(31);
+        return totpCode(of, house.clock.now());
+      };
+      for (const used of recoveryCodes.slice(0, 7)) await proofs.useRecoveryCode(accountId, used, TV);
+      const page = await open(given);
+      await signIn(page, 'mira');
+      await page.fill('[name=code]', await nextCode());
+      await submit(page);
+      await page.waitForURL('**/sign-in/few-codes**');
+      await look(page, given, '50-few-codes');
+      await page.goto('/account/security');
+      await look(page, given, '51-security-few-codes');
+      await page.click('a[href="/account/security/two-factor/off"]');
+      await look(page, given, '52-two-factor-off');
+      await page.click('a[href$="with=recovery"]');
+      await page.fill('[name=password]', PASSWORD);
+      await page.fill('[name=recovery_code]', '0000-0000-0000-0000');
+      await submit(page);
+      await look(page, given, '53-two-factor-off-fault');
+      await page.goto('/account/security/two-factor/replace');
+      await look(page, given, '54-replace');
+      await page.fill('[name=password]', PASSWORD);
+      await page.fill('[name=code]', await nextCode());
+      await submit(page);
+      await page.waitForSelector('[data-secret]');
+      await look(page, given, '55-replace-code');
+      const added = (await page.getAttribute('[data-secret]', 'data-secret'))!;
+      const other = await open(given);
+      await signIn(other, 'mira');
+      await other.fill('[name=code]', await nextCode());
+      await submit(other);
+      await other.waitForURL('**/sign-in/few-codes**');
+      await page.fill('[name=code]', await nextCode(added));
+      await submit(page);
+      await page.waitForSelector('[data-recovery-code]');
+      await look(page, given, '56-replaced');
+      await page.goto('/account/security/recovery-codes');
+      await look(page, given, '57-recovery-codes');
+      await page.goto('/account/security/recovery-codes?set=gone');
+      await look(page, given, '58-recovery-codes-overtaken');
+    }, 60_000);
   });
 });
 

@@ -2,6 +2,7 @@
 // where one may stand in. Read from the form of the change itself; what it is worth is decided in domain/sign-in.
 import type { ChangeProof } from '../../domain/sign-in-fresh-proof.js';
 import { isRefusal } from '../../domain/vocabulary.js';
+import type { Language } from './language.js';
 import { faultOf, formFault, type PageFault } from './render.js';
 import { formOf, visitorOf, type PageContext } from './visitor.js';
 
@@ -37,12 +38,18 @@ export function readProof(
   };
 }
 
+/** A wrong code at its field: for the next six digits one waits, and of recovery codes one takes another. */
+export function codeFault(language: Language, error: unknown, field: string): PageFault {
+  const isRecovery = field === FIELDS.recovery && isRefusal(error, 'code-wrong');
+  return isRecovery ? formFault(language, field, 'recovery-wrong') : faultOf(language, error, field);
+}
+
 /** A refusal of the proof, at its field; undefined for what is none. */
 export function proofFault(ctx: PageContext, error: unknown, asks: AskedFactor): PageFault | undefined {
   const { language } = visitorOf(ctx);
   const field = asks === 'nothing' ? 'password' : FIELDS[asks];
   if (isRefusal(error, 'credentials-wrong')) return formFault(language, 'password', 'password-wrong');
   if (isRefusal(error, 'service-busy')) return faultOf(language, error, 'password');
-  if (isRefusal(error, 'code-wrong')) return faultOf(language, error, field);
+  if (isRefusal(error, 'code-wrong')) return codeFault(language, error, field);
   return isRefusal(error, 'factor-locked') ? formFault(language, field, LOCKED[asks]) : undefined;
 }

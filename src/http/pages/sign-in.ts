@@ -8,6 +8,7 @@ import type { CodeEntry } from './code-entry.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { journeyQuery, readJourney, withRecovery, type Journey, type Journeys } from './journey.js';
+import { codeFault } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
@@ -126,7 +127,7 @@ export function createSignInPages(dependencies: Dependencies) {
       if (isRefusal(error, 'sign-in-over')) return showOver(ctx, journey);
       if (!isAnyOf(error, ['code-wrong', 'factor-locked', 'too-many'])) throw error;
       await showSecondStep(ctx, view, journey, {
-        faults: [faultOf(language, error, field)],
+        faults: [codeFault(language, error, field)],
         status: explain(error).status,
       });
     }

@@ -4,6 +4,7 @@ import { totpCode } from '../../src/crypto/totp.js';
 import type { AccountId } from '../../src/domain/vocabulary.js';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import { createVisitor, type Visitor } from '../support/visitor.js';
+import { toolHeaders } from './pins-house.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const SHORT = 'quartz lantern';
@@ -345,6 +346,37 @@ describe('a lost phone', () => {
     await visitor.submit({ recovery_code: recoveryCodes[0]! });
     expect(visitor.path).toBe('/sign-in/recovered');
     expect(visitor.html).toMatch(/href="\/link(\/review)?"/);
+  });
+});
+
+describe('a locked authenticator', () => {
+  it('leads to the password alone at no door, and the way on is a recovery code (CHECKLIST 3.2)', async () => {
+    const before = await signedIn();
+    await lock('totp');
+    const visitor = createVisitor(house);
+    await visitor.signIn('anna');
+    expect(visitor.path).toBe('/sign-in/code');
+    await visitor.submit({ code: await nextCode() });
+    expect(visitor.title).toContain('Locked after too many wrong codes');
+    for (const address of ['/account', '/account/security', '/link/review', OFF]) {
+      await visitor.visit(address);
+      expect({ address, path: visitor.path }).toEqual({ address, path: '/sign-in' });
+    }
+    const code = await nextCode();
+    const typed = [{ password: PASSWORD }, { password: PASSWORD + code }];
+    for (const fields of [...typed, { password: PASSWORD, verificationCode: code }]) {
+      const answer = await house.request
+        .post('/api/v2/users/signin')
+        .set(toolHeaders())
+        .type('form')
+        .send({ login: 'anna', ...fields });
+      expect(answer.status).toBe(401);
+    }
+    await before.visit('/step-up');
+    await before.submit({ password: PASSWORD, code: await nextCode() });
+    expect(before.status).toBe(403);
+    expect(await isOn()).toBe(true);
+    expect((await recovered()).path).toBe('/sign-in/recovered');
   });
 });
 

@@ -1,7 +1,7 @@
 // Signing in and out: login and password, then the six digits or a recovery code, one question a page.
 // What a right answer is worth is decided in domain/sign-in; between the two steps there is no session.
 import { FEW_CODES } from '../../domain/recovery-codes.js';
-import { isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
+import { DomainError, isRefusal, type DomainErrorCode } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { IssuedSession } from '../../domain/sessions.js';
 import type { CodeEntry } from './code-entry.js';
@@ -65,14 +65,13 @@ export function createSignInPages(dependencies: Dependencies) {
   }
 
   /** The half-done sign-in has ended: the way on is to start again. */
-  function showOver(ctx: PageContext, journey: Journey): void {
+  function showOver(
+    ctx: PageContext,
+    journey: Journey,
+    error: unknown = new DomainError('sign-in-over'),
+  ): void {
     cookies.clear(ctx, 'sign-in');
-    const { language } = visitorOf(ctx);
-    const over = {
-      title: language.t('refusal.sign-in-over.title'),
-      text: language.t('refusal.sign-in-over.text'),
-    };
-    showSignIn(ctx, journey, { faults: [over], status: 403 });
+    showSignIn(ctx, journey, { faults: [faultOf(visitorOf(ctx).language, error)], status: 403 });
   }
 
   /** After a second factor: whether it is time to make new recovery codes. */
@@ -124,8 +123,9 @@ export function createSignInPages(dependencies: Dependencies) {
     try {
       await prove(cookies.read(ctx, 'sign-in') ?? '', typed, journey);
     } catch (error) {
-      if (isRefusal(error, 'sign-in-over')) return showOver(ctx, journey);
-      if (!isAnyOf(error, ['code-wrong', 'factor-locked', 'too-many'])) throw error;
+      // A lock ends the half-done sign-in too: the way on is a new one, with the other factor.
+      if (isAnyOf(error, ['sign-in-over', 'factor-locked'])) return showOver(ctx, journey, error);
+      if (!isAnyOf(error, ['code-wrong', 'too-many'])) throw error;
       await showSecondStep(ctx, view, journey, {
         faults: [codeFault(language, error, field)],
         status: explain(error).status,

@@ -128,7 +128,9 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
   ): Promise<void> {
     const { linkedToolId, accountId, clientId, firstAccess } = tool;
     const taken = await stores.deviceKeys.find(key.thumbprint, clientId);
-    if (taken && (await isAlive(stores, taken.linkedToolId))) throw new DomainError('key-taken');
+    // Nothing is proved here: with somebody else's public key, its holder would renew into the account that brought it.
+    const isTaken = taken && (taken.accountId !== accountId || (await isAlive(stores, taken.linkedToolId)));
+    if (isTaken) throw new DomainError('key-taken');
     if (!(await mayReceiveToken(stores, accountId))) throw new DomainError('token-invalid');
     if (!(await stores.tokens.bindKey(linkedToolId, key.thumbprint))) throw new DomainError('key-taken');
     const claims = { nonce: undefined, scopes: [] };
@@ -198,8 +200,8 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
 
     /**
      * Registers a key with a token, once for a linked tool: the token dies, and from now on the tool gets its tokens by
-     * `exchange`. Refuses `key-invalid`, `key-taken` (this tool has a key, or another live one has this key),
-     * `token-invalid` (the token is of another tool than the identifier says, or of one with a key), and
+     * `exchange`. Refuses `key-invalid`, `key-taken` (this tool has a key, or another live one has this key, or another
+     * account had it), `token-invalid` (the token is of another tool than the identifier says, or of one with a key), and
      * `grant-not-allowed` when the tool's last approval is too long ago for a key to renew anything.
      */
     async register(asked: {

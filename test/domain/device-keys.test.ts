@@ -269,12 +269,26 @@ describe('registering a key with a token', () => {
   it('takes no key that another live tool of the same identifier has, and one whose tool has ended', async () => {
     const key = createToolKey();
     await register(await rooms.linkTool(), key.jwk);
-    const token = await rooms.linkTool({}, 'boris');
+    const token = await rooms.linkTool();
     await refused(register(token, key.jwk), 'key-taken');
-    await use(token);
+    const { tool } = await use(token);
     await rooms.lasting.endLastingToken(await use(await renew(key)), HOME);
     await register(token, key.jwk);
-    expect((await use(await renew(key))).tool.accountId).toBe('boris');
+    expect((await use(await renew(key))).tool.linkedToolId).toBe(tool.linkedToolId);
+  });
+
+  it('takes no key that was another account’s: bringing one proves nothing, and its holder would be in a stranger’s account', async () => {
+    const key = createToolKey();
+    await register(await rooms.linkTool(), key.jwk);
+    await rooms.lasting.endLastingToken(await use(await renew(key)), HOME);
+    const token = await rooms.linkTool({}, 'boris');
+    await refused(register(token, key.jwk), 'key-taken');
+    await refused(renew(key), 'key-proof-wrong');
+    // Who proves the key may link with it, whoever approves.
+    const link = await rooms.start({ deviceKey: key.jwk });
+    await rooms.approve(link.userCode, 'boris');
+    const linked = await rooms.collect(link.number, { deviceProof: key.prove() });
+    expect((await use(linked)).tool.accountId).toBe('boris');
   });
 
   it('is only for the tool’s own identifier, and only with a proper key', async () => {

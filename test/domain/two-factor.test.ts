@@ -608,7 +608,7 @@ describe('the operator', () => {
     const begun = await signIn.startSignIn({ login: person.username, password: PASSWORD }, person.origin);
     expect(begun.next).toBe('done');
     expect(await countEvents(person.accountId, 'two-factor-removed')).toBe(1);
-    expect(await mailsTo(person)).toEqual(['two-factor-removed']);
+    expect(await mailsTo(person)).toContain('two-factor-removed');
     const again = operatorHelp.removeTwoFactor(person.username, undefined, origin);
     await expect(again).rejects.toMatchObject(refusal('factor-not-on'));
   });

@@ -2,7 +2,7 @@
 // in SQL. At the cap the kind is locked, never off. What a right code is belongs to proofs.ts and recovery-codes.ts.
 // Specification: NIST SP 800-63B §3.2.2, RFC 4226 §7.3, CHECKLIST 3.2–3.4.
 import type { Audit, AuditStore } from './audit.js';
-import type { Notices, OutboxStore } from './notices.js';
+import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { AccountId, Clock, Origin } from './vocabulary.js';
 
 export type FactorKind = 'totp' | 'recovery';
@@ -70,8 +70,8 @@ export function createFactorLocks({ audit, notices, now }: FactorLocksDependenci
     if (failures.consecutive < consecutive && failures.today < today) return 'wrong';
     await audit.record(stores, { ...entry, event: 'second-factor-locked' });
     if (recipient) {
-      const { username } = recipient;
-      await notices.tell(stores, 'factor-locked', { ...recipient, accountId }, { username });
+      const details = { username: recipient.username, ...whereAndWhen(origin, now()) };
+      await notices.tell(stores, 'factor-locked', { ...recipient, accountId }, details);
     }
     return 'locked';
   }

@@ -1,5 +1,6 @@
 // What people are told by mail. A notice is written to the outbox in the transaction of the thing it tells about, and a
 // job sends it: a mail server that is slow or down changes no answer and no timing.
+import { readUserAgent } from './user-agent.js';
 import type { AccountId, Clock, Origin } from './vocabulary.js';
 
 /** Every mail that can be sent, with what its text needs. Views have one template for each. */
@@ -8,7 +9,7 @@ export interface NoticeDetails {
   'verify-email': { readonly address: string; readonly username: string; readonly minutes: number };
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
-  'factor-locked': { readonly username: string };
+  'factor-locked': ChangeByOwner;
   'two-factor-enabled': ChangeByOwner;
   'two-factor-turned-off': ChangeByOwner;
   'two-factor-replaced': ChangeByOwner;
@@ -41,12 +42,22 @@ export interface NoticeDetails {
   'fallback-used': ToolAtTheDoor & { readonly unlinkAddress: string; readonly factors: 1 | 2 };
   /** The same, but it was not let in: the password was right, and the code missing or wrong. */
   'fallback-wrong-code': ToolAtTheDoor & { readonly securityAddress: string };
+  /** A full sign-in in a browser that the account did not know; both names are empty where they are not known. */
+  'sign-in-unknown-browser': ChangeByOwner & { readonly browser: string; readonly system: string };
+  'app-password-made': AppPasswordChange;
+  /** A tool came with it for the first time; from now on it belongs to that tool. `tool`: the name it stands under. */
+  'app-password-used': AppPasswordChange & { readonly tool: string };
   /** `tool`: its own words, empty if it had none. `address`: where its owner says that they do not know it. */
   'tool-linked': ChangeByOwner & { readonly tool: string; readonly address: string };
   /** A tool's token has become a key of its own. `tool`: its name. */
   'device-key-added': ToolChange;
   /** A tool was linked with the token of another one. `tool`: its own words, empty if it had none. */
   'tool-linked-by-token': ToolChange;
+}
+
+interface AppPasswordChange extends ChangeByOwner {
+  /** Of the app password, as its owner calls it. */
+  readonly name: string;
 }
 
 interface ToolChange {
@@ -61,6 +72,9 @@ interface ToolChange {
 interface ChangeByOwner {
   readonly username: string;
   readonly from: string;
+  /** As far as they are known; empty where not. */
+  readonly browser: string;
+  readonly system: string;
   readonly at: string;
 }
 
@@ -80,9 +94,10 @@ export type NoticeName = keyof NoticeDetails;
 /** A moment as a mail tells it: in UTC, to the minute. */
 export const momentOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
-/** From where something was done, and when, as a mail tells it. */
-export function whereAndWhen({ networkAddress }: Origin, at: Date): { from: string; at: string } {
-  return { from: networkAddress, at: momentOf(at) };
+/** From where something was done, with what, and when, as a mail tells it. */
+export function whereAndWhen({ networkAddress, userAgent = '' }: Origin, at: Date) {
+  const { browser = '', system = '' } = readUserAgent(userAgent);
+  return { from: networkAddress, browser, system, at: momentOf(at) };
 }
 
 export interface OutboxMail {
@@ -114,6 +129,8 @@ export interface Sealer {
 
 /** Hands one mail to the outside; rejects when it could not be handed over. */
 export type Deliver = (mail: {
+  /** The same each time that this mail is tried. */
+  readonly mailId: string;
   readonly recipient: string;
   readonly notice: NoticeName;
   readonly details: NoticeDetails[NoticeName];
@@ -159,6 +176,8 @@ export function createNotices({ now, newId, sealer }: NoticesDependencies) {
       const failed: { mailId: string; cause: unknown }[] = [];
       let sent = 0;
       for (const mail of await outbox.findDue(now(), 50)) {
+        // The mails before it may have taken their time.
+        if (mail.expiresAt && mail.expiresAt <= now()) continue;
         const delaySeconds = Math.min(30 * 2 ** mail.attempts, 3600);
         const nextAttemptAt = new Date(now().getTime() + delaySeconds * 1000);
         if (
@@ -167,6 +186,7 @@ export function createNotices({ now, newId, sealer }: NoticesDependencies) {
           continue;
         try {
           await deliver({
+            mailId: mail.mailId,
             recipient: mail.recipient,
             notice: mail.notice,
             language: mail.language,

@@ -4,7 +4,7 @@
 import { PasswordsBusy, type Passwords } from '../crypto/passwords.js';
 import type { Audit, AuditStore } from './audit.js';
 import { foldLogin } from './login-names.js';
-import type { Notices, OutboxStore } from './notices.js';
+import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import {
   presentAccount,
   type Account,
@@ -164,7 +164,7 @@ async function isPasswordStill(stores: { accounts: AccountStore }, account: Acco
 }
 
 export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
-  const { store, inTransaction, audit, notices, settings } = dependencies;
+  const { store, inTransaction, audit, notices, settings, now } = dependencies;
   const { tryPassword, rehash } = createTries(dependencies);
 
   async function findRecord(who: Who): Promise<AccountRecord | undefined> {
@@ -196,12 +196,8 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     const { accountId, email, username, language } = record;
     await audit.record(stores, { event: 'password-locked', accountId, actor: 'anyone', origin });
     if (record.emailVerifiedAt === undefined) return;
-    await notices.tell(
-      stores,
-      'factor-locked',
-      { email, language: language ?? 'en', accountId },
-      { username },
-    );
+    const to = { email, language: language ?? 'en', accountId };
+    await notices.tell(stores, 'factor-locked', to, { username, ...whereAndWhen(origin, now()) });
   }
 
   /**

@@ -1,16 +1,18 @@
 // Hands mail to the world: by SMTP where the operator names a server, else as files in a folder that only the operator
 // reads. What is sent, when, and how often it is tried again is the outbox's (domain/notices.ts); words are mail-text's.
-// Specification: RFC 5321, RFC 3207 (STARTTLS), RFC 3834 §5 (Auto-Submitted).
+// Specification: RFC 5321, RFC 5322, RFC 3207 (STARTTLS), RFC 3834 §5 (Auto-Submitted).
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Transporter } from 'nodemailer';
+import type { SendMailOptions, Transporter } from 'nodemailer';
 import type { Deliver } from '../domain/notices.js';
 import type { Clock } from '../domain/vocabulary.js';
 
 export interface MailText {
+  /** One line. */
   readonly subject: string;
   readonly text: string;
+  readonly html: string;
 }
 
 type Mail = Parameters<Deliver>[0];
@@ -37,25 +39,35 @@ const TIMEOUT_MS = 10_000;
 export function createMail({ smtpUrl, from, outboxFolder, render, now, announce }: MailSettings) {
   let transport: Promise<Transporter> | undefined;
 
-  async function send(recipient: string, { subject, text }: MailText): Promise<void> {
+  /** With text and HTML of the same words. A mail that is sent again has the same Message-ID (RFC 5322 §3.6.4). */
+  const compose = ({ mailId, recipient }: Mail, { subject, text, html }: MailText) =>
+    ({
+      from,
+      to: { name: '', address: recipient },
+      subject,
+      text,
+      html,
+      date: now(),
+      messageId: `<${mailId}@${hostOf(from)}>`,
+      headers: { 'Auto-Submitted': 'auto-generated' },
+    }) satisfies SendMailOptions;
+
+  async function send(mail: Mail, words: MailText): Promise<void> {
     transport ??= openTransport(smtpUrl!);
-    const message = { from, to: { name: '', address: recipient }, subject, text };
-    await (await transport).sendMail({ ...message, headers: { 'Auto-Submitted': 'auto-generated' } });
+    const opened = await transport;
+    await opened.sendMail(compose(mail, words)).catch((cause: unknown) => {
+      throw withoutSecrets(cause);
+    });
   }
 
-  async function write(recipient: string, notice: string, { subject, text }: MailText): Promise<void> {
+  async function write(mail: Mail, words: MailText): Promise<void> {
     await mkdir(outboxFolder, { recursive: true, mode: 0o700 });
-    const sentAt = now();
-    const name = `${sentAt.toISOString().replace(/[:.]/g, '-')}-${notice}-${randomBytes(4).toString('hex')}`;
-    const head = [
-      `From: ${from}`,
-      `To: ${recipient}`,
-      `Subject: ${subject}`,
-      `Date: ${sentAt.toUTCString()}`,
-    ];
+    const message = await composeFile(compose(mail, words));
+    const sentAt = now().toISOString().replace(/[:.]/g, '-');
+    const name = `${sentAt}-${mail.notice}-${randomBytes(4).toString('hex')}`;
     const draft = join(outboxFolder, `.${name}`);
-    const file = join(outboxFolder, `${name}.txt`);
-    await writeFile(draft, `${head.join('\n')}\n\n${text}\n`, { mode: 0o600, flag: 'wx' });
+    const file = join(outboxFolder, `${name}.eml`);
+    await writeFile(draft, message, { mode: 0o600, flag: 'wx' });
     // Under its name it is whole: whoever watches the folder never reads half a mail.
     await rename(draft, file);
     announce?.(file);
@@ -65,9 +77,9 @@ export function createMail({ smtpUrl, from, outboxFolder, render, now, announce 
     /** Whether mail leaves this machine; else the pages say that this server cannot send any yet. */
     maySendMail: smtpUrl !== undefined,
 
-    deliver: (async ({ recipient, notice, details, language }) => {
-      const text = render(notice, details, language);
-      await (smtpUrl === undefined ? write(recipient, notice, text) : send(recipient, text));
+    deliver: (async (mail) => {
+      const words = render(mail.notice, mail.details, mail.language);
+      await (smtpUrl === undefined ? write(mail, words) : send(mail, words));
     }) satisfies Deliver,
 
     /** Ends kept connections. */
@@ -98,4 +110,35 @@ async function openTransport(smtpUrl: string): Promise<Transporter> {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
+}
+
+/** One whole message, as a mail program opens it. */
+async function composeFile(message: SendMailOptions & { readonly text: string }): Promise<Buffer> {
+  const { createTransport } = await import('nodemailer');
+  const transport = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+  // Whoever looks into the folder without a mail program shall find each address in one piece.
+  const head = 'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit';
+  const text = message.text.replace(/\r?\n/g, '\r\n');
+  const { message: composed } = await transport.sendMail({
+    ...message,
+    text: { raw: `${head}\r\n\r\n${text}\r\n` },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return composed as Buffer;
+}
+
+/** `from`: an address, or `Name <address>`. */
+const hostOf = (from: string): string => /@([^@\s>]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+
+/**
+ * The log is told why a mail did not leave, and nothing else: a server that refuses a mail for what is in it quotes it, and
+ * then the words hold a one-time address.
+ */
+function withoutSecrets(cause: unknown): Error {
+  const { message, code, command, responseCode } = cause as Partial<
+    Record<'message' | 'code' | 'command', string> & { responseCode: number }
+  >;
+  const told = (message ?? 'the mail could not be handed over').replace(/\?\S+/g, '?…');
+  return Object.assign(new Error(told), { code, command, responseCode });
 }

@@ -45,7 +45,13 @@ describe('notices', () => {
     expect(await house.send(deliver)).toEqual({ sent: 1, failed: [] });
     expect(await house.send(deliver)).toEqual({ sent: 0, failed: [] });
     expect(received).toEqual([
-      { recipient: 'eve@example.org', notice: 'email-already-known', language: 'de', details },
+      {
+        mailId: 'mail-1',
+        recipient: 'eve@example.org',
+        notice: 'email-already-known',
+        language: 'de',
+        details,
+      },
     ]);
   });
 
@@ -92,6 +98,30 @@ describe('notices', () => {
     house.clock.advance(3600);
     expect(await house.inTransaction(({ outbox }) => outbox.removeExpired(house.clock.now()))).toBe(1);
     expect((await house.send(nothing)).sent).toBe(1);
+  });
+
+  it('are dropped also when their use passes while the mails before them are sent (CHECKLIST 4)', async () => {
+    await house.tell();
+    await house.tell(3600);
+    const received: string[] = [];
+    const slow: Deliver = async ({ mailId }) => {
+      received.push(mailId);
+      house.clock.advance(3600);
+    };
+    expect(await house.send(slow)).toEqual({ sent: 1, failed: [] });
+    expect(received).toEqual(['mail-1']);
+  });
+
+  it('keep their name when they are tried again, so that a second copy is known for one', async () => {
+    await house.tell();
+    const received: string[] = [];
+    await house.send(async ({ mailId }) => {
+      received.push(mailId);
+      throw new Error('it was taken, but its answer was lost');
+    });
+    house.clock.advance(30);
+    await house.send(async ({ mailId }) => void received.push(mailId));
+    expect(received).toEqual(['mail-1', 'mail-1']);
   });
 
   it('are sealed where they wait, each for itself', async () => {

@@ -1,11 +1,12 @@
-// Mail as it leaves the house: to a real SMTP sink, or to a folder; and the words of every notice in both languages.
+// Mail as it leaves the house: to a real SMTP sink, or to a folder. What it says: mail-text.test.ts.
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { createMail } from '../../src/outside/mail.js';
 import { createMailText } from '../../src/outside/mail-text.js';
-import type { NoticeDetails, NoticeName } from '../../src/domain/notices.js';
 import { createTestClock } from '../support/clock.js';
+import { readMailMessage } from '../support/mail-message.js';
 import { openSmtpSink } from '../support/smtp.js';
 
 const viewsFolder = join(import.meta.dirname, '../../views/mail');
@@ -16,6 +17,7 @@ const render = createMailText({
 });
 const address = 'https://pin.example.org/verify-email?token=AbC-123_x';
 const verify = {
+  mailId: '5f0c1f3e-0d6b-4b8e-9a57-3f1f1c2d4e5f',
   recipient: 'eve@example.org',
   notice: 'verify-email',
   details: { address, username: 'Eve', minutes: 1440 },
@@ -61,17 +63,37 @@ describe('without a mail server', () => {
     expect(announced.map((file) => file.split('/').at(-1)).sort()).toEqual(names.sort());
     expect(statSync(join(folder, 'outbox')).mode & 0o777).toBe(0o700);
     for (const file of announced) expect(statSync(file).mode & 0o777).toBe(0o600);
-    const text = readFileSync(announced[0]!, 'utf8');
-    expect(text).toMatch(
-      /^From: Linchpin <no-reply@pin\.example\.org>\nTo: eve@example\.org\nSubject: Linchpin: /,
-    );
-    expect(text.split('\n')).toContain(address);
     await mail.close();
+  });
+
+  it('writes what a mail program opens: headers, and the same words as text and as HTML (RFC 2046 §5.1.4)', async () => {
+    const announced: string[] = [];
+    await mailTo(undefined, announced).deliver({ ...verify, language: 'de' });
+    expect(announced[0]).toMatch(/-verify-email-[0-9a-f]{8}\.eml$/);
+    const source = readFileSync(announced[0]!, 'utf8');
+    expect(source).not.toMatch(/[^\r]\n/);
+    // Whoever looks without a mail program finds the address in one piece.
+    expect(source.split('\r\n')).toContain(address);
+    const { headers, parts } = readMailMessage(source);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      from: 'Linchpin <no-reply@pin.example.org>',
+      to: 'eve@example.org',
+      subject: 'Linchpin: Bestätigen Sie Ihre E-Mail-Adresse',
+      'message-id': `<${verify.mailId}@pin.example.org>`,
+      date: 'Thu, 15 Jan 2026 12:00:00 +0000',
+      'auto-submitted': 'auto-generated',
+      'mime-version': '1.0',
+    });
+    expect(parts.map(({ contentType }) => contentType)).toEqual([
+      'text/plain; charset=utf-8',
+      'text/html; charset=utf-8',
+    ]);
+    for (const { content } of parts) expect(content).toContain('öffnen Sie diese Adresse');
   });
 });
 
 describe('with a mail server', () => {
-  it('hands plain text over by SMTP, the address in one piece', async () => {
+  it('hands text and HTML over by SMTP, the address in one piece (RFC 3834 §5)', async () => {
     const sink = await openSink();
     const mail = mailTo(sink.url);
     expect(mail.maySendMail).toBe(true);
@@ -81,10 +103,42 @@ describe('with a mail server', () => {
     const [{ from, to, data } = { from: '', to: '', data: '' }] = sink.mails;
     expect(from).toMatch(/^<no-reply@pin\.example\.org>/);
     expect(to).toBe('<eve@example.org>');
-    expect(data).toMatch(/^Content-Type: text\/plain; charset=utf-8$/m);
-    expect(data).toMatch(/^Auto-Submitted: auto-generated$/m);
-    expect(data.replace(/=\n/g, '').replace(/=3D/g, '=')).toContain(address);
-    expect(data).not.toMatch(/<html|<a /i);
+    const { headers, parts } = readMailMessage(data);
+    expect(headers.get('auto-submitted')).toBe('auto-generated');
+    expect(headers.get('subject')).toBe('Linchpin: Bestätigen Sie Ihre E-Mail-Adresse');
+    expect(headers.get('date')).toBe('Thu, 15 Jan 2026 12:00:00 +0000');
+    expect(parts.map(({ contentType }) => contentType)).toEqual([
+      'text/plain; charset=utf-8',
+      'text/html; charset=utf-8',
+    ]);
+    for (const { content } of parts) expect(content).toContain(address);
+    // Headers are ASCII on the wire: every name is encoded.
+    expect(data.split('\n\n')[0]).toMatch(/^[\x20-\x7e\n]*$/);
+  });
+
+  it('sends a mail again under the same Message-ID, and another under its own (RFC 5322 §3.6.4)', async () => {
+    const sink = await openSink();
+    const mail = mailTo(sink.url);
+    for (const mailId of ['one', 'one', 'two']) await mail.deliver({ ...verify, mailId });
+    await mail.close();
+    expect(sink.mails.map(({ data }) => readMailMessage(data).headers.get('message-id'))).toEqual([
+      '<one@pin.example.org>',
+      '<one@pin.example.org>',
+      '<two@pin.example.org>',
+    ]);
+  });
+
+  it('keeps what a server quotes of a refused mail out of its error, which is logged', async () => {
+    const sink = await openSink('quotes');
+    const mail = mailTo(sink.url);
+    const error = await mail.deliver(verify).catch((cause: unknown) => cause);
+    await mail.close();
+    expect(error).toMatchObject({
+      responseCode: 554,
+      message: expect.stringContaining('not wanted') as string,
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('AbC-123_x');
+    expect(JSON.stringify(error)).not.toContain('AbC-123_x');
   });
 
   it.each(['refuses', 'hangs up'] as const)(
@@ -112,6 +166,7 @@ describe('with a mail server', () => {
     await mail.close();
     expect(sink.mails.map(({ to }) => to)).toEqual(['<eve@example.org>']);
     expect(sink.mails[0]?.data.split('\n\n')[0]).not.toMatch(/^Bcc/m);
+    expect(() => readMailMessage(sink.mails[0]!.data)).not.toThrow();
   });
 
   it('does not give a password to a server elsewhere that offers no TLS (RFC 3207 §6)', async () => {
@@ -123,83 +178,5 @@ describe('with a mail server', () => {
     await mail.close();
     expect(sink.mails).toEqual([]);
     expect(sink.commands.join('\n')).not.toMatch(/^AUTH/im);
-  });
-});
-
-describe('the words of a mail', () => {
-  const changed = {
-    username: 'Eve',
-    tool: 'PhotoSync (Kitchen)',
-    from: '203.0.113.7',
-    at: '2026-01-15 12:00 UTC',
-  };
-  const tool = {
-    ...changed,
-    helpAddress: 'https://pin.example.org/help/old-tools',
-  };
-  const change = { username: 'Eve', from: '203.0.113.7', at: '2026-01-15 12:00 UTC' };
-  const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
-    'verify-email': verify.details,
-    'email-already-known': { address: 'https://pin.example.org/sign-in' },
-    'factor-locked': { username: 'Eve' },
-    'two-factor-enabled': change,
-    'two-factor-turned-off': change,
-    'two-factor-replaced': change,
-    'recovery-codes-renewed': change,
-    'recovery-code-used': { ...change, left: 2 },
-    'password-changed': change,
-    'password-reset-link': { ...change, address, minutes: 45 },
-    'password-reset': change,
-    'email-change-link': { address, username: 'Eve', minutes: 1440 },
-    'email-change-taken': { username: 'Eve' },
-    'email-change-asked': { ...change, email: 'new@example.org' },
-    'email-changed': { ...change, email: 'new@example.org' },
-    'account-closed': { ...change, address, days: 14, until: '2026-01-29 12:00 UTC' },
-    'account-kept': change,
-    'account-ended': { username: 'Eve' },
-    'account-unlocked': { username: 'Eve', at: '2026-01-15 12:00 UTC' },
-    'two-factor-removed': { username: 'Eve', at: '2026-01-15 12:00 UTC' },
-    'fallback-used': { ...tool, unlinkAddress: 'https://pin.example.org/account/tools', factors: 2 },
-    'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
-    'tool-linked': { ...changed, address: 'https://pin.example.org/not-me?token=abc.123.k.x' },
-    'device-key-added': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
-    'tool-linked-by-token': { ...changed, unlinkAddress: 'https://pin.example.org/account/tools' },
-  };
-
-  it.each(Object.keys(samples) as NoticeName[])('are whole in both languages: %s', (notice) => {
-    const [english, german, other] = ['en', 'de', 'xx'].map((language) =>
-      render(notice, samples[notice], language),
-    );
-    for (const { subject, text } of [english!, german!]) {
-      expect(`${subject}\n${text}`).not.toMatch(/[{}]|undefined|&[a-z#]/);
-      expect(subject).not.toContain('\n');
-      for (const value of Object.values(samples[notice])) {
-        if (typeof value === 'string') expect(text).toContain(value);
-      }
-    }
-    expect(english).not.toEqual(german);
-    expect(other).toEqual(english);
-  });
-
-  it('have the same keys in both languages', () => {
-    const keys = (language: string): string[] =>
-      Object.keys(JSON.parse(readFileSync(join(viewsFolder, `${language}.json`), 'utf8')) as object).sort();
-    expect(keys('de')).toEqual(keys('en'));
-  });
-
-  it('say so of a tool that gave no name', () => {
-    const { text } = render('fallback-used', { ...samples['fallback-used'], tool: '' }, 'en');
-    expect(text).toContain('a tool that gave no name signed in');
-  });
-
-  it('speak of a code only where there was one', () => {
-    const { text } = render('fallback-used', { ...samples['fallback-used'], factors: 1 }, 'en');
-    expect(text).not.toMatch(/code/);
-  });
-
-  it('put what somebody typed into the text once, and read nothing out of it', () => {
-    const details = { ...verify.details, username: '{address} <%= 1 %> {serviceName}' };
-    const { text } = render('verify-email', details, 'en');
-    expect(text).toContain('Hello {address} <%= 1 %> {serviceName},');
   });
 });

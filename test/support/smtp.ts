@@ -8,9 +8,9 @@ export interface SunkMail {
   readonly data: string;
 }
 
-type Manner = 'takes' | 'refuses' | 'hangs up';
+type Manner = 'takes' | 'refuses' | 'hangs up' | 'quotes';
 
-/** Starts it. `manner`: takes every mail, refuses recipients (550), or ends the connection after its greeting. */
+/** Starts it. `manner`: takes every mail, refuses recipients (550), ends the connection after its greeting, or quotes a mail that it refuses. */
 export async function openSmtpSink(manner: Manner = 'takes', host = '127.0.0.1') {
   const mails: SunkMail[] = [];
   const commands: string[] = [];
@@ -47,6 +47,10 @@ function converse(socket: Socket, manner: Manner, mails: SunkMail[], commands: s
     if (!lines) commands.push(line);
     if (lines && line !== '.') {
       lines.push(line.replace(/^\.\./, '.'));
+    } else if (lines && manner === 'quotes') {
+      const address = /https?:\S+/.exec(lines.join('\n').replace(/=\n/g, '').replaceAll('=3D', '='))?.[0];
+      lines = undefined;
+      say(`554 5.7.1 ${address} is not wanted here`);
     } else if (lines) {
       mails.push({ ...envelope, data: lines.join('\n') });
       lines = undefined;

@@ -10,6 +10,7 @@ import { createActivity } from './domain/activity.js';
 import { createClients } from './domain/clients.js';
 import { createFallback } from './domain/fallback.js';
 import { createKeys } from './domain/keys.js';
+import { createKnownBrowsers } from './domain/known-browsers.js';
 import { createLinkedTools } from './domain/linked-tools.js';
 import { createLinksForPerson } from './domain/links-person.js';
 import { createLinksForTool } from './domain/links-tool.js';
@@ -102,7 +103,9 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const held = { newSecret: randomSecret, hash: sha256 };
   const { rememberDays } = config;
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions, rememberDays });
-  const signIn = createSignIn({ ...ground, ...held, store: stores.signIns, accounts, proofs, sessions });
+  const knownBrowsers = createKnownBrowsers({ ...ground, ...held });
+  const signedIn = { accounts, proofs, sessions, knownBrowsers };
+  const signIn = createSignIn({ ...ground, ...held, ...signedIn, store: stores.signIns });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
   const activity = createActivity({ store: stores.audit });
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
@@ -117,6 +120,7 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     signIn,
     accountSwitches,
     activity,
+    knownBrowsers,
     twoFactor,
     operatorHelp,
     passwordRenewal,

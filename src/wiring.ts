@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http';
 import { createApp } from './app.js';
 import type { Config } from './config.js';
 import { randomSecret } from './crypto/secrets.js';
+import { browserMarksOf } from './domain/known-browsers.js';
 import { type Deliver } from './domain/notices.js';
 import { createGuards, OPEN_TO_SCRIPTS } from './http/guards.js';
 import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
@@ -96,6 +97,7 @@ function openPagesDoor(
     accountClosing: rooms.accountClosing,
     activity: rooms.activity,
     newTools: rooms.newTools,
+    browserMarks: (key) => browserMarksOf(keyring, key),
     twoFactor: rooms.twoFactor,
     proofs,
     signIn,

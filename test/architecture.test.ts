@@ -116,6 +116,7 @@ const domain = [
   'audit',
   'activity',
   'notices',
+  'known-browsers',
   'throttle',
   'factor-locks',
   'keys',

@@ -2,6 +2,7 @@
 // links that are under way, linked tools of every door. After a reset, or a closing, nobody is left in it.
 // Specification: OWASP ASVS 5.0 §7.4, CHECKLIST 3.5.
 import type { Audit, AuditStore } from './audit.js';
+import type { KnownBrowserStore } from './known-browsers.js';
 import type { LinkedTools } from './linked-tools.js';
 import type { Link, LinkStore } from './links.js';
 import type { SessionStore } from './sessions.js';
@@ -12,6 +13,7 @@ import type { AccountId, Clock, Origin } from './vocabulary.js';
 export interface AccessStores extends TokenStores {
   readonly sessions: SessionStore;
   readonly signIns: SignInStore;
+  readonly accounts: Pick<KnownBrowserStore, 'removeKnownBrowsers'>;
   readonly links: LinkStore;
   readonly audit: AuditStore;
 }
@@ -35,6 +37,8 @@ export function createAccountAccess({ linkedTools, audit, now }: AccountAccessDe
       const entry = { event: 'session-ended', accountId, actor: accountId, origin } as const;
       if (sessions > 0) await audit.record(stores, { ...entry, details: { sessions } });
       await stores.signIns.removeByAccount(accountId);
+      // The thief's may be among them.
+      await stores.accounts.removeKnownBrowsers(accountId);
       const links = await stores.links.withdrawByAccount(accountId, now());
       await linkedTools.unlinkAllWithin(stores, { accountId, origin });
       return links;

@@ -8,6 +8,7 @@ import type { Audit } from './audit.js';
 import type { EmailStore } from './email-verification.js';
 import type { Link } from './links.js';
 import type { MailTokens } from './mail-tokens.js';
+import type { KnownBrowserStore } from './known-browsers.js';
 import { momentOf, whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { Proofs } from './proofs.js';
 import type { Session } from './sessions.js';
@@ -15,7 +16,7 @@ import type { SignIn } from './sign-in.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 export interface AccountClosingStores extends AccessStores {
-  readonly accounts: AccountStore & EmailStore;
+  readonly accounts: AccountStore & EmailStore & KnownBrowserStore;
   readonly credentials: CredentialStore;
   readonly outbox: OutboxStore;
 }

@@ -9,6 +9,7 @@ import type { EmailStore, MailToken } from './email-verification.js';
 import type { Link } from './links.js';
 import { foldLogin, parseEmail } from './login-names.js';
 import type { MailTokens } from './mail-tokens.js';
+import type { KnownBrowserStore } from './known-browsers.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import { NOBODY, type PasswordStore } from './password-check.js';
 import type { PasswordRenewal } from './password-renewal.js';
@@ -24,7 +25,7 @@ import {
 } from './vocabulary.js';
 
 export interface AccountResetStores extends AccessStores {
-  readonly accounts: AccountStore & EmailStore & PasswordStore;
+  readonly accounts: AccountStore & EmailStore & PasswordStore & KnownBrowserStore;
   readonly proofs: ProofStore;
   readonly outbox: OutboxStore;
 }

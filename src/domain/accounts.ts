@@ -7,6 +7,7 @@ import {
   type AccountStore,
   type EmailVerificationMode,
 } from './account-records.js';
+import type { KnownBrowserStore } from './known-browsers.js';
 import type { Audit, AuditStore } from './audit.js';
 import { createEmailVerification, type EmailStore } from './email-verification.js';
 import { createFirstRun, type FirstRunStore } from './first-run.js';
@@ -23,7 +24,7 @@ import type { Keyring } from '../crypto/secrets.js';
 export type { Account, AccountRole, EmailVerificationMode } from './account-records.js';
 
 /** All that the rooms of an account keep. */
-export type AccountsStore = AccountStore & EmailStore & PasswordStore & FirstRunStore;
+export type AccountsStore = AccountStore & EmailStore & PasswordStore & KnownBrowserStore & FirstRunStore;
 
 export interface AccountsDependencies {
   /** For reading what is committed. */

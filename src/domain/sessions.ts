@@ -66,6 +66,8 @@ export interface SessionStore {
 export interface IssuedSession {
   readonly token: string;
   readonly session: Session;
+  /** What the browser is known by from now on, after a sign-in; for its own cookie. */
+  readonly browserKey?: string;
 }
 
 /** CHECKLIST 3.5: a day in all, an hour unused. A remembered session lives on after that, but not for what is sensitive. */

@@ -13,6 +13,8 @@ import {
 } from './vocabulary.js';
 import type { Account, Accounts, AccountsStore } from './accounts.js';
 import type { Audit, AuditEvent, AuditStore } from './audit.js';
+import type { KnownBrowsers } from './known-browsers.js';
+import type { OutboxStore } from './notices.js';
 import type { Proofs, ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { Throttle } from './throttle.js';
@@ -23,6 +25,7 @@ export interface SignInStores {
   readonly accounts: AccountsStore;
   readonly audit: AuditStore;
   readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly outbox: OutboxStore;
 }
 
 type SecondFactors = Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode' | 'countRecoveryCodes'>;
@@ -36,6 +39,7 @@ export interface SignInDependencies {
     Sessions,
     'startSession' | 'rotateSession' | 'endSession' | 'isRecent' | 'hasFreshProof'
   >;
+  readonly knownBrowsers: Pick<KnownBrowsers, 'welcomeBrowser'>;
   readonly throttle: Pick<Throttle, 'spendAhead' | 'isSpent'>;
   readonly audit: Audit;
   readonly now: Clock;
@@ -47,7 +51,7 @@ export interface SignInDependencies {
 export type SignIn = ReturnType<typeof createSignIn>;
 
 export function createSignIn(dependencies: SignInDependencies) {
-  const { inTransaction, accounts, proofs, sessions, throttle, audit, now } = dependencies;
+  const { inTransaction, accounts, proofs, sessions, knownBrowsers, throttle, audit, now } = dependencies;
   const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
   const { findHalfDone, attemptSecondProof } = halfDone;
   const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
@@ -67,13 +71,16 @@ export function createSignIn(dependencies: SignInDependencies) {
 
   async function startSession(
     stores: SignInStores,
-    { accountId, subjectId }: Account,
+    account: Account,
     methods: readonly AuthenticationMethod[],
     origin: Origin,
     isRemembered = false,
   ): Promise<IssuedSession> {
+    const { accountId, subjectId } = account;
     await admit(stores, accountId, 'sign-in', methods, origin);
-    return sessions.startSession(stores, { accountId, subjectId, methods, origin, isRemembered });
+    const person = { accountId, subjectId, methods, origin, isRemembered };
+    const issued = await sessions.startSession(stores, person);
+    return { ...issued, browserKey: await knownBrowsers.welcomeBrowser(stores, account, origin) };
   }
 
   /**

@@ -28,6 +28,8 @@ export interface Origin {
   readonly userAgent?: string;
   /** The `Origin` header of a request that a web page started. */
   readonly webOrigin?: string;
+  /** Keyed hashes of what its browser was given at a sign-in before, one for each key of the house; they open nothing. */
+  readonly browserMarks?: readonly string[];
   readonly requestId: string;
 }
 

@@ -3,7 +3,7 @@
 // RFC 9110 §15.5.6 (405), RFC 6265bis (cookies and their prefixes), OWASP CSRF, the Fetch standard (CORS, Sec-Fetch-Site).
 import { timingSafeEqual } from 'node:crypto';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
-import type { Session, Sessions } from '../domain/sessions.js';
+import type { IssuedSession, Session, Sessions } from '../domain/sessions.js';
 import type { Origin } from '../domain/vocabulary.js';
 import { readForm, type Form } from './request.js';
 
@@ -147,8 +147,11 @@ export function createCookies({ isHttps }: { isHttps: boolean }) {
 /** A browser keeps 4096 bytes of name and value; the pending code brings an address of 2048 along, sealed. */
 const COOKIE_VALUE = /^[\w.~-]{1,3584}$/;
 
-/** The session; a half-done sign-in; the code that survives every detour; a browser before it is signed in; a language. */
-export type CookieName = 'session' | 'sign-in' | 'pending' | 'browser' | 'language';
+/** As long as browsers keep any cookie. */
+const KNOWN_SECONDS = 400 * 86_400;
+
+/** The session; what a browser is known by, signed in or not; a half-done sign-in; the code that survives every detour; a browser before it is signed in; a language. */
+export type CookieName = 'session' | 'known' | 'sign-in' | 'pending' | 'browser' | 'language';
 
 // --- Sessions and forms ---------------------------------------------------------------------------------------------
 
@@ -213,7 +216,8 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
     },
 
     /** Signs this browser in: its cookie from now on, and `ctx.state.session` for the rest of this request. */
-    beginSession(ctx: RequestContext, { token, session }: { token: string; session: Session }): void {
+    beginSession(ctx: RequestContext, { token, session, browserKey }: IssuedSession): void {
+      if (browserKey !== undefined) cookies.write(ctx, 'known', browserKey, KNOWN_SECONDS);
       const { isRemembered, expiresAt, lastSeenAt } = session;
       const seconds = Math.floor((expiresAt.getTime() - lastSeenAt.getTime()) / 1000);
       cookies.write(ctx, 'session', token, isRemembered ? seconds : undefined);

@@ -12,6 +12,7 @@ import { createKeys } from '../../src/domain/keys.js';
 import { createNotices, type Deliver } from '../../src/domain/notices.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
+import { createKnownBrowsers } from '../../src/domain/known-browsers.js';
 import { createSessions } from '../../src/domain/sessions.js';
 import { createSignIn } from '../../src/domain/sign-in.js';
 import { createThrottle } from '../../src/domain/throttle.js';
@@ -80,7 +81,9 @@ async function openHouse() {
   const proofsDependencies = { ...house, store: stores.proofs, sealer, issuer: 'Linchpin' };
   const proofs = createProofs({ ...proofsDependencies, findRecipient: async () => undefined });
   const sessions = createSessions({ ...house, store: stores.sessions });
-  const signIn = createSignIn({ ...house, store: stores.signIns, accounts, proofs, sessions });
+  const knownBrowsers = createKnownBrowsers({ ...house, keyring });
+  const signedIn = { accounts, proofs, sessions, knownBrowsers };
+  const signIn = createSignIn({ ...house, ...signedIn, store: stores.signIns });
   const accountSwitches = createAccountSwitches({ ...house, store: stores.switches, signIn });
   const keys = createKeys({
     ...{ store: stores.keys, inTransaction, audit, sealer, now, issuer: ISSUER },

@@ -10,6 +10,7 @@ import { createNotices } from '../../src/domain/notices.js';
 import { createPasswordRenewal } from '../../src/domain/password-renewal.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
+import { createKnownBrowsers } from '../../src/domain/known-browsers.js';
 import { createSessions } from '../../src/domain/sessions.js';
 import { createSignIn } from '../../src/domain/sign-in.js';
 import { createThrottle } from '../../src/domain/throttle.js';
@@ -97,7 +98,8 @@ export function openPeopleRooms() {
   };
   const proofs = createProofs(proofsDependencies);
   const sessions = createSessions({ ...house, store: stores.sessions });
-  const signInDependencies = { ...house, store: stores.signIns, accounts, proofs, sessions };
+  const knownBrowsers = createKnownBrowsers({ ...house, keyring });
+  const signInDependencies = { ...house, store: stores.signIns, accounts, proofs, sessions, knownBrowsers };
   const signIn = createSignIn(signInDependencies);
   const passwordRenewal = createPasswordRenewal({ ...house, store: stores.accounts, rule });
   const twoFactorDependencies = {

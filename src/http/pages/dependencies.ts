@@ -61,6 +61,8 @@ export interface PagesDependencies {
   readonly linkedTools: LinkedTools;
   /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */
   readonly sealer: Sealer;
+  /** The keyed hashes of what a browser is known by. */
+  readonly browserMarks: (browserKey: string) => readonly string[];
   readonly now: Clock;
   readonly guards: Guards;
   readonly settings: PageSettings;

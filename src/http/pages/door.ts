@@ -106,7 +106,7 @@ function inOrder(steps: readonly Middleware[]): Middleware {
 
 export interface DoorDependencies extends Pick<
   PagesDependencies,
-  'accounts' | 'guards' | 'sessions' | 'settings'
+  'accounts' | 'browserMarks' | 'guards' | 'sessions' | 'settings'
 > {
   readonly languages: Languages;
   readonly assets: Assets;
@@ -117,7 +117,7 @@ export interface DoorDependencies extends Pick<
 export function createDoor(dependencies: DoorDependencies): Middleware {
   const { accounts, guards, sessions, settings, languages, assets, renderer, table } = dependencies;
   const guarded: readonly Guard[] = [
-    createArrival(languages),
+    createArrival(languages, dependencies),
     createErrorPages(table, renderer),
     guards.loadSession,
     createRecognition(accounts, languages),

@@ -1,7 +1,7 @@
 // Who looks at a page: the language they read, and the account that their browser is signed in to, if it is.
 // Reading the session cookie belongs to the guards; what a visitor may see is said in the table of routes.
 import type { Account } from '../../domain/accounts.js';
-import type { Session } from '../../domain/sessions.js';
+import type { IssuedSession, Session } from '../../domain/sessions.js';
 import { DomainError, type Origin } from '../../domain/vocabulary.js';
 import type { Guard, Guards, RequestContext, RequestState } from '../guards.js';
 import type { Form } from '../request.js';
@@ -49,10 +49,15 @@ export function leadTo(ctx: PageContext, address: string): void {
 }
 
 /** Someone who has not been looked at yet: what an error page needs, if looking fails. */
-export function createArrival(languages: Languages): Guard {
+export function createArrival(
+  languages: Languages,
+  { guards, browserMarks }: Pick<PagesDependencies, 'guards' | 'browserMarks'>,
+): Guard {
   return async (ctx, next) => {
     const language = languages.choose(undefined, ctx.get('Accept-Language'));
-    visitors.set(ctx.state, { language, origin: ctx.state.origin });
+    const key = guards.cookies.read(ctx, 'known');
+    const marks = key === undefined ? {} : { browserMarks: browserMarks(key) };
+    visitors.set(ctx.state, { language, origin: { ...ctx.state.origin, ...marks } });
     ctx.set('Vary', 'Accept-Language, Cookie');
     await next();
   };
@@ -78,7 +83,7 @@ export function createRecognition(accounts: PagesDependencies['accounts'], langu
 export function createEntrance(guards: Pick<Guards, 'beginSession'>) {
   return (
     ctx: PageContext,
-    issued: { readonly token: string; readonly session: Session },
+    issued: IssuedSession,
     account: Account | undefined = visitorOf(ctx).account,
   ): void => {
     guards.beginSession(ctx, issued);

@@ -72,6 +72,7 @@ const OWNED = [
   'sessions',
   'device_keys',
   'linked_tools',
+  'known_browsers',
 ] as const satisfies readonly (keyof Tables)[];
 
 const deletions = OWNED.map((table) =>

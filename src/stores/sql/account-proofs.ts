@@ -1,9 +1,11 @@
 // Keeps what proves an account: mail tokens by their mac, the counter of wrong passwords, the first-run hash
 // (domain/email-verification.ts, password-check.ts, first-run.ts). Each step is one conditional statement.
+import { createKnownBrowserStore } from './known-browsers.js';
 import { statement, type Sql } from './statement.js';
 import type { MailTokensTable } from './tables.js';
 import type { EmailStore, MailToken } from '../../domain/email-verification.js';
 import type { FirstRunStore } from '../../domain/first-run.js';
+import type { KnownBrowserStore } from '../../domain/known-browsers.js';
 import type { PasswordStore } from '../../domain/password-check.js';
 import type { AccountId } from '../../domain/vocabulary.js';
 
@@ -289,9 +291,16 @@ function createFirstRunStore(sql: Sql): FirstRunStore {
   };
 }
 
+type AccountProofStore = EmailStore & PasswordStore & FirstRunStore & KnownBrowserStore;
+
 /** The stores of the rooms that prove an account, as one. */
-export function createAccountProofStore(sql: Sql): EmailStore & PasswordStore & FirstRunStore {
-  return { ...createEmailStore(sql), ...createPasswordStore(sql), ...createFirstRunStore(sql) };
+export function createAccountProofStore(sql: Sql): AccountProofStore {
+  return {
+    ...createEmailStore(sql),
+    ...createPasswordStore(sql),
+    ...createFirstRunStore(sql),
+    ...createKnownBrowserStore(sql),
+  };
 }
 
 function toMailToken(row: TokenRow): MailToken {

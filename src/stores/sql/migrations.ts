@@ -1,6 +1,7 @@
 // How the tables come to be: one list, in order, the same for every engine. A migration that has landed never changes.
-// Types are the few that SQLite and PostgreSQL share: text, integer, bigint.
-import { sql, type Compilable, type CreateTableBuilder, type Kysely } from 'kysely';
+// How a table is written down here is said in shapes.ts.
+import { sql, type Compilable, type Kysely } from 'kysely';
+import { addColumns, createIndex, createTable, type Columns, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
 export interface Migration {
@@ -8,17 +9,7 @@ export interface Migration {
   statements(db: Kysely<Tables>): Compilable[];
 }
 
-/** Text, integer and time columns of a table, `name?` for those that may be null; the key is one of them. */
-interface Shape {
-  readonly key: readonly string[];
-  readonly text?: string;
-  readonly integer?: string;
-  readonly time?: string;
-  readonly unique?: readonly string[];
-  readonly checks?: readonly string[];
-}
-
-type LaterTable = 'device_keys' | 'used_nonces';
+type LaterTable = 'device_keys' | 'used_nonces' | 'known_browsers';
 
 const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
@@ -156,15 +147,6 @@ const INDEXES: readonly Index[] = [
   ['audit', ['account_id', 'at']],
 ];
 
-/** Columns that a table is given later: those that may be null, and those with a value for the rows that are there. */
-interface Columns {
-  readonly text?: string;
-  readonly integer?: string;
-  readonly flags?: Readonly<Record<string, string | number>>;
-  /** Times, which are long ago in the rows that are there. */
-  readonly times?: string;
-}
-
 /** Links that are polled by their number, and what they leave. */
 const NUMBERED_LINKS: Partial<Record<keyof Tables, Columns>> = {
   links: {
@@ -177,7 +159,7 @@ const NUMBERED_LINKS: Partial<Record<keyof Tables, Columns>> = {
 };
 
 /** The keys that tools have of their own. */
-const DEVICE_KEYS: Record<LaterTable, Shape> = {
+const DEVICE_KEYS: Record<'device_keys' | 'used_nonces', Shape> = {
   device_keys: {
     key: ['thumbprint', 'client_id'],
     text: 'thumbprint client_id kid alg public_jwk linked_tool_id account_id claims',
@@ -260,57 +242,17 @@ export const migrations: readonly Migration[] = [
         .where('account_id', 'is not', null),
     ],
   },
+  {
+    name: '006-known-browsers',
+    statements: (db) => [
+      createTable(db, 'known_browsers', {
+        key: ['browser_id'],
+        text: 'browser_id account_id browser_mac',
+        integer: 'failures',
+        time: 'failed_at created_at last_used_at',
+      }),
+      createIndex(db, ['known_browsers', ['account_id', 'browser_mac']]),
+      createIndex(db, ['known_browsers', ['browser_mac']]),
+    ],
+  },
 ];
-
-type Index = readonly [table: keyof Tables, columns: readonly string[]];
-
-function createIndex(db: Kysely<Tables>, [table, columns]: Index): Compilable {
-  return db.schema
-    .createIndex(`${table}_by_${columns.join('_')}`)
-    .on(table)
-    .columns([...columns]);
-}
-
-function addColumns(db: Kysely<Tables>, table: string, columns: Columns): Compilable[] {
-  const { text, integer, flags = {}, times } = columns;
-  const added = [...named(text, 'text' as const), ...named(integer, 'integer' as const)];
-  return [
-    ...added.map(({ name, type }) => db.schema.alterTable(table).addColumn(name, type)),
-    ...named(times, 'bigint' as const).map(({ name, type }) =>
-      db.schema.alterTable(table).addColumn(name, type, (column) => column.notNull().defaultTo(0)),
-    ),
-    ...Object.entries(flags).map(([name, value]) =>
-      db.schema
-        .alterTable(table)
-        .addColumn(name, typeof value === 'number' ? 'integer' : 'text', (column) =>
-          column.notNull().defaultTo(value),
-        ),
-    ),
-  ];
-}
-
-function createTable(db: Kysely<Tables>, table: string, shape: Shape): Compilable {
-  let made: CreateTableBuilder<string, string> = db.schema.createTable(table);
-  const columns = [
-    ...named(shape.text, 'text' as const),
-    ...named(shape.integer, 'integer' as const),
-    ...named(shape.time, 'bigint' as const),
-  ];
-  for (const { name, type, mayBeNull } of columns) {
-    made = made.addColumn(name, type, (column) => (mayBeNull ? column : column.notNull()));
-  }
-  made = made.addPrimaryKeyConstraint(`${table}_key`, [...shape.key]);
-  for (const column of shape.unique ?? [])
-    made = made.addUniqueConstraint(`${table}_${column}_once`, [column]);
-  (shape.checks ?? []).forEach((check, index) => {
-    made = made.addCheckConstraint(`${table}_check_${index + 1}`, sql.raw(check));
-  });
-  return made;
-}
-
-function named<Type extends string>(list: string | undefined, type: Type) {
-  return (list ?? '')
-    .split(' ')
-    .filter(Boolean)
-    .map((word) => ({ name: word.replace('?', ''), type, mayBeNull: word.endsWith('?') }));
-}

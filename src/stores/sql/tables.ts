@@ -1,5 +1,6 @@
 // The columns of every table, as the stores see them. migrations.ts makes them; the two change together.
 // Times are milliseconds since 1970 in UTC. A column named …_hash, …_mac or sealed_… never holds its secret in the clear.
+import type { KnownBrowsersTable } from './tables-browsers.js';
 
 export interface SubjectsTable {
   subject_id: string;
@@ -304,6 +305,7 @@ export interface Tables {
   outbox: OutboxTable;
   audit: AuditTable;
   house: HouseTable;
+  known_browsers: KnownBrowsersTable;
   device_keys: DeviceKeysTable;
   used_nonces: UsedNoncesTable;
 }

@@ -95,6 +95,33 @@ describe('a PIN with a key', () => {
     const tool = await createTool();
     expectRefusal(await tool.send('/api/v2/pins', { jwk: make(tool.jwk, tool.privateJwk) }), 400, 1004);
   });
+
+  it.each(['text/json', 'application/json; charset=utf8', 'text/plain', 'application/x-www-form-urlencoded'])(
+    'has it also where its body is said to be %s: it never becomes one without a key (PIN-API Decided)',
+    async (type) => {
+      const { headers, jwk } = await createTool('keyed, oddly typed');
+      const send = (body: string) =>
+        house.request
+          .post('/api/v2/pins')
+          .set({ ...headers, 'Content-Type': type })
+          .send(body);
+      const { id, code } = jsonOf(await send(` ${JSON.stringify({ jwk })}`).expect(201)) as {
+        id: number;
+        code: string;
+      };
+      await house.approve(code);
+      expect(jsonOf(await house.request.get(`/api/v2/pins/${id}`).set(headers))['authToken']).toBeNull();
+      expectRefusal(await send('{"jwk":'), 400, 1004);
+    },
+  );
+
+  it('is refused with 400/1004 where the key is a field: one cannot be written so', async () => {
+    const { headers, jwk } = await createTool();
+    const asked = new URLSearchParams({ jwk: JSON.stringify(jwk) });
+    expectRefusal(await house.request.post(`/api/v2/pins?${asked}`).set(headers), 400, 1004);
+    const sent = house.request.post('/api/v2/pins').set(headers).type('form');
+    expectRefusal(await sent.send(asked.toString()), 400, 1004);
+  });
 });
 
 describe('GET /api/v2/auth/nonce', () => {

@@ -3,7 +3,7 @@
 import type { RequestContext } from '../guards.js';
 import { originOf } from '../request.js';
 import { answer, contentTypeOf, type Call, type Endpoint } from './answers.js';
-import { flagOf, readMessage } from './message.js';
+import { fieldOf, flagOf, readMessage } from './message.js';
 import type { PendingAnswers } from './pending-answers.js';
 import { presentOlderLink, secondsLeft } from './present-link.js';
 import { readToolValues, requireIdentifier } from './tool-values.js';
@@ -21,7 +21,8 @@ export function createStart({ linksByNumber, pendingAnswers, publicUrl, now }: S
   async function start(ctx: RequestContext): Promise<NumberedLink> {
     const message = await readMessage(ctx);
     const { tool, ...values } = readToolValues(ctx, message);
-    const deviceKey = message.json['jwk'];
+    // In a field it is no key, and refused as such: a tool that sends one never gets a PIN without.
+    const deviceKey = message.json['jwk'] === undefined ? fieldOf(message, 'jwk') : message.json['jwk'];
     return linksByNumber.startNumberedLink({
       identifier: requireIdentifier(values),
       tool,

@@ -134,15 +134,19 @@ export function createRenderer({ viewsFolder, assets, now, guards }: RendererDep
 }
 
 const NOTICES = [
+  'account-kept',
   'account-made',
   'authenticator-replaced',
   'codes-overtaken',
   'codes-renewed',
+  'email-changed',
   'email-verified',
   'language-saved',
   'mail-sent',
   'no-tools',
   'operator-made',
+  'password-changed',
+  'password-reset',
   'session-ended',
   'sessions-ended',
   'signed-out',

@@ -1,0 +1,148 @@
+// A forgotten password: asking for a link by mail, one page whoever asks; and choosing a new one with it. A visit to the link
+// changes nothing, because mail scanners open every address. What a link is worth is decided in domain/account-reset.
+import { isRefusal } from '../../domain/vocabulary.js';
+import { readUserCode } from '../../domain/user-code.js';
+import { readQuery } from '../request.js';
+import type { PagesDependencies } from './dependencies.js';
+import { explain, refusalAnswers } from './errors.js';
+import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
+import { newPasswordFault } from './password.js';
+import type { LeadOnWithPassword } from './password-digits.js';
+import type { PendingCodes } from './pending-code.js';
+import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
+import { formOf, leadTo, visitorOf, type PageContext } from './visitor.js';
+
+interface Dependencies extends Pick<PagesDependencies, 'accountReset' | 'settings'> {
+  readonly pendingCodes: PendingCodes;
+  readonly journeys: Journeys;
+  readonly leadOn: LeadOnWithPassword;
+  readonly renderer: Renderer;
+}
+
+/** `recovery`: in the place of the six digits. */
+type With = 'code' | 'recovery';
+const FIELDS = { code: 'code', recovery: 'recovery_code' } as const;
+
+export function createResetPages(dependencies: Dependencies) {
+  const { accountReset, settings, pendingCodes, journeys, leadOn, renderer } = dependencies;
+
+  function showForgot(ctx: PageContext, journey: Journey, extra: object = {}): void {
+    renderer.show(ctx, 'forgot-password', {
+      title: visitorOf(ctx).language.t('forgot.title'),
+      journey,
+      query: journeyQuery(journey),
+      reminder: journeys.reminder(ctx, journey),
+      maySendMail: settings.maySendMail,
+      ...extra,
+    });
+  }
+
+  /** The form for the new password; for a link that is good for nothing, the page that says so. */
+  async function showReset(ctx: PageContext, token: string, kind: With, extra: object = {}): Promise<void> {
+    const found = await accountReset.findReset(token);
+    if (!found) return renderer.showAnswer(ctx, { ...refusalAnswers['mail-token-invalid'], ...RESET_OVER });
+    renderer.show(ctx, 'reset-password', {
+      title: visitorOf(ctx).language.t('reset.title'),
+      ...found,
+      token,
+      asks: found.hasSecondFactor ? kind : 'nothing',
+      ...extra,
+    });
+  }
+
+  /** The refusals that stand beside the form, each at its field. */
+  function refused(ctx: PageContext, error: unknown, kind: With, hasFactor: boolean): PageFault | undefined {
+    const { language } = visitorOf(ctx);
+    if (isRefusal(error, 'service-busy')) return faultOf(language, error, 'new_password');
+    if (isRefusal(error, 'code-wrong') || isRefusal(error, 'too-many')) {
+      return faultOf(language, error, FIELDS[kind]);
+    }
+    if (isRefusal(error, 'factor-locked')) {
+      return formFault(language, FIELDS[kind], kind === 'code' ? 'code-locked' : 'recovery-locked');
+    }
+    return newPasswordFault(language, error, hasFactor);
+  }
+
+  /** Goes on to the sign-in, with the code that waited where the mail was asked for. */
+  function leadToSignIn(
+    ctx: PageContext,
+    { accountId, userCode }: Awaited<ReturnType<typeof accountReset.resetPassword>>,
+    newPassword: string,
+  ): void {
+    const isCode = userCode !== undefined && readUserCode(userCode) !== undefined;
+    if (isCode && !pendingCodes.find(ctx)) pendingCodes.keep(ctx, { userCode, arrival: 'link', accountId });
+    leadOn(ctx, newPassword, '/sign-in?notice=password-reset');
+  }
+
+  return {
+    showForgot: (ctx: PageContext) => showForgot(ctx, readJourney(readQuery(ctx))),
+
+    async ask(ctx: PageContext): Promise<void> {
+      const { language, origin } = visitorOf(ctx);
+      const form = formOf(ctx);
+      const journey = readJourney(form);
+      const login = form.get('login');
+      if (login === undefined) {
+        return showForgot(ctx, journey, { faults: [formFault(language, 'login', 'login-missing')] });
+      }
+      journeys.settle(ctx, journey);
+      const userCode = journey.broughtCode ?? pendingCodes.find(ctx)?.userCode;
+      try {
+        await accountReset.askReset(login, userCode ? { userCode } : {}, origin);
+      } catch (error) {
+        if (!isRefusal(error, 'too-many')) throw error;
+        const faults = [faultOf(language, error, 'login')];
+        return showForgot(ctx, journey, { faults, status: explain(error).status, login });
+      }
+      leadTo(ctx, `/forgot-password/sent${journeyQuery(journey)}`);
+    },
+
+    /** The same page whoever was asked for. */
+    showSent(ctx: PageContext): void {
+      const journey = readJourney(readQuery(ctx));
+      renderer.show(ctx, 'forgot-password-sent', {
+        title: visitorOf(ctx).language.t('forgot-sent.title'),
+        query: journeyQuery(journey),
+        reminder: journeys.reminder(ctx, journey),
+        maySendMail: settings.maySendMail,
+      });
+    },
+
+    async show(ctx: PageContext): Promise<void> {
+      const query = readQuery(ctx);
+      await showReset(ctx, query.get('token') ?? '', query.get('with') === 'recovery' ? 'recovery' : 'code');
+    },
+
+    async reset(ctx: PageContext): Promise<void> {
+      const { language, origin } = visitorOf(ctx);
+      const form = formOf(ctx);
+      const token = form.get('token') ?? '';
+      const kind = form.get('with') === 'recovery' ? 'recovery' : 'code';
+      const newPassword = form.get('new_password');
+      const typed = form.get(FIELDS[kind]);
+      const found = await accountReset.findReset(token);
+      const faults = [
+        ...(newPassword === undefined ? [formFault(language, 'new_password', 'new-password-missing')] : []),
+        ...(found?.hasSecondFactor && typed === undefined
+          ? [formFault(language, FIELDS[kind], 'code-missing')]
+          : []),
+      ];
+      if (!found || newPassword === undefined || faults.length > 0) {
+        return showReset(ctx, token, kind, { faults });
+      }
+      try {
+        const factor = kind === 'recovery' ? { recoveryCode: typed } : { code: typed };
+        const done = await accountReset.resetPassword({ token, newPassword, ...factor }, origin);
+        leadToSignIn(ctx, done, newPassword);
+      } catch (error) {
+        if (isRefusal(error, 'mail-token-invalid')) return showReset(ctx, '', kind);
+        const fault = refused(ctx, error, kind, found.hasSecondFactor);
+        if (!fault) throw error;
+        await showReset(ctx, token, kind, { faults: [fault], status: explain(error).status });
+      }
+    },
+  };
+}
+
+/** One page for a link that was used, superseded, has expired or never was: what to do, and where. */
+const RESET_OVER = { words: 'reset-link-over', leadsTo: '/forgot-password' } as const;

@@ -112,6 +112,33 @@ describeInBrowser('every page', () => {
   afterAll(() => browser.close());
   afterEach(() => house.close());
 
+  it('shows the whole of the host that a person is sent back to, however it was made (RFC 9700 §4.11)', async () => {
+    await openHouse();
+    await house.newAccount('mira');
+    const page = await open({ colorScheme: 'light', width: 320, height: 640, locale: 'en-GB' });
+    await page.route('https://*/**', (route) => route.fulfill({ status: 204 }));
+    const { userCode } = await startNumberedLink();
+    const host = `accounts.bank.example.${'a'.repeat(60)}.${'b'.repeat(60)}.films.example`;
+    await page.goto(`/auth#!?code=${userCode}&forwardUrl=${encodeURIComponent(`https://${host}/`)}`);
+    await submit(page);
+    await page.fill('[name=login]', 'mira');
+    await page.fill('[name=password]', PASSWORD);
+    await submit(page);
+    await page.waitForURL('**/link/review');
+    const isWhole = (selector: string) =>
+      page.locator(selector, { hasText: host }).evaluate((element) => {
+        const { left, right } = element.getBoundingClientRect();
+        return left >= 0 && right <= window.innerWidth && element.scrollWidth <= element.clientWidth;
+      });
+    expect(await isWhole('dd')).toBe(true);
+    await page.locator('[value=approve]:enabled').waitFor();
+    house.clock.advance(2);
+    await page.click('[value=approve]');
+    await page.waitForURL('**/link/done**', { waitUntil: 'commit' });
+    await page.locator('[data-forward]').waitFor();
+    expect(await isWhole('[data-forward]')).toBe(true);
+  }, 60_000);
+
   describe.each(LOOKS)('in $name', (given) => {
     it('of the first run and of signing up is clean (WCAG 2.2 AA)', async () => {
       await openHouse({ emailVerification: 'required' });

@@ -1,6 +1,7 @@
 // The lane for pending polls by number gives the same answers as the door behind it, byte for byte, and hands on whatever is
 // not a plain poll (DESIGN 11; PIN-API 3.2).
 import type { Response } from 'supertest';
+import { createPendingAnswers } from '../../src/http/pins/pending-answers.js';
 import { startPinHouse, toolHeaders, type PinHouse } from './pins-house.js';
 
 let house: PinHouse;
@@ -89,4 +90,20 @@ it('never says that an expired PIN is pending', async () => {
   const { id } = await house.createPin();
   house.clock.advance(900);
   await expectLane(house.poll(id).expect(404), false);
+});
+
+it('has no answer left over for whoever is given the number of a PIN that has expired', () => {
+  const at = { ms: 0 };
+  const answers = createPendingAnswers({ publicUrl: 'https://example.com', now: () => new Date(at.ms) });
+  const tool = { product: 'A radio', version: '', platform: '', platformVersion: '', device: '' };
+  const link = {
+    ...{ number: 7, userCode: 'BCDFGHJK', isStrong: false, identifier: 'a-radio', isKeyed: false },
+    ...{ networkAddress: '203.0.113.7', createdAt: new Date(0), expiresAt: new Date(900_000) },
+    tool: { ...tool, deviceName: '', deviceVendor: '', model: '' },
+  };
+  answers.present(link, 'json');
+  at.ms = 899_999;
+  expect(answers.find(7, 'json')?.body).toContain('BCDFGHJK');
+  at.ms = 900_000;
+  expect(answers.find(7, 'json')).toBeUndefined();
 });

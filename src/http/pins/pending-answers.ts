@@ -67,11 +67,11 @@ export function createPendingAnswers({ publicUrl, now, most = 20_000 }: PendingA
       return fill(pieces, expiresAt);
     },
 
-    /** The answer that was kept; undefined where there is none in this format. */
+    /** The answer that was kept; undefined where there is none in this format, or once the number may be another link's. */
     find(number: number, format: Format): PendingBody | undefined {
       const known = kept.get(number);
       const pieces = known?.[format];
-      return known && pieces && fill(pieces, known.expiresAt);
+      return pieces && known.expiresAt > now().getTime() ? fill(pieces, known.expiresAt) : undefined;
     },
   };
 }

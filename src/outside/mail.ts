@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { domainToASCII } from 'node:url';
 import type { SendMailOptions, Transporter } from 'nodemailer';
 import type { Deliver } from '../domain/notices.js';
 import type { Clock } from '../domain/vocabulary.js';
@@ -128,8 +129,9 @@ async function composeFile(message: SendMailOptions & { readonly text: string })
   return composed as Buffer;
 }
 
-/** `from`: an address, or `Name <address>`. */
-const hostOf = (from: string): string => /@([^@\s>]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+/** `from`: an address, or `Name <address>`. Headers are ASCII, so a host in another alphabet is written in its own way. */
+const hostOf = (from: string): string =>
+  domainToASCII(/@([^@\s>]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
 /**
  * The log is told why a mail did not leave, and nothing else: a server that refuses a mail for what is in it quotes it, and

@@ -250,6 +250,7 @@ describe('a tool that signs in with a password', () => {
     expect(await house.countEvents(person, 'fallback-sign-in')).toBe(1);
     expect(await house.readMail()).toEqual([
       {
+        mailId: expect.any(String) as string,
         recipient: person.email,
         notice: 'fallback-used',
         language: 'en',

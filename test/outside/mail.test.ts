@@ -41,10 +41,10 @@ async function openSink(...asked: Parameters<typeof openSmtpSink>) {
   return sink;
 }
 
-const mailTo = (smtpUrl?: string, announced: string[] = []) =>
+const mailTo = (smtpUrl?: string, announced: string[] = [], from = 'Linchpin <no-reply@pin.example.org>') =>
   createMail({
     smtpUrl,
-    from: 'Linchpin <no-reply@pin.example.org>',
+    from,
     outboxFolder: join(folder, 'outbox'),
     render,
     now: createTestClock().now,
@@ -126,6 +126,18 @@ describe('with a mail server', () => {
       '<one@pin.example.org>',
       '<two@pin.example.org>',
     ]);
+  });
+
+  it('writes a sender of another alphabet in ASCII (RFC 2047 §5, RFC 5890)', async () => {
+    const sink = await openSink();
+    const mail = mailTo(sink.url, [], 'Prüfer <no-reply@bücher.example>');
+    await mail.deliver(verify);
+    await mail.close();
+    const [{ data } = { data: '' }] = sink.mails;
+    expect(data.split('\n\n')[0]).toMatch(/^[\x20-\x7e\n]*$/);
+    const { headers } = readMailMessage(data);
+    expect(headers.get('from')).toBe('Prüfer <no-reply@xn--bcher-kva.example>');
+    expect(headers.get('message-id')).toBe(`<${verify.mailId}@xn--bcher-kva.example>`);
   });
 
   it('keeps what a server quotes of a refused mail out of its error, which is logged', async () => {

@@ -20,6 +20,8 @@ describe('a forward address', () => {
   it.each([
     'http://localhost:5055/login',
     'http://localhost./',
+    'http://nas.local./',
+    'http://127.0.0.1./',
     'http://tautulli.localhost/',
     'http://nas:8181/',
     'http://nas.local/',
@@ -51,6 +53,10 @@ describe('a forward address', () => {
     'http://[::ffff:8.8.8.8]/',
     'http://127.0.0.1.evil.example/',
     'http://nas.local.evil.example/',
+    // A dot at the end makes it a name of the public root, where some countries answer.
+    'http://ai./',
+    'http://nas../',
+    'http://./',
   ])('is never plain http to anywhere else: %s', (text) => {
     expect(readForwardAddress(text)).toBeUndefined();
   });

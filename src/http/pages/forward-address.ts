@@ -8,8 +8,11 @@ const LONGEST = 2048;
 /** White space, controls and backslashes: browsers drop or turn them, so two readers could see two addresses. */
 const AMBIGUOUS = /[\s\p{Cc}\p{Cf}\\]/u;
 
-/** Names that no public DNS answers for: RFC 6761, RFC 6762, RFC 8375, `internal`; a name without a dot is as local. */
-const LOCAL_NAME = /^[^.]+$|\.(?:localhost|local|internal|lan|home\.arpa)$/;
+/**
+ * Names that no public DNS answers for: RFC 6761, RFC 6762, RFC 8375, `internal`; a name without a dot is as local. With one
+ * at its end it is a top-level domain, and some of those have a host of their own.
+ */
+const LOCAL_NAME = /^(?:[^.]+|localhost\.|.+\.(?:localhost|local|internal|lan|home\.arpa)\.?)$/;
 
 /** Loopback, private and link-local networks: RFC 1122, RFC 1918, RFC 3927, RFC 4193, RFC 4291. */
 const localNetworks = new BlockList();
@@ -31,7 +34,7 @@ for (const [network, prefix] of [
 }
 
 function isLocal(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$|\.$/g, '');
+  const host = hostname.replace(/^\[|\]$/g, '');
   const version = isIP(host);
   if (version !== 0) return localNetworks.check(host, version === 6 ? 'ipv6' : 'ipv4');
   return LOCAL_NAME.test(host);

@@ -85,5 +85,5 @@ describeInBrowser('the pages about old tools', () => {
     expect(await page.locator('#old-tools p').first().innerText()).not.toBe(before);
     await look(page, `switched-${name}`);
     await page.context().close();
-  });
+  }, 60_000);
 });

@@ -48,42 +48,46 @@ describeInBrowser('the pages about old tools', () => {
     await screenshot(page, name);
   }
 
-  it.each(LOOKS)('are for everybody: $name', async ({ name, ...settings }) => {
-    const page = await browser.newPage({ ...settings, baseUrl: house.url });
-    await page.goto('/help/old-tools');
-    await look(page, `help-old-tools-${name}`);
+  it.each(LOOKS)(
+    'are for everybody: $name',
+    async ({ name, ...settings }) => {
+      const page = await browser.newPage({ ...settings, baseUrl: house.url });
+      await page.goto('/help/old-tools');
+      await look(page, `help-old-tools-${name}`);
 
-    await page.goto('/sign-up');
-    await page.fill('[name=email]', `${name}@example.org`);
-    await page.fill('[name=username]', name);
-    await page.fill('[name=new_password]', 'copper violin marsh 738201');
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('a[href^="/sign-in"]');
-    await look(page, `password-digits-${name}`);
+      await page.goto('/sign-up');
+      await page.fill('[name=email]', `${name}@example.org`);
+      await page.fill('[name=username]', name);
+      await page.fill('[name=new_password]', 'copper violin marsh 738201');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('a[href^="/sign-in"]');
+      await look(page, `password-digits-${name}`);
 
-    await page.goto('/sign-in');
-    await page.fill('[name=login]', 'anna');
-    await page.fill('[name=password]', PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.fill('[name=code]', await freshCode());
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/account');
-    await page.goto('/account/security');
-    await look(page, `security-${name}`);
+      await page.goto('/sign-in');
+      await page.fill('[name=login]', 'anna');
+      await page.fill('[name=password]', PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.fill('[name=code]', await freshCode());
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/account');
+      await page.goto('/account/security');
+      await look(page, `security-${name}`);
 
-    const before = await page.locator('#old-tools p').first().innerText();
-    await page.locator(`a[href="${SWITCH}"]`).press('Enter');
-    await page.fill('[name=password]', 'wrong');
-    await page.fill('[name=code]', await freshCode());
-    await page.keyboard.press('Enter');
-    await page.waitForSelector('[data-summary]');
-    await look(page, `switch-${name}`);
-    await page.fill('[name=password]', PASSWORD);
-    await page.fill('[name=code]', await freshCode());
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/account/security?notice=*');
-    expect(await page.locator('#old-tools p').first().innerText()).not.toBe(before);
-    await look(page, `switched-${name}`);
-    await page.context().close();
-  }, 60_000);
+      const before = await page.locator('#old-tools p').first().innerText();
+      await page.locator(`a[href="${SWITCH}"]`).press('Enter');
+      await page.fill('[name=password]', 'wrong');
+      await page.fill('[name=code]', await freshCode());
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('[data-summary]');
+      await look(page, `switch-${name}`);
+      await page.fill('[name=password]', PASSWORD);
+      await page.fill('[name=code]', await freshCode());
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/account/security?notice=*');
+      expect(await page.locator('#old-tools p').first().innerText()).not.toBe(before);
+      await look(page, `switched-${name}`);
+      await page.context().close();
+    },
+    60_000,
+  );
 });

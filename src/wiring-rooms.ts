@@ -7,6 +7,7 @@ import { randomSecret, sha256 } from './crypto/secrets.js';
 import { createAccountSwitches } from './domain/account-switches.js';
 import { createAccounts } from './domain/accounts.js';
 import { createActivity } from './domain/activity.js';
+import { createAppPasswords } from './domain/app-passwords.js';
 import { createClients } from './domain/clients.js';
 import { createFallback } from './domain/fallback.js';
 import { createKeys } from './domain/keys.js';
@@ -194,22 +195,27 @@ function openLinkRooms(
   return { ...rooms, ...numbered, deviceKeyRing };
 }
 
-/** Tools that sign in with a password. */
+/** Tools that sign in with a password, the account's or their own. */
 function openFallback(
   { fallbackDoor: mode, publicUrl, emailVerification }: Config,
   ground: Ground,
-  { accounts, proofs }: ReturnType<typeof openPeopleRooms>,
+  { linkedTools }: ReturnType<typeof openToolRooms>,
+  people: ReturnType<typeof openPeopleRooms>,
   { tokensLasting }: ReturnType<typeof openLinkRooms>,
 ) {
   const settings = { mode, publicUrl, emailVerification };
-  return createFallback({ ...ground, accounts, proofs, tokensLasting, settings });
+  const { appPasswords: store } = ground.stores;
+  const appPasswords = createAppPasswords({ ...ground, ...people, store, linkedTools });
+  const fallback = createFallback({ ...ground, ...people, appPasswords, tokensLasting, settings });
+  return { appPasswords, fallback };
 }
 
 export type Rooms = Ground &
   ReturnType<typeof openToolRooms> &
   ReturnType<typeof openPeopleRooms> &
   ReturnType<typeof openLinkRooms> &
-  ReturnType<typeof openCredentialRooms> & { readonly fallback: ReturnType<typeof openFallback> };
+  ReturnType<typeof openCredentialRooms> &
+  ReturnType<typeof openFallback>;
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
@@ -219,7 +225,7 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const linkRooms = openLinkRooms(config, ground, toolRooms, people, options);
   await toolRooms.keys.open();
   await linkRooms.deviceKeyRing.open();
-  const fallback = openFallback(config, ground, people, linkRooms);
+  const fallbackRooms = openFallback(config, ground, toolRooms, people, linkRooms);
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
-  return { ...ground, ...toolRooms, ...people, ...linkRooms, ...credentialRooms, fallback };
+  return { ...ground, ...toolRooms, ...people, ...linkRooms, ...credentialRooms, ...fallbackRooms };
 }

@@ -91,6 +91,7 @@ function openPagesDoor(
   return createPages({
     accounts,
     accountSwitches: rooms.accountSwitches,
+    appPasswords: rooms.appPasswords,
     accountPassword: rooms.accountPassword,
     accountReset: rooms.accountReset,
     accountEmail: rooms.accountEmail,

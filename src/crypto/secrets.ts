@@ -132,6 +132,7 @@ export type Purpose =
   | 'outbox'
   | 'mail-token'
   | 'nonce'
+  | 'app-password'
   | 'network';
 
 /** A sealed value that no key here opens: made with a forgotten secret, for another use, or changed since. */

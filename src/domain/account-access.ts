@@ -1,16 +1,15 @@
 // Everything by which somebody is in an account at this moment, and its end in one transaction: sessions, half-done sign-ins,
-// links that are under way, linked tools of every door. After a reset, or a closing, nobody is left in it.
+// links that are under way, linked tools of every door, app passwords. After a reset, or a closing, nobody is left in it.
 // Specification: OWASP ASVS 5.0 §7.4, CHECKLIST 3.5.
 import type { Audit, AuditStore } from './audit.js';
 import type { KnownBrowserStore } from './known-browsers.js';
-import type { LinkedTools } from './linked-tools.js';
+import type { LinkedTools, LinkedToolsStores } from './linked-tools.js';
 import type { Link, LinkStore } from './links.js';
 import type { SessionStore } from './sessions.js';
 import type { SignInStore } from './sign-in-half-done.js';
-import type { TokenStores } from './tokens.js';
 import type { AccountId, Clock, Origin } from './vocabulary.js';
 
-export interface AccessStores extends TokenStores {
+export interface AccessStores extends LinkedToolsStores {
   readonly sessions: SessionStore;
   readonly signIns: SignInStore;
   readonly accounts: Pick<KnownBrowserStore, 'removeKnownBrowsers'>;
@@ -19,7 +18,7 @@ export interface AccessStores extends TokenStores {
 }
 
 export interface AccountAccessDependencies {
-  readonly linkedTools: Pick<LinkedTools, 'unlinkAllWithin'>;
+  readonly linkedTools: Pick<LinkedTools, 'unlinkAllWithin' | 'revokeWithin'>;
   readonly audit: Audit;
   readonly now: Clock;
 }
@@ -41,6 +40,9 @@ export function createAccountAccess({ linkedTools, audit, now }: AccountAccessDe
       await stores.accounts.removeKnownBrowsers(accountId);
       const links = await stores.links.withdrawByAccount(accountId, now());
       await linkedTools.unlinkAllWithin(stores, { accountId, origin });
+      for (const appPassword of await stores.appPasswords.findByAccount(accountId)) {
+        await linkedTools.revokeWithin(stores, appPassword, origin);
+      }
       return links;
     },
   };

@@ -1,13 +1,16 @@
-// What the owner of an account allows tools of the older kind to do: sign in with the password, and link further tools
-// with such a sign-in. What each of them means is for the rooms that ask (fallback, links).
+// What the owner of an account allows tools of the older kind to do: sign in with the password, or with one of their own, and
+// link further tools with such a sign-in. What each of them means is for the rooms that ask (fallback, links).
 // Specification: DESIGN 5 and 6 (a switch is a security change: it takes a fresh proof), PIN-API "Decided".
 import type { Audit, AuditStore } from './audit.js';
 import type { Session } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import type { AccountId, InTransaction, Origin } from './vocabulary.js';
 
-/** `fallback`: a tool may sign in with the password. `link-by-token`: such a tool may link others. */
-export type SwitchName = 'fallback' | 'link-by-token';
+/**
+ * `fallback`: a tool may sign in with the password. `link-by-token`: such a tool may link others. `app-passwords`: a tool may
+ * sign in with a password of its own.
+ */
+export type SwitchName = 'fallback' | 'link-by-token' | 'app-passwords';
 export type Switches = Readonly<Record<SwitchName, boolean>>;
 
 export interface SwitchStore {
@@ -23,13 +26,15 @@ export interface AccountSwitchesDependencies {
   readonly audit: Audit;
 }
 
+const ALL_OFF: Switches = { fallback: false, 'link-by-token': false, 'app-passwords': false };
+
 export type AccountSwitches = ReturnType<typeof createAccountSwitches>;
 
 export function createAccountSwitches({ store, inTransaction, signIn, audit }: AccountSwitchesDependencies) {
   return {
     /** How the switches stand; all off for an account that does not exist. */
     async findSwitches(accountId: AccountId): Promise<Switches> {
-      return (await store.findSwitches(accountId)) ?? { fallback: false, 'link-by-token': false };
+      return (await store.findSwitches(accountId)) ?? ALL_OFF;
     },
 
     /**

@@ -1,50 +1,29 @@
 // The fallback door's decision: a login and a password, with a one-time code where the account has one, become the token of
-// a linked tool, for old tools that have nothing but a password box. How the input is read: fallback-grammar; what the
-// token is: tokens-lasting. Specification: CHECKLIST 3.8, DESIGN 5.
+// a linked tool, for old tools that have nothing but a password box. How the input is read: fallback-grammar; a password that
+// the tool has for itself: fallback-app-password; what the token is: tokens-lasting. Specification: CHECKLIST 3.8, DESIGN 5.
 import { presentAccount, type Account, type AccountRecord } from './account-records.js';
-import type { Accounts, AccountsStore, EmailVerificationMode } from './accounts.js';
-import type { SwitchStore } from './account-switches.js';
-import type { Audit, AuditStore } from './audit.js';
-import { cleanClientName } from './clients.js';
-import { readCredentials, type ReadCredentials, type TypedCredentials } from './fallback-grammar.js';
+import type { Accounts, EmailVerificationMode } from './accounts.js';
+import { readAppPassword } from './app-password-records.js';
+import type { AppPasswords } from './app-passwords.js';
+import type { Audit } from './audit.js';
+import { createAppPasswordSignIn } from './fallback-app-password.js';
+import { readCredentials, type ReadCredentials } from './fallback-grammar.js';
+import {
+  wordsOf,
+  type FallbackMode,
+  type FallbackRequest,
+  type FallbackStores,
+  type LastingTokens,
+} from './fallback-request.js';
 import { cleanDescription } from './links-numbered.js';
-import type { NoticeDetails, Notices, OutboxStore } from './notices.js';
+import type { NoticeDetails, Notices } from './notices.js';
 import { NOBODY, type PasswordTry } from './password-check.js';
-import type { Authenticator, Proofs, ProofStore } from './proofs.js';
-import type { SignInStore } from './sign-in-half-done.js';
-import type { BudgetStore, Throttle } from './throttle.js';
-import type { LinkedTool, TokenStore, ToolDescription } from './tokens.js';
-import type { Clock, InTransaction, Origin } from './vocabulary.js';
+import type { Authenticator, Proofs } from './proofs.js';
+import type { Throttle } from './throttle.js';
+import type { LinkedTool } from './tokens.js';
+import type { Clock, InTransaction } from './vocabulary.js';
 
-/** FALLBACK_DOOR: for accounts with a second factor, for all, or for nobody. */
-export type FallbackMode = 'with-code' | 'all' | 'off';
-
-export interface FallbackStores {
-  readonly accounts: AccountsStore;
-  readonly audit: AuditStore;
-  readonly budgets: BudgetStore;
-  readonly outbox: OutboxStore;
-  readonly proofs: ProofStore;
-  readonly signIns: SignInStore;
-  readonly switches: SwitchStore;
-  readonly tokens: TokenStore;
-}
-
-/** What this door asks of the tokens that it hands out. */
-export interface LastingTokens {
-  openForFallback(
-    stores: FallbackStores,
-    asked: {
-      readonly account: Account;
-      readonly identifier: string;
-      readonly tool: ToolDescription;
-      readonly isWithCode: boolean;
-      readonly origin: Origin;
-    },
-  ): Promise<LinkedTool>;
-  /** After the commit. */
-  signLasting(tool: LinkedTool): string | Promise<string>;
-}
+export type { FallbackMode, FallbackRequest, FallbackStores } from './fallback-request.js';
 
 export interface FallbackDependencies {
   readonly inTransaction: InTransaction<FallbackStores>;
@@ -59,6 +38,7 @@ export interface FallbackDependencies {
     | 'mayReceiveToken'
   >;
   readonly proofs: Pick<Proofs, 'findAuthenticator' | 'matchCode' | 'settleCode'>;
+  readonly appPasswords: Pick<AppPasswords, 'findAppPassword' | 'useAppPassword'>;
   readonly tokensLasting: LastingTokens;
   readonly throttle: Pick<Throttle, 'spendAhead' | 'spendWithin'>;
   readonly audit: Audit;
@@ -71,17 +51,9 @@ export interface FallbackDependencies {
   };
 }
 
-export interface FallbackRequest extends TypedCredentials {
-  /** E-mail address or user name. */
-  readonly login: string;
-  readonly identifier: string;
-  readonly tool: ToolDescription;
-  readonly origin: Origin;
-}
-
 /** What lets nobody in. The last two say that the password was right. */
 type Missed = 'refused' | 'code-missing' | 'code-wrong';
-type Issued = { readonly account: Account; readonly tool: LinkedTool };
+type Issued = { readonly account: Account; readonly tool: LinkedTool; readonly hasSecondFactor: boolean };
 type Settled = ({ readonly outcome: 'issued' } & Issued) | { readonly outcome: Missed };
 
 /** Everything that was looked up and computed, before anything is decided. */
@@ -100,17 +72,12 @@ const MISSED_CODE = {
   'not-at-all': 'code-missing',
 } as const satisfies Record<ReadCredentials['codeCame'], Missed>;
 
-/** The tool in its own words, for the owner to recognise; empty where it has none. */
-function wordsOf({ product, deviceName }: ToolDescription): string {
-  const [name = '', place] = [...new Set([product, deviceName].map(cleanClientName).filter(Boolean))];
-  return place === undefined ? name : `${name} (${place})`;
-}
-
 export type Fallback = ReturnType<typeof createFallback>;
 
 export function createFallback(dependencies: FallbackDependencies) {
   const { inTransaction, accounts, proofs, tokensLasting, throttle, audit, notices, now, settings } =
     dependencies;
+  const { signInWithAppPassword } = createAppPasswordSignIn(dependencies);
 
   /** One argon2id verification and one check of a code, whatever was sent and whoever was named (CHECKLIST 3.8.7). */
   async function attempt(asked: FallbackRequest): Promise<Attempt> {
@@ -197,7 +164,7 @@ export function createFallback(dependencies: FallbackDependencies) {
     await audit.record(stores, { event: 'fallback-sign-in', accountId, actor: accountId, origin, details });
     const unlinkAddress = `${settings.publicUrl}/account/tools`;
     await tell(stores, 'fallback-used', record, asked, { unlinkAddress, factors: isWithCode ? 2 : 1 });
-    return { outcome: 'issued', account, tool };
+    return { outcome: 'issued', account, tool, hasSecondFactor: isWithCode };
   }
 
   /** One transaction, whatever came of it: what the attempt costs, or all that it gives. */
@@ -256,12 +223,14 @@ export function createFallback(dependencies: FallbackDependencies) {
       const takeBack = await throttle.spendAhead('sign-in-by-network', asked.origin.network);
       let isMissed = false;
       try {
-        const made = await attempt(asked);
-        const settled = await settleOnce(made, asked);
+        // By its form, before anything is split or looked up: what looks like one is never read as anything else.
+        const letters = readAppPassword(asked.password);
+        const made = letters === undefined ? await attempt(asked) : undefined;
+        const settled = made ? await settleOnce(made, asked) : await signInWithAppPassword(asked, letters!);
         isMissed = settled.outcome !== 'issued';
         if (settled.outcome !== 'issued') return settled;
         const token = await tokensLasting.signLasting(settled.tool);
-        await accounts.rehash(made.tried, made.read.password);
+        if (made) await accounts.rehash(made.tried, made.read.password);
         return { ...settled, token };
       } finally {
         // A full queue or a fault of ours is nobody's failure.

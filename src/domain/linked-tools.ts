@@ -1,5 +1,7 @@
 // The list of linked tools that a person sees, whatever door each came through: name them, unlink them.
-// Unlinking ends every token of the tool at once; how that is noticed is in `tokens-standing`.
+// Unlinking ends every token of the tool at once; how that is noticed is in `tokens-standing`. A tool with a password of its own
+// would be back at once: the two end together, whichever of them is ended.
+import type { AppPassword, AppPasswordStore } from './app-password-records.js';
 import { cleanClientName } from './clients.js';
 import type { Audit } from './audit.js';
 import type { LinkedTool, TokenStore, TokenStores } from './tokens.js';
@@ -12,7 +14,11 @@ import {
   type Origin,
 } from './vocabulary.js';
 
-export interface LinkedToolsDependencies<Stores extends TokenStores> {
+export interface LinkedToolsStores extends TokenStores {
+  readonly appPasswords: Pick<AppPasswordStore, 'findByAccount' | 'remove'>;
+}
+
+export interface LinkedToolsDependencies<Stores extends LinkedToolsStores> {
   readonly store: TokenStore;
   readonly inTransaction: InTransaction<Stores>;
   readonly audit: Audit;
@@ -32,14 +38,12 @@ interface AboutTool {
 
 export type LinkedTools = ReturnType<typeof createLinkedTools>;
 
-export function createLinkedTools<Stores extends TokenStores>(dependencies: LinkedToolsDependencies<Stores>) {
+export function createLinkedTools<Stores extends LinkedToolsStores>(
+  dependencies: LinkedToolsDependencies<Stores>,
+) {
   const { store, inTransaction, audit, now } = dependencies;
 
-  async function end(
-    stores: Pick<TokenStores, 'tokens' | 'audit'>,
-    tool: LinkedTool,
-    origin: Origin,
-  ): Promise<boolean> {
+  async function endTool(stores: LinkedToolsStores, tool: LinkedTool, origin: Origin): Promise<boolean> {
     if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'unlinked'))) return false;
     await audit.record(stores, {
       event: 'tool-unlinked',
@@ -51,9 +55,37 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
     return true;
   }
 
+  /** Ends an app password with the tools that came in with it. False when it is no more. */
+  async function revokeWithin(
+    stores: LinkedToolsStores,
+    { appPasswordId, accountId, name }: Pick<AppPassword, 'appPasswordId' | 'accountId' | 'name'>,
+    origin: Origin,
+  ): Promise<boolean> {
+    if (!(await stores.appPasswords.remove(appPasswordId, accountId))) return false;
+    await audit.record(stores, {
+      event: 'app-password-revoked',
+      accountId,
+      actor: accountId,
+      origin,
+      details: { appPassword: appPasswordId, name },
+    });
+    for (const tool of await stores.tokens.findLinkedTools(accountId)) {
+      if (tool.appPasswordId === appPasswordId) await endTool(stores, tool, origin);
+    }
+    return true;
+  }
+
+  async function end(stores: LinkedToolsStores, tool: LinkedTool, origin: Origin): Promise<boolean> {
+    const isEnded = await endTool(stores, tool, origin);
+    const made = tool.appPasswordId && (await stores.appPasswords.findByAccount(tool.accountId));
+    const own = made && made.find(({ appPasswordId }) => appPasswordId === tool.appPasswordId);
+    if (own) await revokeWithin(stores, own, origin);
+    return isEnded;
+  }
+
   /** The same as `unlinkAllTools`, in the caller's transaction. */
   async function unlinkAllWithin(
-    stores: Pick<TokenStores, 'tokens' | 'audit'>,
+    stores: LinkedToolsStores,
     { accountId, origin }: Omit<AboutTool, 'linkedToolId'>,
   ): Promise<number> {
     let ended = 0;
@@ -65,6 +97,7 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
 
   return {
     unlinkAllWithin,
+    revokeWithin,
 
     /** The live ones, the newest first. */
     listLinkedTools: (accountId: AccountId): Promise<LinkedTool[]> => store.findLinkedTools(accountId),
@@ -87,7 +120,7 @@ export function createLinkedTools<Stores extends TokenStores>(dependencies: Link
       });
     },
 
-    /** Refuses `not-found`, also for another account's. Unlinking twice is fine. */
+    /** Refuses `not-found`, also for another account's. Unlinking twice is fine. Its app password ends with it. */
     async unlinkTool({ accountId, linkedToolId, origin }: AboutTool): Promise<void> {
       await inTransaction(async (stores) => {
         const tool = await stores.tokens.findLinkedTool(linkedToolId);

@@ -5,6 +5,7 @@
 import { kidOf } from '../crypto/key-proof.js';
 import { CLOCK_TOLERANCE_SECONDS, type Payload } from '../crypto/jwt.js';
 import { sha256 } from '../crypto/secrets.js';
+import type { AppPassword } from './app-password-records.js';
 import type { Audit } from './audit.js';
 import { cleanClientName } from './clients.js';
 import type { Keys } from './keys.js';
@@ -45,6 +46,8 @@ export type LastingTool = Pick<
 > &
   Pick<LinkedTool, 'parentToolId' | 'bornWith' | 'appPasswordId'> & {
     readonly description: ToolDescription;
+    /** What it is called where it says nothing of itself. */
+    readonly nameless?: string;
     /** How long its token counts. */
     readonly seconds: number;
     /** When it ends at the latest. */
@@ -87,6 +90,15 @@ export function clientIdOf(identifier: string): string {
 }
 
 export const identifierOf = (clientId: string): string => clientId.slice('pin:'.length);
+
+/** How a tool with a password came in. */
+function bornOf(came: {
+  readonly isWithCode: boolean;
+  readonly appPassword: Pick<AppPassword, 'appPasswordId'> | undefined;
+}): Pick<LinkedTool, 'bornWith' | 'appPasswordId'> {
+  if (came.appPassword) return { bornWith: 'app-password', appPasswordId: came.appPassword.appPasswordId };
+  return { bornWith: came.isWithCode ? 'code' : 'password' };
+}
 
 const MOST_REMEMBERED = 1000;
 const REMEMBERED_MS = 3_600_000;
@@ -138,11 +150,10 @@ export function createTokensLasting<Stores extends TokenStores>(
   }
 
   async function openLasting(stores: Pick<TokenStores, 'tokens'>, asked: LastingTool): Promise<LinkedTool> {
-    const { description, seconds, endsAt, kid, origin, ...rest } = asked;
+    const { description, nameless = NAMELESS, seconds, endsAt, kid, origin, ...rest } = asked;
     const at = now();
     const issuedAt = new Date(Math.floor(at.getTime() / 1000) * 1000);
     const expiresAt = new Date(issuedAt.getTime() + seconds * 1000);
-    const nameless = asked.bornWith === undefined ? NAMELESS : NAMELESS_AT_FALLBACK;
     const tool: LinkedTool = {
       ...rest,
       linkedToolId: newId() as LinkedToolId,
@@ -214,7 +225,7 @@ export function createTokensLasting<Stores extends TokenStores>(
 
     /**
      * The same for a tool that signed in with a password, for 14 days. `isWithCode`: with a second factor as well.
-     * Refuses `client-metadata-invalid` for an unusable identifier.
+     * `appPassword`: with one of its own, which is one factor and no more. Refuses `client-metadata-invalid` for an unusable identifier.
      */
     openForFallback(
       stores: Pick<TokenStores, 'tokens'>,
@@ -223,10 +234,11 @@ export function createTokensLasting<Stores extends TokenStores>(
         readonly identifier: string;
         readonly tool: ToolDescription;
         readonly isWithCode: boolean;
+        readonly appPassword?: Pick<AppPassword, 'appPasswordId' | 'name'>;
         readonly origin: Origin;
       },
     ): Promise<LinkedTool> {
-      const { account, identifier, tool: description, isWithCode, origin } = asked;
+      const { account, identifier, tool: description, isWithCode, appPassword, origin } = asked;
       return openLasting(stores, {
         // There was no link: this names none.
         linkId: newId() as LinkId,
@@ -237,8 +249,9 @@ export function createTokensLasting<Stores extends TokenStores>(
         authenticatedAt: now(),
         methods: isWithCode ? ['pwd', 'otp'] : ['pwd'],
         keyThumbprint: undefined,
-        bornWith: isWithCode ? 'code' : 'password',
+        ...bornOf({ isWithCode, appPassword }),
         description,
+        nameless: appPassword?.name ?? NAMELESS_AT_FALLBACK,
         seconds: FALLBACK_SECONDS,
         kid: signingKid(),
         origin,

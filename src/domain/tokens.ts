@@ -5,6 +5,7 @@
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
 import { hmac, sha256 } from '../crypto/secrets.js';
 import { halfHash } from '../crypto/jwt.js';
+import type { AppPasswordId } from './app-password-records.js';
 import type { AuditStore } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
@@ -62,8 +63,10 @@ export interface LinkedTool {
   readonly description?: ToolDescription | undefined;
   /** The linked tool whose token linked this one, and with which it ends. */
   readonly parentToolId?: LinkedToolId | undefined;
-  /** How a tool with a password came in: with password and second factor, or with the password alone. */
-  readonly bornWith?: 'code' | 'password' | undefined;
+  /** How a tool with a password came in: with password and second factor, with the password alone, or with one of its own. */
+  readonly bornWith?: 'code' | 'password' | 'app-password' | undefined;
+  /** The app password that it came in with, and with which it ends. */
+  readonly appPasswordId?: AppPasswordId | undefined;
 }
 
 /** `replaced`: its key was linked anew. `parent-ended`: the tool whose token linked it has ended. */

@@ -6,9 +6,11 @@ import { createKeyring, randomSecret, sha256 } from '../../src/crypto/secrets.js
 import { totpCode } from '../../src/crypto/totp.js';
 import { createAccountSwitches } from '../../src/domain/account-switches.js';
 import { createAccounts } from '../../src/domain/accounts.js';
+import { createAppPasswords } from '../../src/domain/app-passwords.js';
 import { createAudit } from '../../src/domain/audit.js';
 import { createFallback, type FallbackMode, type FallbackRequest } from '../../src/domain/fallback.js';
 import { createKeys } from '../../src/domain/keys.js';
+import { createLinkedTools } from '../../src/domain/linked-tools.js';
 import { createNotices, type Deliver } from '../../src/domain/notices.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
@@ -123,9 +125,14 @@ async function openHouse() {
       return step;
     },
   };
+  const linkedTools = createLinkedTools({ ...house, store: stores.tokens });
+  const appPasswords = createAppPasswords({
+    ...{ ...house, store: stores.appPasswords, signIn, sessions, linkedTools, keyring },
+    findRecipient: async () => undefined,
+  });
   const openDoor = (mode: FallbackMode, given = { accounts }) =>
     createFallback({
-      ...{ ...house, ...given, proofs: countingProofs, tokensLasting },
+      ...{ ...house, ...given, proofs: countingProofs, appPasswords, tokensLasting },
       settings: { mode, publicUrl: ISSUER, emailVerification },
     });
   const doors = { 'with-code': openDoor('with-code'), all: openDoor('all'), off: openDoor('off') };

@@ -49,7 +49,11 @@ it('keeps the links, accounts and keys of the first release, with what is new at
   expect(link?.numbered).toBeUndefined();
   database.close();
   const connection = openConnection(file);
-  expect(connection.names('select fallback_allowed || link_by_token_allowed from accounts')).toEqual(['10']);
+  expect(
+    connection.names(
+      'select fallback_allowed || link_by_token_allowed || app_passwords_allowed from accounts',
+    ),
+  ).toEqual(['101']);
   expect(connection.names('select name from migrations order by name')).toEqual(
     migrations.map(({ name }) => name),
   );

@@ -25,6 +25,7 @@ import type { Session } from '../../src/domain/sessions.js';
 import { createMemoryCounters } from '../../src/stores/ephemeral/counters.js';
 import { createMemoryPollGate } from '../../src/stores/ephemeral/poll-gate.js';
 import { createMemoryWakeUps } from '../../src/stores/ephemeral/wake-ups.js';
+import { createAppPasswordStore } from '../../src/stores/sql/app-passwords.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
 import { createClientStore } from '../../src/stores/sql/clients.js';
@@ -41,6 +42,7 @@ import { openTestDatabase } from './databases.js';
 export const ISSUER = 'https://linchpin.example';
 
 export const createLinkRoomStores = (sql: Sql) => ({
+  appPasswords: createAppPasswordStore(sql),
   audit: createAuditStore(sql),
   budgets: createBudgetStore(sql),
   clients: createClientStore(sql),

@@ -7,6 +7,7 @@ import type { AccountReset } from '../../domain/account-reset.js';
 import type { AccountSwitches } from '../../domain/account-switches.js';
 import type { Accounts } from '../../domain/accounts.js';
 import type { Activity } from '../../domain/activity.js';
+import type { AppPasswords } from '../../domain/app-passwords.js';
 import type { FallbackMode } from '../../domain/fallback.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
@@ -34,6 +35,7 @@ export interface PagesDependencies {
     | 'changeLanguage'
   >;
   readonly accountSwitches: AccountSwitches;
+  readonly appPasswords: Pick<AppPasswords, 'listAppPasswords' | 'makeAppPassword' | 'revokeAppPassword'>;
   readonly accountPassword: AccountPassword;
   readonly accountReset: AccountReset;
   readonly accountEmail: AccountEmail;

@@ -19,6 +19,7 @@ const PLACES = {
   off: '/account/security/two-factor/off',
   codes: '/account/security/recovery-codes',
   password: '/account/password',
+  'app-passwords': '/account/security/app-passwords',
   email: '/account/email',
   'not-me': '/not-me',
 } as const;
@@ -35,6 +36,7 @@ export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
   'sessions',
   'activity',
   'password',
+  'app-passwords',
   'email',
 ]);
 

@@ -23,16 +23,19 @@ interface SwitchModel {
 const ADDRESSES = {
   fallback: '/account/security/old-tools',
   'link-by-token': '/account/security/old-tools/links',
+  'app-passwords': '/account/security/app-passwords/switch',
 } as const satisfies Record<SwitchName, string>;
 
 const TITLES = {
   fallback: { on: 'old-tools.turn-on.title', off: 'old-tools.turn-off.title' },
   'link-by-token': { on: 'old-tools-links.turn-on.title', off: 'old-tools-links.turn-off.title' },
+  'app-passwords': { on: 'app-passwords.turn-on.title', off: 'app-passwords.turn-off.title' },
 } as const satisfies Record<SwitchName, Record<'on' | 'off', MessageKey>>;
 
 const LEADS = {
   fallback: { on: 'old-tools.turn-on.lead', off: 'old-tools.turn-off.lead' },
   'link-by-token': { on: 'old-tools-links.turn-on.lead', off: 'old-tools-links.turn-off.lead' },
+  'app-passwords': { on: 'app-passwords.turn-on.lead', off: 'app-passwords.turn-off.lead' },
 } as const satisfies Record<SwitchName, Record<'on' | 'off', MessageKey>>;
 
 export type OldToolsPages = ReturnType<typeof createOldToolsPages>;
@@ -41,17 +44,19 @@ export function createOldToolsPages({ accountSwitches, proofs, settings, rendere
   /** What stands in the way of a switch, whichever way it is turned; undefined for nothing. */
   function hindranceOf(name: SwitchName, hasSecondFactor: boolean): MessageKey | undefined {
     if (settings.fallbackDoor === 'off') return 'old-tools.not-here';
+    if (name === 'app-passwords') return undefined;
     const takesCode = settings.fallbackDoor === 'with-code' || name === 'link-by-token';
     return takesCode && !hasSecondFactor ? 'old-tools.needs-two-factor' : undefined;
   }
 
   function wordsOf(name: SwitchName, isOn: boolean, hasSecondFactor: boolean): MessageKey {
     if (name === 'link-by-token') return isOn ? 'old-tools-links.on' : 'old-tools-links.off';
+    if (name === 'app-passwords') return isOn ? 'app-passwords.on' : 'app-passwords.off';
     if (!isOn) return 'old-tools.off';
     return hasSecondFactor ? 'old-tools.on-code' : 'old-tools.on-password';
   }
 
-  const isThere = (name: SwitchName): boolean => name === 'fallback' || settings.maySwitchLinkByToken;
+  const isThere = (name: SwitchName): boolean => name !== 'link-by-token' || settings.maySwitchLinkByToken;
 
   async function describe(ctx: PageContext, name: SwitchName): Promise<SwitchModel | undefined> {
     if (!isThere(name)) return undefined;
@@ -100,14 +105,20 @@ export function createOldToolsPages({ accountSwitches, proofs, settings, rendere
   }
 
   return {
-    /** For the security page: how both switches stand; the second only where the operator lets tools link others. */
+    /** For the security page: how the switches stand; that of links only where the operator lets tools link others. */
     async describeSwitches(ctx: PageContext) {
-      return { signIn: await describe(ctx, 'fallback'), links: await describe(ctx, 'link-by-token') };
+      return {
+        signIn: await describe(ctx, 'fallback'),
+        appPasswords: await describe(ctx, 'app-passwords'),
+        links: await describe(ctx, 'link-by-token'),
+      };
     },
 
     show: (ctx: PageContext) => showQuestion(ctx, 'fallback'),
     turn: (ctx: PageContext) => turn(ctx, 'fallback'),
     showLinks: (ctx: PageContext) => showQuestion(ctx, 'link-by-token'),
     turnLinks: (ctx: PageContext) => turn(ctx, 'link-by-token'),
+    showAppPasswords: (ctx: PageContext) => showQuestion(ctx, 'app-passwords'),
+    turnAppPasswords: (ctx: PageContext) => turn(ctx, 'app-passwords'),
   };
 }

@@ -136,6 +136,7 @@ export function createRenderer({ viewsFolder, assets, now, guards }: RendererDep
 const NOTICES = [
   'account-kept',
   'account-made',
+  'app-password-revoked',
   'authenticator-replaced',
   'codes-overtaken',
   'codes-renewed',

@@ -3,6 +3,7 @@
 import type { Middleware } from 'koa';
 import { createAccountPages } from './account.js';
 import { createActivityPage } from './activity.js';
+import { createAppPasswordPages } from './app-passwords.js';
 import { createAuthPage } from './auth.js';
 import { createClosingPages } from './closing.js';
 import { createCodeEntry } from './code-entry.js';
@@ -39,7 +40,8 @@ type Pages = ReturnType<typeof createPageGroups>;
 
 /** What the owner of an account sees and changes of it. */
 function accountTable(pages: Pages): readonly Route[] {
-  const { account, twoFactor, steps, changes, oldTools, tools, sessions, activity, notMe } = pages;
+  const { account, twoFactor, steps, changes, oldTools, appPasswords, tools, sessions, activity, notMe } =
+    pages;
   return [
     ['GET', '/account', 'account', account.show],
     ['GET', '/account/language', 'account', account.show],
@@ -63,6 +65,12 @@ function accountTable(pages: Pages): readonly Route[] {
     ['POST', '/account/security/old-tools', 'security', oldTools.turn],
     ['GET', '/account/security/old-tools/links', 'security', oldTools.showLinks],
     ['POST', '/account/security/old-tools/links', 'security', oldTools.turnLinks],
+    ['GET', '/account/security/app-passwords', 'app-passwords', appPasswords.show],
+    ['POST', '/account/security/app-passwords', 'app-passwords', appPasswords.make],
+    ['GET', '/account/security/app-passwords/switch', 'security', oldTools.showAppPasswords],
+    ['POST', '/account/security/app-passwords/switch', 'security', oldTools.turnAppPasswords],
+    ['GET', '/account/security/app-passwords/revoke', 'app-passwords', appPasswords.askRevoke],
+    ['POST', '/account/security/app-passwords/revoke', 'app-passwords', appPasswords.revoke],
     ['GET', '/account/tools', 'tools', tools.show],
     ['GET', '/account/tools/rename', 'tools', tools.show],
     ['POST', '/account/tools/rename', 'tools', tools.rename],
@@ -177,6 +185,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     twoFactor: createTwoFactorPages({ ...given, steps }),
     changes: createTwoFactorChangePages({ ...given, steps }),
     oldTools,
+    appPasswords: createAppPasswordPages(given),
     tools: createToolPages(given),
     sessions: createSessionPages(given),
     activity: createActivityPage(given),

@@ -1,5 +1,6 @@
 // The tools that are linked to an account: named by their owner, and unlinked after a question.
 // What a linked tool may do, and how its tokens end, is decided in domain/linkedTools.
+import type { AppPassword } from '../../domain/app-password-records.js';
 import { DomainError, isRefusal, type LinkedToolId } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { LinkedTool } from '../../domain/tokens.js';
@@ -9,14 +10,26 @@ import { formFault, type Renderer } from './render.js';
 import { deviceWords } from './tool-words.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'linkedTools'> {
+interface Dependencies extends Pick<PagesDependencies, 'linkedTools' | 'appPasswords'> {
   readonly renderer: Renderer;
 }
 
 const LONGEST_NAME = 60;
 
+/** All that stands on the page. */
+interface Listed {
+  readonly tools: readonly LinkedTool[];
+  readonly appPasswords: readonly AppPassword[];
+}
+
 /** How a tool came to be on the list. */
-function cameBy({ bornWith, parentToolId }: LinkedTool, all: readonly LinkedTool[], { t }: Language): string {
+function cameBy(
+  { bornWith, parentToolId, appPasswordId }: LinkedTool,
+  { tools: all, appPasswords }: Listed,
+  { t }: Language,
+): string {
+  const own = appPasswords.find((appPassword) => appPassword.appPasswordId === appPasswordId);
+  if (bornWith === 'app-password') return t('tools.came.app-password', { name: own?.name ?? '' });
   if (bornWith === 'code') return t('tools.came.fallback-code');
   if (bornWith === 'password') return t('tools.came.fallback-password');
   const parent = all.find(({ linkedToolId }) => linkedToolId === parentToolId);
@@ -24,7 +37,7 @@ function cameBy({ bornWith, parentToolId }: LinkedTool, all: readonly LinkedTool
 }
 
 /** A line of the list: whatever door a tool came through, the same facts in the same words. */
-function presentTool(tool: LinkedTool, all: readonly LinkedTool[], language: Language) {
+function presentTool(tool: LinkedTool, all: Listed, language: Language) {
   const { linkedToolId, name, linkedAt, linkedFrom, lastUsedAt, lastUsedFrom, description } = tool;
   return {
     ...{ linkedToolId, name, linkedAt, linkedFrom, lastUsedAt, lastUsedFrom },
@@ -35,14 +48,17 @@ function presentTool(tool: LinkedTool, all: readonly LinkedTool[], language: Lan
   };
 }
 
-export function createToolPages({ linkedTools, renderer }: Dependencies) {
+export function createToolPages({ linkedTools, appPasswords, renderer }: Dependencies) {
   async function showList(ctx: PageContext, extra: object = {}): Promise<void> {
     const { language } = visitorOf(ctx);
-    const all = await linkedTools.listLinkedTools(signedIn(ctx).account.accountId);
+    const { accountId } = signedIn(ctx).account;
+    const tools = await linkedTools.listLinkedTools(accountId);
+    const all = { tools, appPasswords: await appPasswords.listAppPasswords(accountId) };
     renderer.show(ctx, 'account/tools', {
       title: language.t('tools.title'),
       width: 'wide',
-      tools: all.map((tool) => presentTool(tool, all, language)),
+      tools: tools.map((tool) => presentTool(tool, all, language)),
+      appPasswords: all.appPasswords,
       longestName: LONGEST_NAME,
       ...extra,
     });

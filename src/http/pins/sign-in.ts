@@ -89,7 +89,9 @@ export function createSignInEndpoint({ fallback }: SignInEndpointDependencies): 
   ) {
     try {
       const { tool } = values;
-      return await fallback.signInAtFallback({ ...credentials, identifier, tool, origin: originOf(ctx) });
+      const isNameless = values.identifier === undefined;
+      const asked = { ...credentials, identifier, isNameless, tool, origin: originOf(ctx) };
+      return await fallback.signInAtFallback(asked);
     } catch (error) {
       // Of this network too many were wrong, whoever was named: the one thing that is said with a time to wait.
       if (!isRefusal(error, 'too-many')) throw error;
@@ -105,8 +107,7 @@ export function createSignInEndpoint({ fallback }: SignInEndpointDependencies): 
       const { values, credentials } = await readSignIn(ctx);
       const found = await attempt(ctx, credentials, values, identifierOf(values));
       if (found.outcome !== 'issued') throw new DoorRefusal(MISSED[found.outcome]);
-      const { account, token, tool } = found;
-      const hasSecondFactor = tool.bornWith === 'code';
+      const { account, token, tool, hasSecondFactor } = found;
       const { expiresAt } = tool.firstAccess;
       answer(ctx, call, 201, present({ account, token, expiresAt, hasSecondFactor }));
     };

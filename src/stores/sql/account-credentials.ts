@@ -71,6 +71,7 @@ const OWNED = [
   'sign_ins',
   'sessions',
   'device_keys',
+  'app_passwords',
   'linked_tools',
   'known_browsers',
 ] as const satisfies readonly (keyof Tables)[];

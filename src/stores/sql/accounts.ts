@@ -8,7 +8,7 @@ import type { AccountsStore } from '../../domain/accounts.js';
 import type { AccountId } from '../../domain/vocabulary.js';
 
 type Row = { [Column in Exclude<keyof AccountsTable, Switch>]: AccountsTable[Column] };
-type Switch = 'fallback_allowed' | 'link_by_token_allowed';
+type Switch = 'fallback_allowed' | 'link_by_token_allowed' | 'app_passwords_allowed';
 
 const selectById = statement<{ account_id: string }>()((db, p) =>
   db
@@ -63,6 +63,7 @@ const insertAccount = statement<Row>()((db, p) =>
     closed_at: p('closed_at'),
     fallback_allowed: 1,
     link_by_token_allowed: 0,
+    app_passwords_allowed: 1,
   }),
 );
 

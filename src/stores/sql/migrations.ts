@@ -9,7 +9,7 @@ export interface Migration {
   statements(db: Kysely<Tables>): Compilable[];
 }
 
-type LaterTable = 'device_keys' | 'used_nonces' | 'known_browsers';
+type LaterTable = 'device_keys' | 'used_nonces' | 'known_browsers' | 'app_passwords';
 
 const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
@@ -253,6 +253,20 @@ export const migrations: readonly Migration[] = [
       }),
       createIndex(db, ['known_browsers', ['account_id', 'browser_mac']]),
       createIndex(db, ['known_browsers', ['browser_mac']]),
+    ],
+  },
+  {
+    name: '007-app-passwords',
+    statements: (db) => [
+      createTable(db, 'app_passwords', {
+        key: ['app_password_id'],
+        text: 'app_password_id account_id secret_mac name client_id? tool_name? last_used_from?',
+        time: 'created_at last_used_at?',
+        unique: ['secret_mac'],
+      }),
+      createIndex(db, ['app_passwords', ['account_id']]),
+      ...addColumns(db, 'accounts', { flags: { app_passwords_allowed: 1 } }),
+      ...addColumns(db, 'linked_tools', { text: 'app_password_id?' }),
     ],
   },
 ];

@@ -2,6 +2,7 @@
 import { createCredentialStore } from './account-credentials.js';
 import { createAccountStore } from './accounts.js';
 import { createSwitchStore } from './account-switches.js';
+import { createAppPasswordStore } from './app-passwords.js';
 import { createAuditStore } from './audit.js';
 import { createBudgetStore } from './budgets.js';
 import { createClientStore } from './clients.js';
@@ -21,6 +22,7 @@ export type Stores = ReturnType<typeof createStores>;
 export function createStores(sql: Sql) {
   return {
     accounts: createAccountStore(sql),
+    appPasswords: createAppPasswordStore(sql),
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
     clients: createClientStore(sql),

@@ -1,5 +1,6 @@
 // The columns of every table, as the stores see them. migrations.ts makes them; the two change together.
 // Times are milliseconds since 1970 in UTC. A column named …_hash, …_mac or sealed_… never holds its secret in the clear.
+import type { AppPasswordsTable } from './tables-app-passwords.js';
 import type { KnownBrowsersTable } from './tables-browsers.js';
 
 export interface SubjectsTable {
@@ -26,6 +27,8 @@ export interface AccountsTable {
   /** 1 or 0: whether the owner lets password-only tools in, and lets a fresh token of such a tool link others. */
   fallback_allowed: number;
   link_by_token_allowed: number;
+  /** 1 or 0: whether tools may sign in with app passwords. */
+  app_passwords_allowed: number;
 }
 
 /** E-mails and user names share one case-folded, unique index, so that one can never pass for another's. */
@@ -188,8 +191,12 @@ export interface LinkedToolsTable {
   access_kid: string | null;
   tool_values: string | null;
   parent_tool_id: string | null;
-  /** How a tool with a password came in: `code`, password and second factor; `password`, the password alone. */
+  /**
+   * How a tool with a password came in: `code`, password and second factor; `password`, the password alone; `app-password`,
+   * one of its own, which is named below.
+   */
   born_with: string | null;
+  app_password_id: string | null;
 }
 
 export interface RefreshTokensTable {
@@ -308,4 +315,5 @@ export interface Tables {
   known_browsers: KnownBrowsersTable;
   device_keys: DeviceKeysTable;
   used_nonces: UsedNoncesTable;
+  app_passwords: AppPasswordsTable;
 }

@@ -38,6 +38,7 @@ export function toToolRow(tool: LinkedTool): NewTool {
     tool_values: tool.description ? toToolValues(tool.description) : null,
     parent_tool_id: tool.parentToolId ?? null,
     born_with: tool.bornWith ?? null,
+    app_password_id: tool.appPasswordId ?? null,
   };
 }
 
@@ -65,6 +66,7 @@ export function toLinkedTool(row: LinkedToolsTable): LinkedTool {
     description: row.tool_values === null ? undefined : fromToolValues(row.tool_values),
     parentToolId: (row.parent_tool_id ?? undefined) as LinkedToolId | undefined,
     bornWith: (row.born_with ?? undefined) as LinkedTool['bornWith'],
+    appPasswordId: (row.app_password_id ?? undefined) as LinkedTool['appPasswordId'],
   };
 }
 

@@ -38,6 +38,7 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     tool_values: p('tool_values'),
     parent_tool_id: p('parent_tool_id'),
     born_with: p('born_with'),
+    app_password_id: p('app_password_id'),
   }),
 );
 

@@ -35,22 +35,36 @@ describe.each(backends)('a store of switches on $name', ({ open }) => {
     return accountId;
   }
 
-  it('begins with the fallback door on, and links by token off', async () => {
+  it('begins with the fallback door and app passwords on, and links by token off', async () => {
     expect(await stores.switches.findSwitches(await newAccount())).toEqual({
       fallback: true,
       'link-by-token': false,
+      'app-passwords': true,
     });
   });
 
   it('turns one switch of one account, and tells whether that changed anything', async () => {
+    const own = { 'app-passwords': true };
     const [one, other] = [await newAccount(), await newAccount()];
     const turn = (isOn: boolean) =>
       inTransaction(({ switches }) => switches.turnSwitch(one, 'fallback', isOn));
     expect([await turn(false), await turn(false)]).toEqual([true, false]);
     expect(await inTransaction(({ switches }) => switches.turnSwitch(one, 'link-by-token', true))).toBe(true);
-    expect(await stores.switches.findSwitches(one)).toEqual({ fallback: false, 'link-by-token': true });
-    expect(await stores.switches.findSwitches(other)).toEqual({ fallback: true, 'link-by-token': false });
+    expect(await stores.switches.findSwitches(one)).toEqual({
+      fallback: false,
+      'link-by-token': true,
+      ...own,
+    });
+    expect(await stores.switches.findSwitches(other)).toEqual({
+      fallback: true,
+      'link-by-token': false,
+      ...own,
+    });
     expect(await turn(true)).toBe(true);
+    expect(await inTransaction(({ switches }) => switches.turnSwitch(one, 'app-passwords', false))).toBe(
+      true,
+    );
+    expect(await stores.switches.findSwitches(one)).toMatchObject({ 'app-passwords': false });
   });
 
   it('knows nothing of an account that does not exist', async () => {

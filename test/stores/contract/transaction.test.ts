@@ -66,7 +66,7 @@ describe('SQLite', () => {
   });
 
   it('answers a full disk as unavailable, keeps no half of the work, and goes on reading', async () => {
-    const database = openTestDatabase(createStores, { maxPages: 90 });
+    const database = openTestDatabase(createStores, { maxPages: 120 });
     const long = 'x'.repeat(20_000);
     const filling = Array.from({ length: 40 }, (_, index) =>
       database.inTransaction(({ budgets }) => budgets.add('b', `${index}${long}`, start, end)),

@@ -2,6 +2,7 @@
 // that holds something secret has its line.
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { APP_PASSWORD_LENGTH, APP_PASSWORD_LETTERS } from '../src/domain/app-password-records.js';
 import { MOST_FAILURES as MOST_WRONG_CODES } from '../src/domain/factor-locks.js';
 import { HIGHEST_NUMBER } from '../src/domain/links-numbered.js';
 import { waitSeconds } from '../src/domain/password-check.js';
@@ -120,6 +121,7 @@ const SUMS: Readonly<Record<string, string>> = {
     HIGHEST_NUMBER
   ).toFixed(3),
   'A strong code of the PIN door': bits(STRONG_CODE_ALPHABET.length ** STRONG_CODE_LENGTH),
+  'An app password': bits(APP_PASSWORD_LETTERS.length ** APP_PASSWORD_LENGTH),
   'One guess at a one-time code': oneIn(RIGHT_CODE),
   'Guesses at one-time codes until the lock, by somebody who has the password': oneIn(
     MOST_WRONG_CODES.consecutive * RIGHT_CODE,

@@ -49,7 +49,7 @@ export interface Attempt {
   readonly recipient: Recipient | undefined;
 }
 
-/** CHECKLIST 3.3: 20 a day is a chance of 2.2 % in a year of guessing, 100 in a row 1 in 10,000. */
+/** CHECKLIST 3.3: with two steps that count, 20 a day is a chance of 1.4 % in a year of guessing, 100 in a row 1 in 5,000. */
 export const MOST_FAILURES: FactorFailures = { consecutive: 100, today: 20 };
 const DAY_MS = 86_400_000;
 

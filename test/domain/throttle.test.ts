@@ -263,7 +263,7 @@ describe('the window of an exact budget', () => {
 
 describe('a store that cannot count', () => {
   it('means no for exact budgets: a full disk lets no guess through (DESIGN 4)', async () => {
-    const { throttle } = openThrottle({ maxPages: 90 });
+    const { throttle } = openThrottle({ maxPages: 130 });
     const ends = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
         throttle.spend('user-code-by-account', `${index}${'x'.repeat(20_000)}`).then(

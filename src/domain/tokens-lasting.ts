@@ -282,14 +282,17 @@ export function createTokensLasting<Stores extends TokenStores>(
       return found;
     },
 
-    /** Signs the tool out: it ends with all that it holds and has linked. Doing so twice is fine. */
-    async endLastingToken({ tool }: Pick<LastingStanding, 'tool'>, origin: Origin): Promise<void> {
+    /** Signs a tool out, itself or `by` the one that linked it: it ends with all that it holds and has linked. Twice is fine. */
+    async endLastingToken(
+      { tool, by = tool }: Pick<LastingStanding, 'tool'> & { readonly by?: LinkedTool },
+      origin: Origin,
+    ): Promise<void> {
       await inTransaction(async (stores) => {
         if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'revoked'))) return;
         await audit.record(stores, {
           event: 'token-revoked',
           accountId: tool.accountId,
-          actor: tool.clientId,
+          actor: by.clientId,
           origin,
           details: { linkedTool: tool.linkedToolId, kind: 'lasting' },
         });

@@ -103,7 +103,7 @@ describe('who is asking', () => {
       'Sign in as you for 365 days, or until you unlink it',
       'See your name',
       'See your e-mail address',
-      'See which tools are linked to your account, and unlink them',
+      'See which tools are linked to your account',
     ]) {
       expect(visitor.text).toContain(words);
     }

@@ -1,17 +1,18 @@
-// The linked tools of an account as this API lists them, and how one is removed. No tool ever reads another's token.
-// Pages list the same tools; unlinking is in `linked-tools`. PIN-API 4.7 and "Decided".
+// The linked tools of an account as this API lists them, and how one is removed. No tool ever reads another's token, nor ends
+// one that it has not linked: that is for the owner, on the pages. PIN-API 4.7 and "Decided", DESIGN 7.
 import { createHash } from 'node:crypto';
 import { originOf } from '../request.js';
 import { answer, presentEpoch, type Answer, type Endpoint } from './answers.js';
 import { DoorRefusal, refusals } from './errors.js';
 import type { FindBearer } from './token-bearer.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
-import type { LastingStanding } from '../../domain/tokens-lasting.js';
+import type { LastingStanding, TokensLasting } from '../../domain/tokens-lasting.js';
 import type { LinkedTool } from '../../domain/tokens.js';
 
 export interface DevicesDependencies {
   readonly findBearer: FindBearer;
-  readonly linkedTools: Pick<LinkedTools, 'listLinkedTools' | 'unlinkTool'>;
+  readonly linkedTools: Pick<LinkedTools, 'listLinkedTools'>;
+  readonly tokensLasting: Pick<TokensLasting, 'endLastingToken'>;
 }
 
 /** Clients expect a number. It only tells the tools of one account apart, where it is looked for. */
@@ -60,7 +61,7 @@ function presentDevices(tools: readonly LinkedTool[], bearer: LastingStanding): 
   };
 }
 
-export function createDevices({ findBearer, linkedTools }: DevicesDependencies) {
+export function createDevices({ findBearer, linkedTools, tokensLasting }: DevicesDependencies) {
   const listDevices: Endpoint = async (ctx, call) => {
     const bearer = await findBearer(ctx);
     const tools = await linkedTools.listLinkedTools(bearer.tool.accountId);
@@ -73,8 +74,10 @@ export function createDevices({ findBearer, linkedTools }: DevicesDependencies) 
     const found = tools.filter((tool) => String(numberOf(tool)) === parameter);
     // Two with one number: neither is removed by it, and the list on the page still removes both.
     if (found.length !== 1) throw new DoorRefusal(refusals.notFound);
-    const { accountId, linkedToolId } = found[0]!;
-    await linkedTools.unlinkTool({ accountId, linkedToolId, origin: originOf(ctx) });
+    const tool = found[0]!;
+    const isItsOwn = [tool.linkedToolId, tool.parentToolId].includes(own.linkedToolId);
+    if (!isItsOwn) throw new DoorRefusal(refusals.notForThisTool);
+    await tokensLasting.endLastingToken({ tool, by: own }, originOf(ctx));
     ctx.status = 204;
   };
 

@@ -55,7 +55,7 @@ describeInBrowser('app passwords', () => {
     await page.goto('/sign-in');
     await page.fill('[name=login]', 'anna');
     await page.fill('[name=password]', PASSWORD);
-    await page.keyboard.press('Enter');
+    await page.press('[name=password]', 'Enter');
     await page.waitForURL('**/account');
     await page.goto('/account/security');
     await page.locator(`#app-passwords a[href="${PAGE}"]`).press('Enter');
@@ -64,11 +64,11 @@ describeInBrowser('app passwords', () => {
 
     await page.fill('[name=name]', 'A television in the kitchen');
     await page.fill('[name=password]', 'wrong');
-    await page.keyboard.press('Enter');
+    await page.press('[name=password]', 'Enter');
     await page.waitForSelector('[data-summary]');
     expect(await page.inputValue('[name=name]')).toBe('A television in the kitchen');
     await page.fill('[name=password]', PASSWORD);
-    await page.keyboard.press('Enter');
+    await page.press('[name=password]', 'Enter');
     const shown = await page.locator('[data-app-password-letters]').innerText();
     await look(page, `app-password-made-${name}`);
     await page.locator('[data-copy]').press('Enter');

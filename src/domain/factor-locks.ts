@@ -70,7 +70,11 @@ export function createFactorLocks({ audit, notices, now }: FactorLocksDependenci
     if (failures.consecutive < consecutive && failures.today < today) return 'wrong';
     await audit.record(stores, { ...entry, event: 'second-factor-locked' });
     if (recipient) {
-      const details = { username: recipient.username, ...whereAndWhen(origin, now()) };
+      const details = {
+        username: recipient.username,
+        factor: 'second',
+        ...whereAndWhen(origin, now()),
+      } as const;
       await notices.tell(stores, 'factor-locked', { ...recipient, accountId }, details);
     }
     return 'locked';

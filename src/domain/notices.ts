@@ -9,7 +9,8 @@ export interface NoticeDetails {
   'verify-email': { readonly address: string; readonly username: string; readonly minutes: number };
   /** Somebody signed up with an address that already has an account: said to its owner only. */
   'email-already-known': { readonly address: string };
-  'factor-locked': ChangeByOwner;
+  /** By too many wrong attempts. Whoever tries a second factor has the password, or the mailbox. */
+  'factor-locked': ChangeByOwner & { readonly factor: 'password' | 'second' };
   'two-factor-enabled': ChangeByOwner;
   'two-factor-turned-off': ChangeByOwner;
   'two-factor-replaced': ChangeByOwner;

@@ -90,7 +90,8 @@ export function createPasswordCheck(dependencies: PasswordCheckDependencies) {
     await audit.record(stores, { event: 'password-locked', accountId, actor: 'anyone', origin });
     if (record.emailVerifiedAt === undefined) return;
     const to = { email, language: language ?? 'en', accountId };
-    await notices.tell(stores, 'factor-locked', to, { username, ...whereAndWhen(origin, now()) });
+    const details = { username, factor: 'password', ...whereAndWhen(origin, now()) } as const;
+    await notices.tell(stores, 'factor-locked', to, details);
   }
 
   /**

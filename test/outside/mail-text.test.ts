@@ -24,7 +24,7 @@ const change = { ...where, browser: 'Firefox', system: 'Linux' };
 const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
   'verify-email': { address, username: 'Eve', minutes: 1440 },
   'email-already-known': { address: 'https://pin.example.org/sign-in' },
-  'factor-locked': change,
+  'factor-locked': { ...change, factor: 'second' },
   'two-factor-enabled': change,
   'two-factor-turned-off': change,
   'two-factor-replaced': change,
@@ -98,8 +98,8 @@ describe.each(languages)('a mail in the language %s', (language) => {
     expect(subject).not.toContain('\n');
     for (const part of [text, seen(html)]) {
       expect(`${subject}\n${part}`).not.toMatch(/[{}]|undefined|&[a-z#]|  \n/);
-      for (const value of Object.values(samples[notice])) {
-        if (typeof value === 'string') expect(part).toContain(value);
+      for (const [name, value] of Object.entries(samples[notice])) {
+        if (typeof value === 'string' && name !== 'factor') expect(part).toContain(value);
       }
     }
     // Both parts say the same; in HTML the facts are rows of a table.
@@ -240,6 +240,17 @@ describe('the words of a mail', () => {
     const { text, html } = render('tool-linked', details, 'en');
     expect(text).toContain('“\u2068מטבח 1\u2069”');
     expect(html).toContain('“<bdi>מטבח 1</bdi>”');
+  });
+
+  it.each(languages)('tell of a locked password that nobody has it, and how to free it (%s)', (language) => {
+    const locked = (factor: 'password' | 'second'): string =>
+      render('factor-locked', { ...samples['factor-locked'], factor }, language).text;
+    expect(locked('password')).toContain(words(language)['factor-locked.not-you-password']);
+    expect(locked('password')).toContain(`${publicUrl}/forgot-password`);
+    expect(locked('password')).toContain('203.0.113.7');
+    expect(locked('second')).toContain(
+      { en: 'somebody knows your password', de: 'kennt jemand Ihr Passwort' }[language],
+    );
   });
 
   it('name a browser as far as it is known', () => {

@@ -1,7 +1,7 @@
 // Second factors behind one interface: an authenticator's one-time codes here, how it comes and goes in proofs-set-up.ts,
 // recovery codes beside it, and the locks that both stand behind. A factor is proved or it is not; whose account it is and what a proof is good for is not known here.
 // Specification: RFC 6238 §5.2, RFC 4226 §7.3, OWASP ASVS 6.5, CHECKLIST 3.3.
-import { checkTotp, cleanTotpCode } from '../crypto/totp.js';
+import { checkTotp, cleanTotpCode, newTotpSecret } from '../crypto/totp.js';
 import { createFactorLocks, type FactorLocks, type FactorStores, type Recipient } from './factor-locks.js';
 import { createSetUp, type Authenticator, type ProofStore } from './proofs-set-up.js';
 import { createRecoveryCodes } from './recovery-codes.js';
@@ -35,11 +35,17 @@ function createCodeCheck({
   locks,
   now,
 }: Pick<ProofsDependencies, 'sealer' | 'now'> & { locks: FactorLocks }) {
-  const openSecret = (kept: Authenticator) => sealer.open(kept.sealedSecret, kept.authenticatorId);
+  /** Is opened where there is no authenticator, so that the answer takes as long; no code is right for it. */
+  const standIn = { authenticatorId: 'nobody', sealedSecret: sealer.seal(newTotpSecret(), 'nobody') };
 
-  /** The step whose code this is, later than the last used one; undefined for none. One check of a code always. */
+  /**
+   * The step whose code this is, later than the last used one; undefined for none. One secret is opened and one code checked
+   * always.
+   */
   function matchCode(kept: Authenticator | undefined, code: string): Promise<number | undefined> {
-    return checkTotp({ secret: kept && openSecret(kept), code, at: now(), afterStep: kept?.lastStep });
+    const { sealedSecret, authenticatorId } = kept ?? standIn;
+    const opened = sealer.open(sealedSecret, authenticatorId);
+    return checkTotp({ secret: kept && opened, code, at: now(), afterStep: kept?.lastStep });
   }
 
   /** In the caller's transaction: charges the attempt, then uses the step up; without a step, the code was wrong. */

@@ -1,7 +1,7 @@
 // `npm run timing`: how long answers take that must not tell whether there is such an account, or such a code. Known and
 // unknown are asked in a random order over one loopback connection; medians, quantiles and a rank test say what is left.
 // A report for people: nothing in the tests depends on a time.  --samples N: of each kind, 400 by default
-//   --light: passwords are hashed cheaply, so that a difference in all the rest would be seen
+//   --light: passwords are hashed cheaply, so that a difference in all the rest would be seen   --only TEXT: in the title
 import { randomInt } from 'node:crypto';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,11 @@ import { startTestHouse, type TestHouse } from '../support/app.js';
 import { compareRanks, quantiles } from './ranks.js';
 
 const { values: flags } = parseArgs({
-  options: { samples: { type: 'string', default: '400' }, light: { type: 'boolean', default: false } },
+  options: {
+    samples: { type: 'string', default: '400' },
+    light: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+  },
 });
 const SAMPLES = Math.max(20, Math.min(5000, Math.trunc(Number(flags.samples)) || 400));
 const WARM_UP = 20;
@@ -286,7 +290,8 @@ async function run(): Promise<void> {
       await forgottenCase(people, browsers[2]!),
       await codeCase(house, people, browsers[3]!),
     ];
-    for (const each of cases) print(each.title, await measure(each));
+    for (const each of cases)
+      if (each.title.toLowerCase().includes(flags.only.toLowerCase())) print(each.title, await measure(each));
   } finally {
     for (const browser of browsers) browser.close();
     await house.close();

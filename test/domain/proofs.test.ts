@@ -15,9 +15,13 @@ import { openTestDatabase } from '../support/databases.js';
 
 const origin: Origin = { networkAddress: '203.0.113.7', network: '203.0.113.7', requestId: 'r' };
 const keyring = createKeyring({ secret: 'a root secret that only these tests know' });
+let opened = 0;
 const sealer = {
   seal: (plaintext: string, context: string) => keyring.seal('totp', plaintext, context),
-  open: (sealed: string, context: string) => keyring.open('totp', sealed, context),
+  open(sealed: string, context: string) {
+    opened += 1;
+    return keyring.open('totp', sealed, context);
+  },
 };
 let made = 0;
 const newAccount = () => `account ${++made}` as AccountId;
@@ -299,6 +303,15 @@ describe('second factors', () => {
       }
       const { secret } = await enabled(accountId);
       expect(await proofs.checkCode(accountId, await code(secret), origin)).toBe('right');
+    });
+
+    it('opens one secret whether or not there is an authenticator: the time shall not tell (CHECKLIST 3.8.7)', async () => {
+      const { accountId } = await enabled();
+      for (const kept of [await proofs.findAuthenticator(accountId), undefined]) {
+        const before = opened;
+        expect(await proofs.matchCode(kept, 'no code')).toBeUndefined();
+        expect(opened - before).toBe(1);
+      }
     });
   });
 

@@ -74,8 +74,8 @@ describeInBrowser('app passwords', () => {
     await page.locator('[data-copy]').press('Enter');
     expect(await page.locator('[data-copy]').getAttribute('data-copy')).toBe(shown);
 
-    const { body } = await signInTool(shown, name).expect(201);
-    const { authToken } = body as { authToken: string };
+    const signedIn = await signInTool(shown, name).expect(201);
+    const { authToken } = signedIn.body as { authToken: string };
     await page.locator(`main a[href="${PAGE}"]`).press('Enter');
     await page.waitForSelector('[data-app-password]');
     expect(await page.locator('[data-app-password]').innerText()).toContain('A player');

@@ -60,7 +60,6 @@ interface Given extends Ground {
   readonly wakeUps: WakeUps;
   readonly waiting: Waiting;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
-  readonly announce: (stores: Stores, tool: LinkedTool, origin: Origin) => Promise<void>;
   readonly userCodeMac: (userCode: string) => string;
   readonly userCodeMacs: (userCode: string) => string[];
   readonly describeDecider: (

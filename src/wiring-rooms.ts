@@ -152,7 +152,6 @@ function openLinkRooms(
     wakeUps,
     waiting,
     mayReceiveToken,
-    announce: toolRooms.newTools.announce,
     userCodeMac: (userCode: string) => keyring.mac('user-code', userCode),
     userCodeMacs: (userCode: string) => keyring.macs('user-code', userCode),
     describeDecider: async (accountId: AccountId) => {

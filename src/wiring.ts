@@ -125,7 +125,7 @@ function openPagesDoor(
 /** What runs by the clock. */
 function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
   const { stores, inTransaction, notices, keys, deviceKeyRing, clients, accounts } = rooms;
-  const { linksForTool, linkedTools, log, now } = rooms;
+  const { linksForTool, linkedTools, newTools, log, now } = rooms;
   const purge = (): Promise<unknown> =>
     inTransaction(async (inside) => {
       const at = now();
@@ -148,6 +148,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
     log,
     now,
     tasks: [
+      { name: 'tell owners of new tools', everySeconds: 5, run: newTools.tellOwners },
       { name: 'send mail', everySeconds: 5, run: sendMail },
       { name: 'look at the signing keys', everySeconds: 30, run: keys.refresh },
       { name: 'tend the signing keys', everySeconds: 3600, run: keys.tend },

@@ -35,8 +35,6 @@ export interface RedemptionDependencies<Stores extends NumberedLinkStores> {
   readonly now: Clock;
   readonly newId: () => string;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
-  /** Tells the owner of a tool that it is linked now, in the transaction that links it. */
-  readonly announce: (stores: Stores, tool: LinkedTool, origin: Origin) => Promise<void>;
   readonly describeDecider: (accountId: AccountId) => Promise<{ readonly createdAt: Date } | undefined>;
   readonly checkpoint?: LinkCheckpoint;
 }
@@ -46,7 +44,7 @@ export function createRedemption<Stores extends NumberedLinkStores>(
 ) {
   const { tokenStore, inTransaction, audit, throttle, tokensLasting, standing, deviceKeys, now } =
     dependencies;
-  const { mayReceiveToken, announce, describeDecider, checkpoint = () => undefined } = dependencies;
+  const { mayReceiveToken, describeDecider, checkpoint = () => undefined } = dependencies;
 
   /**
    * Looked at again here: no token for an account, or through a tool, that has lost its standing since the approval.
@@ -102,7 +100,6 @@ export function createRedemption<Stores extends NumberedLinkStores>(
       origin,
       details: { tool: tool.name, linkedTool: tool.linkedToolId },
     });
-    await announce(stores, tool, origin);
     return tool;
   }
 

@@ -15,7 +15,7 @@ import type {
   PollOutcome,
 } from './links.js';
 import type { Throttle } from './throttle.js';
-import type { IssuedTokens, Issue, LinkedTool, Tokens } from './tokens.js';
+import type { IssuedTokens, Issue, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
 import {
   DomainError,
@@ -45,8 +45,6 @@ export interface LinksForToolDependencies<Stores extends LinkStores> {
   /** The keyed hash under which a user code is kept. */
   readonly userCodeMac: (userCode: string) => string;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
-  /** Tells the owner of a tool that it is linked now, in the transaction that links it. */
-  readonly announce: (stores: Stores, tool: LinkedTool, origin: Origin) => Promise<void>;
   /** A raised interval could not be kept; the poll was answered all the same. */
   readonly onFault: (error: unknown) => void;
   readonly ttlSeconds: number;
@@ -90,7 +88,7 @@ export function createLinksForTool<Stores extends LinkStores>(
 ) {
   const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newSecret } =
     dependencies;
-  const { userCodeMac, mayReceiveToken, announce, onFault, ttlSeconds, intervalSeconds } = dependencies;
+  const { userCodeMac, mayReceiveToken, onFault, ttlSeconds, intervalSeconds } = dependencies;
   const { checkpoint = () => undefined } = dependencies;
   const live = createLiveCount(store, now);
 
@@ -185,7 +183,6 @@ export function createLinksForTool<Stores extends LinkStores>(
       origin,
       details: { tool: issue.tool.name, linkedTool: issue.tool.linkedToolId },
     });
-    await announce(stores, issue.tool, origin);
     return { issue, link };
   }
 

@@ -1,20 +1,28 @@
-// New linked tools: their owner is told of each by mail, in the transaction that links it, and the mail leads to a page on
-// which a tool that nobody knows is unlinked. That address approves nothing and opens nothing: it names a tool to whoever
-// signs in as its owner. It is not kept, but keyed, so that a redeeming request writes one row more and not two.
+// New linked tools: their owner is told of each by mail, within seconds and exactly once, and the mail leads to a page on which
+// a tool that nobody knows is unlinked. That address approves nothing and opens nothing: it names a tool to whoever signs in
+// as its owner, and is not kept, but keyed. A redeeming request writes nothing for it: the tool's own row says what is due.
 import { equal, type Keyring } from '../crypto/secrets.js';
 import type { AccountStore } from './account-records.js';
 import type { LinkedTools } from './linked-tools.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { LinkedTool, TokenStore } from './tokens.js';
-import type { AccountId, Clock, LinkedToolId, Origin } from './vocabulary.js';
+import type { AccountId, Clock, InTransaction, LinkedToolId, Origin } from './vocabulary.js';
 
 /** Long enough to come home to. */
 const ADDRESS_SECONDS = 14 * 86_400;
 const LONGEST_TOKEN = 200;
+const MOST_AT_ONCE = 100;
 const MAC_CONTEXT = 'not-me';
 
+interface NewToolsStores {
+  readonly tokens: Pick<TokenStore, 'markTold'>;
+  readonly accounts: Pick<AccountStore, 'find'>;
+  readonly outbox: OutboxStore;
+}
+
 export interface NewToolsDependencies {
-  readonly store: Pick<TokenStore, 'findLinkedTool'>;
+  readonly store: Pick<TokenStore, 'findLinkedTool' | 'findUntold'>;
+  readonly inTransaction: InTransaction<NewToolsStores>;
   readonly linkedTools: Pick<LinkedTools, 'unlinkTool'>;
   readonly notices: Notices;
   readonly keyring: Pick<Keyring, 'mac' | 'macs'>;
@@ -26,6 +34,7 @@ export type NewTools = ReturnType<typeof createNewTools>;
 
 export function createNewTools({
   store,
+  inTransaction,
   linkedTools,
   notices,
   keyring,
@@ -54,28 +63,28 @@ export function createNewTools({
     return tool?.accountId === accountId ? tool : undefined;
   }
 
+  /** At an address that the owner has proved. Two processes at once: one of them tells. */
+  async function tell(stores: NewToolsStores, tool: LinkedTool): Promise<void> {
+    if (!(await stores.tokens.markTold(tool.linkedToolId))) return;
+    const account = await stores.accounts.find(tool.accountId);
+    if (!account || account.emailVerifiedAt === undefined) return;
+    const { accountId, email, username, language } = account;
+    const place = whereAndWhen({ networkAddress: tool.linkedFrom }, tool.linkedAt);
+    const details = { username, tool: tool.name, address: addressOf(tool), ...place };
+    await notices.tell(
+      stores,
+      'tool-linked',
+      { email, language: language ?? 'en', accountId },
+      details,
+      ADDRESS_SECONDS,
+    );
+  }
+
   return {
-    /**
-     * Tells the owner of a tool that it was linked, in the transaction that links it, at an address that they have proved.
-     * A tool that another one linked has a mail of its own.
-     */
-    async announce(
-      stores: { readonly accounts: Pick<AccountStore, 'find'>; readonly outbox: OutboxStore },
-      tool: LinkedTool,
-      origin: Origin,
-    ): Promise<void> {
-      if (tool.parentToolId !== undefined) return;
-      const account = await stores.accounts.find(tool.accountId);
-      if (!account || account.emailVerifiedAt === undefined) return;
-      const { accountId, email, username, language } = account;
-      const details = { username, tool: tool.name, address: addressOf(tool), ...whereAndWhen(origin, now()) };
-      await notices.tell(
-        stores,
-        'tool-linked',
-        { email, language: language ?? 'en', accountId },
-        details,
-        ADDRESS_SECONDS,
-      );
+    /** Tells the owners of tools that were linked since, each in one transaction with the note that it was done. */
+    async tellOwners(): Promise<void> {
+      for (const tool of await store.findUntold(MOST_AT_ONCE))
+        await inTransaction((stores) => tell(stores, tool));
     },
 
     /** The tool that the address in a mail is about, ended or not; undefined for anybody but its owner. */

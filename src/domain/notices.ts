@@ -96,7 +96,10 @@ export type NoticeName = keyof NoticeDetails;
 export const momentOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** From where something was done, with what, and when, as a mail tells it. */
-export function whereAndWhen({ networkAddress, userAgent = '' }: Origin, at: Date) {
+export function whereAndWhen(
+  { networkAddress, userAgent = '' }: Pick<Origin, 'networkAddress' | 'userAgent'>,
+  at: Date,
+) {
   const { browser = '', system = '' } = readUserAgent(userAgent);
   return { from: networkAddress, browser, system, at: momentOf(at) };
 }

@@ -93,6 +93,10 @@ export interface TokenStore {
   /** Throws a driver error when the link has left a linked tool already: one approval, one linked tool. */
   insertLinkedTool(tool: LinkedTool): Promise<void>;
   findLinkedTool(linkedToolId: LinkedToolId): Promise<LinkedTool | undefined>;
+  /** Those whose owner has not been told of them, the oldest first. */
+  findUntold(limit: number): Promise<LinkedTool[]>;
+  /** False when the owner had been told before. */
+  markTold(linkedToolId: LinkedToolId): Promise<boolean>;
   /** Live ones only, the newest first. */
   findLinkedTools(accountId: AccountId): Promise<LinkedTool[]>;
   rename(linkedToolId: LinkedToolId, accountId: AccountId, name: string): Promise<boolean>;

@@ -83,7 +83,8 @@ export async function startTestHouse({
     /** What was delivered so far; `sendMail` delivers what is due. */
     mails,
     async sendMail(): Promise<void> {
-      const { notices, stores, inTransaction } = house;
+      const { newTools, notices, stores, inTransaction } = house;
+      await newTools.tellOwners();
       await notices.sendDue(stores.outbox, inTransaction, async (mail) => void mails.push(mail));
     },
     request: supertest(server),

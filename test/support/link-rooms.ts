@@ -129,9 +129,6 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
   const waiting = createWaiting({ wakeUps });
   const alarms: string[] = [];
   const checkpoint = options.checkpoint ? { checkpoint: options.checkpoint } : {};
-  /** The tools whose owners were told that they are linked now. */
-  const announced: string[] = [];
-  const announce = async (_: unknown, { name }: { readonly name: string }) => void announced.push(name);
   const tool = createLinksForTool({
     store: stores.links,
     inTransaction,
@@ -145,7 +142,6 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     newSecret: randomSecret,
     userCodeMac: (code) => keyring.mac('user-code', code),
     mayReceiveToken,
-    announce,
     onFault: (error) => {
       throw error;
     },
@@ -245,8 +241,6 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     audit,
     newId,
     mayReceiveToken,
-    announce,
-    announced,
     deviceTokens,
     checkpoints: checkpoint,
     standing,

@@ -269,4 +269,16 @@ export const migrations: readonly Migration[] = [
       ...addColumns(db, 'linked_tools', { text: 'app_password_id?' }),
     ],
   },
+  {
+    name: '008-new-tools',
+    statements: (db) => [
+      ...addColumns(db, 'linked_tools', { flags: { owner_told: 1 } }),
+      // 0 until the owner has been told of it: as good as empty, it holds the tools of the last seconds.
+      db.schema
+        .createIndex('linked_tools_untold')
+        .on('linked_tools')
+        .columns(['owner_told', 'linked_at'])
+        .where('owner_told', '=', 0),
+    ],
+  },
 ];

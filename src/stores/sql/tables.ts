@@ -197,6 +197,7 @@ export interface LinkedToolsTable {
    */
   born_with: string | null;
   app_password_id: string | null;
+  owner_told: number;
 }
 
 export interface RefreshTokensTable {

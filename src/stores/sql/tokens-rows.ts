@@ -39,6 +39,8 @@ export function toToolRow(tool: LinkedTool): NewTool {
     parent_tool_id: tool.parentToolId ?? null,
     born_with: tool.bornWith ?? null,
     app_password_id: tool.appPasswordId ?? null,
+    // What came in otherwise has a mail of its own.
+    owner_told: tool.parentToolId === undefined && tool.bornWith === undefined ? 0 : 1,
   };
 }
 

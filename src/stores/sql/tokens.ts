@@ -39,7 +39,26 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     parent_tool_id: p('parent_tool_id'),
     born_with: p('born_with'),
     app_password_id: p('app_password_id'),
+    owner_told: p('owner_told'),
   }),
+);
+
+const selectUntold = statement<{ limit: number }>()((db, p) =>
+  db
+    .selectFrom('linked_tools')
+    .selectAll()
+    // Written out: an index for these alone is used only where the text says so.
+    .where((tool) => tool('owner_told', '=', tool.lit(0)))
+    .orderBy('linked_at')
+    .limit(p('limit')),
+);
+
+const updateTold = statement<{ linked_tool_id: string }>()((db, p) =>
+  db
+    .updateTable('linked_tools')
+    .set({ owner_told: 1 })
+    .where('linked_tool_id', '=', p('linked_tool_id'))
+    .where('owner_told', '=', 0),
 );
 
 const selectTool = statement<{ linked_tool_id: string }>()((db, p) =>
@@ -222,6 +241,12 @@ export function createTokenStore(sql: Sql): TokenStore {
     async findLinkedTool(linkedToolId) {
       const row = await sql.one(selectTool, { linked_tool_id: linkedToolId });
       return row && toLinkedTool(row);
+    },
+    async findUntold(limit) {
+      return (await sql.all(selectUntold, { limit })).map(toLinkedTool);
+    },
+    async markTold(linkedToolId) {
+      return (await sql.change(updateTold, { linked_tool_id: linkedToolId })) === 1;
     },
     async findLinkedTools(accountId) {
       const rows = await sql.all(selectTools, { account_id: accountId });

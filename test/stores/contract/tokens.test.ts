@@ -78,6 +78,28 @@ describe.each(backends)('a token store on $name', ({ open }) => {
     expect(await stores.tokens.findLinkedTool('t4' as LinkedToolId)).toBeUndefined();
   });
 
+  it('lists those whose owner has not been told, the oldest first, and each is told of once', async () => {
+    const untold = async (limit = 10) =>
+      (await stores.tokens.findUntold(limit)).map(({ linkedToolId }) => linkedToolId as string);
+    const tell = (id: string) => inTransaction(({ tokens }) => tokens.markTold(id as LinkedToolId));
+    // What another tool has linked, or what came in with a password, has a mail of its own.
+    await inTransaction(async ({ tokens }) => {
+      await tokens.insertLinkedTool(
+        tool('by-token', { parentToolId: 't1' as LinkedToolId, endedAt: undefined }),
+      );
+      await tokens.insertLinkedTool(tool('by-password', { bornWith: 'code' }));
+    });
+    expect(await untold()).toEqual(['t1', 't3', 't2']);
+    expect(await untold(1)).toEqual(['t1']);
+    expect(await Promise.all([tell('t1'), tell('t1')])).toEqual([true, false]);
+    expect(await tell('by-password')).toBe(false);
+    expect(await untold()).toEqual(['t3', 't2']);
+    await inTransaction(async ({ tokens }) => {
+      for (const id of ['by-token', 'by-password'])
+        await tokens.endLinkedTool(id as LinkedToolId, at(3), 'unlinked');
+    });
+  });
+
   it('renames the live tool of its own account only', async () => {
     const rename = (id: string, account: string, name: string) =>
       inTransaction(({ tokens }) => tokens.rename(id as LinkedToolId, account as AccountId, name));

@@ -15,14 +15,7 @@ import { NOBODY, type PasswordStore } from './password-check.js';
 import type { PasswordRenewal } from './password-renewal.js';
 import type { Proofs, ProofStore } from './proofs.js';
 import type { Throttle } from './throttle.js';
-import {
-  DomainError,
-  isRefusal,
-  type AccountId,
-  type Clock,
-  type InTransaction,
-  type Origin,
-} from './vocabulary.js';
+import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 export interface AccountResetStores extends AccessStores {
   readonly accounts: AccountStore & EmailStore & PasswordStore & KnownBrowserStore;
@@ -39,7 +32,7 @@ export interface AccountResetDependencies {
   readonly access: AccountAccess;
   /** Whoever waits for these links need not wait any more. */
   readonly announce: (links: readonly Link[]) => void;
-  readonly throttle: Pick<Throttle, 'spend' | 'spendAhead'>;
+  readonly throttle: Pick<Throttle, 'spend' | 'trySpend' | 'spendAhead'>;
   readonly audit: Audit;
   readonly notices: Notices;
   readonly now: Clock;
@@ -73,15 +66,8 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
   const { throttle, audit, notices, now, settings } = dependencies;
 
   /** False when the address has had its share of such mails: then none is sent, and nothing tells. */
-  async function mayMail(folded: string): Promise<boolean> {
-    try {
-      await throttle.spend('reset-mail-by-address', sha256(folded));
-      return true;
-    } catch (error) {
-      if (isRefusal(error, 'too-many')) return false;
-      throw error;
-    }
-  }
+  const mayMail = (folded: string): Promise<boolean> =>
+    throttle.trySpend('reset-mail-by-address', sha256(folded));
 
   async function writeMail(
     stores: AccountResetStores,

@@ -32,7 +32,7 @@ export interface AccountsDependencies {
   readonly inTransaction: InTransaction<{ accounts: AccountsStore; audit: AuditStore; outbox: OutboxStore }>;
   readonly audit: Audit;
   readonly notices: Notices;
-  readonly throttle: Pick<Throttle, 'spend'>;
+  readonly throttle: Pick<Throttle, 'spend' | 'trySpend'>;
   readonly passwords: Pick<Passwords, 'hash' | 'verify'>;
   readonly rule: PasswordRule;
   readonly keyring: Pick<Keyring, 'mac' | 'macs' | 'seal' | 'open'>;

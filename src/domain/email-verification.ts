@@ -7,14 +7,7 @@ import type { Audit, AuditStore } from './audit.js';
 import { parseEmail } from './login-names.js';
 import type { Notices, OutboxStore } from './notices.js';
 import type { Throttle } from './throttle.js';
-import {
-  DomainError,
-  isRefusal,
-  type AccountId,
-  type Clock,
-  type InTransaction,
-  type Origin,
-} from './vocabulary.js';
+import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 export interface MailToken {
   readonly tokenMac: string;
@@ -55,7 +48,7 @@ export interface EmailVerificationDependencies {
   readonly inTransaction: InTransaction<EmailVerificationStores>;
   readonly audit: Audit;
   readonly notices: Notices;
-  readonly throttle: Pick<Throttle, 'spend'>;
+  readonly throttle: Pick<Throttle, 'spend' | 'trySpend'>;
   readonly keyring: Pick<Keyring, 'mac' | 'macs' | 'seal' | 'open'>;
   readonly now: Clock;
   readonly newSecret: () => string;
@@ -73,15 +66,7 @@ export function createEmailVerification(dependencies: EmailVerificationDependenc
   const { store, inTransaction, audit, notices, throttle, keyring, now, newSecret, settings } = dependencies;
 
   /** Spends one mail to the address. False when it has had its share; then nothing is sent. */
-  async function mayMail(folded: string): Promise<boolean> {
-    try {
-      await throttle.spend('mail-by-address', sha256(folded));
-      return true;
-    } catch (error) {
-      if (isRefusal(error, 'too-many')) return false;
-      throw error;
-    }
-  }
+  const mayMail = (folded: string): Promise<boolean> => throttle.trySpend('mail-by-address', sha256(folded));
 
   /** Mails a one-time address to whoever reads the account's mail; with a pending user code, to go on with it there. */
   async function mailToken(

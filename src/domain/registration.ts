@@ -27,7 +27,7 @@ export interface RegistrationDependencies {
   readonly store: AccountStore & FirstRunStore;
   readonly inTransaction: InTransaction<Stores>;
   readonly audit: Audit;
-  readonly throttle: Pick<Throttle, 'spend'>;
+  readonly throttle: Pick<Throttle, 'spend' | 'trySpend'>;
   readonly passwords: Pick<Passwords, 'hash'>;
   readonly rule: PasswordRule;
   readonly verification: EmailVerification;

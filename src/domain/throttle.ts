@@ -1,7 +1,7 @@
 // Named budgets: how often something may be tried, by whom, in which time (CHECKLIST 3.1, 3.2).
 // Exact budgets are counted in SQL, in a transaction of their own that commits before the answer, and fail closed.
 // Coarse ones are counted in memory or Redis and fail open: losing them lets nobody in.
-import { DomainError, isUnavailable, type Clock, type InTransaction } from './vocabulary.js';
+import { DomainError, isRefusal, isUnavailable, type Clock, type InTransaction } from './vocabulary.js';
 
 interface Budget {
   readonly limit: number;
@@ -155,16 +155,29 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
     return failingClosed(() => budgets.findSpent(name, spender, slicesOf(budget).since));
   }
 
+  /**
+   * Spends one, and resolves to what is now spent. Refuses `too-many` (with seconds to wait) when the budget is used up,
+   * and spends nothing then; `store-unavailable` where an exact budget cannot be counted.
+   */
+  async function spend(name: BudgetName, spender: string): Promise<number> {
+    const budget = budgetOf(name);
+    return budget.kept === 'exact'
+      ? spendExact(name, budget, slicesOf(budget).startsAt, spender)
+      : spendCoarse(name, budget, spender);
+  }
+
   return {
-    /**
-     * Spends one, and resolves to what is now spent. Refuses `too-many` (with seconds to wait) when the budget is used up,
-     * and spends nothing then; `store-unavailable` where an exact budget cannot be counted.
-     */
-    async spend(name: BudgetName, spender: string): Promise<number> {
-      const budget = budgetOf(name);
-      return budget.kept === 'exact'
-        ? spendExact(name, budget, slicesOf(budget).startsAt, spender)
-        : spendCoarse(name, budget, spender);
+    spend,
+
+    /** The same for what is let go rather than refused: false, and nothing is spent, where the budget is used up. */
+    async trySpend(name: BudgetName, spender: string): Promise<boolean> {
+      try {
+        await spend(name, spender);
+        return true;
+      } catch (error) {
+        if (isRefusal(error, 'too-many')) return false;
+        throw error;
+      }
     },
 
     /** Whether the budget is used up, for rules that wait rather than refuse. Refuses `store-unavailable` as `spend` does. */

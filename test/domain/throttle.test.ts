@@ -175,6 +175,13 @@ describe('isSpent', () => {
     await throttle.spend('live-links-by-network', 'n');
     expect(await throttle.isSpent('live-links-by-network', 'n')).toBe(true);
   });
+
+  it('lets go, where it is asked to try, of what a used up budget would refuse, and spends nothing for it', async () => {
+    const { throttle } = openThrottle({ limits: { 'mail-by-address': { limit: 1 } } });
+    expect(await throttle.trySpend('mail-by-address', 'a')).toBe(true);
+    expect(await throttle.trySpend('mail-by-address', 'a')).toBe(false);
+    expect(await throttle.trySpend('mail-by-address', 'b')).toBe(true);
+  });
 });
 
 describe('the window of an exact budget', () => {
@@ -280,7 +287,7 @@ describe('a store that cannot count', () => {
     }
   });
 
-  it.each(['spend', 'spendAhead', 'isSpent'] as const)('refuses %s as store-unavailable', async (act) => {
+  it.each(['spend', 'trySpend', 'spendAhead', 'isSpent'] as const)('refuses %s as store-unavailable', async (act) => {
     const { dependencies } = openThrottle();
     // Stands for an engine that has gone away: no embedded one stops answering reads.
     const gone = () => Promise.reject(new StoreUnavailable('gone'));

@@ -287,18 +287,21 @@ describe('a store that cannot count', () => {
     }
   });
 
-  it.each(['spend', 'trySpend', 'spendAhead', 'isSpent'] as const)('refuses %s as store-unavailable', async (act) => {
-    const { dependencies } = openThrottle();
-    // Stands for an engine that has gone away: no embedded one stops answering reads.
-    const gone = () => Promise.reject(new StoreUnavailable('gone'));
-    const throttle = createThrottle({
-      ...dependencies,
-      budgets: { add: gone, findSpent: gone, findOldest: gone, takeBack: gone, removeExpired: gone },
-      inTransaction: gone,
-    });
-    const refusal = await refusalOf(throttle[act]('user-code-by-account', 'a'));
-    expect([refusal.code, refusal.retryAfterSeconds]).toEqual(['store-unavailable', 5]);
-  });
+  it.each(['spend', 'trySpend', 'spendAhead', 'isSpent'] as const)(
+    'refuses %s as store-unavailable',
+    async (act) => {
+      const { dependencies } = openThrottle();
+      // Stands for an engine that has gone away: no embedded one stops answering reads.
+      const gone = () => Promise.reject(new StoreUnavailable('gone'));
+      const throttle = createThrottle({
+        ...dependencies,
+        budgets: { add: gone, findSpent: gone, findOldest: gone, takeBack: gone, removeExpired: gone },
+        inTransaction: gone,
+      });
+      const refusal = await refusalOf(throttle[act]('user-code-by-account', 'a'));
+      expect([refusal.code, refusal.retryAfterSeconds]).toEqual(['store-unavailable', 5]);
+    },
+  );
 
   it('lets no fault of another kind pass for permission', async () => {
     const { database, throttle } = openThrottle();

@@ -131,8 +131,10 @@ export interface Form {
   /** The names that were sent more than once, even if empty. */
   readonly repeated: readonly string[];
   /** Every name that was sent, once each, in the order of arrival. */
-  readonly names: readonly string[];
+  names(): readonly string[];
 }
+
+const NONE: readonly string[] = [];
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -195,12 +197,8 @@ function presentForm(values: Map<string, string>, more: Map<string, string[]> | 
     get,
     has: (name) => get(name) !== undefined,
     getAll: (name) => (more?.get(name) ?? [values.get(name) ?? '']).filter((value) => value !== ''),
-    get repeated() {
-      return more ? [...more.keys()] : [];
-    },
-    get names() {
-      return [...values.keys()];
-    },
+    repeated: more ? [...more.keys()] : NONE,
+    names: () => [...values.keys()],
   };
 }
 

@@ -7,10 +7,13 @@ interface Count {
   windowMs: number;
   now: number;
   before: number;
+  movedAt: number;
 }
 
 /** Beyond this many spenders the stalest are forgotten: a flood of networks must not fill the memory. */
 const MOST_SPENDERS = 200_000;
+/** A busy spender moves to the end this often, not at each use: that would cost more than the counting. */
+const MOVED_EVERY_MS = 1000;
 
 export function createMemoryCounters({
   now,
@@ -43,15 +46,25 @@ export function createMemoryCounters({
     async add(key, amount, windowSeconds) {
       const known = counts.get(key);
       if (!known && counts.size >= mostSpenders) counts.delete(counts.keys().next().value!);
+      const at = now().getTime();
       const count = turned(
-        known ?? { windowStartsAt: now().getTime(), windowMs: windowSeconds * 1000, now: 0, before: 0 },
+        known ?? {
+          windowStartsAt: at,
+          windowMs: windowSeconds * 1000,
+          now: 0,
+          before: 0,
+          movedAt: -Infinity,
+        },
       );
       // What this window lacks to give back is taken from the memory of the last: a debt would be room for more in the next.
       const left = count.now + amount;
       count.now = Math.max(0, left);
       count.before = Math.max(0, count.before + Math.min(0, left));
-      counts.delete(key);
-      counts.set(key, count);
+      if (Math.abs(at - count.movedAt) >= MOVED_EVERY_MS) {
+        count.movedAt = at;
+        counts.delete(key);
+        counts.set(key, count);
+      }
       return sum(count);
     },
     async find(key) {

@@ -12,7 +12,12 @@ import {
 } from './statement.js';
 import type { Tables } from './tables.js';
 
-type Prepared = { readonly statement: Database.Statement; readonly order: readonly Slot<Values>[] };
+interface Prepared {
+  readonly statement: Database.Statement;
+  readonly order: readonly Slot<Values>[];
+  /** The columns of its rows, which the driver gives as lists: it would look each name up again for each row. */
+  readonly columns: readonly string[];
+}
 
 /** One connection. `execute` is for texts without parameters: schema changes and transaction control. */
 export interface Connection extends Sql {
@@ -80,49 +85,63 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     const known = prepared.get(key);
     if (known) return known;
     const { sql, order } = statement.compile(sqliteBuilder);
-    const made = { statement: driver.prepare(sql), order: order as readonly Slot<Values>[] };
+    const text = driver.prepare(sql);
+    const columns = text.reader ? text.raw(true).columns() : [];
+    const made = {
+      statement: text,
+      order: order as readonly Slot<Values>[],
+      columns: columns.map(({ name }) => name),
+    };
     prepared.set(key, made);
     return made;
   }
 
   return {
     async all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]> {
-      return guarded(() => {
-        const { statement: text, order } = prepare(statement);
-        return text.all(fill(order, values)) as Row[];
-      });
+      try {
+        const { statement: text, order, columns } = prepare(statement);
+        const rows = text.all(fill(order, values)) as SqlValue[][];
+        return rows.map((row) => toRow<Row>(columns, row));
+      } catch (error) {
+        throw asStoreFault(error);
+      }
     },
     async one<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row | undefined> {
-      return guarded(() => {
-        const { statement: text, order } = prepare(statement);
-        return text.get(fill(order, values)) as Row | undefined;
-      });
+      try {
+        const { statement: text, order, columns } = prepare(statement);
+        const row = text.get(fill(order, values)) as SqlValue[] | undefined;
+        return row && toRow<Row>(columns, row);
+      } catch (error) {
+        throw asStoreFault(error);
+      }
     },
     async change<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<number> {
-      return guarded(() => {
+      try {
         const { statement: text, order } = prepare(statement);
         return text.run(fill(order, values)).changes;
-      });
+      } catch (error) {
+        throw asStoreFault(error);
+      }
     },
     execute(text) {
-      guarded(() => {
+      try {
         let control = controls.get(text);
         if (!control) controls.set(text, (control = driver.prepare(text)));
         control.run();
-      });
+      } catch (error) {
+        throw asStoreFault(error);
+      }
     },
-    names: (text) => guarded(() => driver.prepare(text).pluck().all() as string[]),
+    names: (text) => driver.prepare(text).pluck().all() as string[],
     isInTransaction: () => driver.inTransaction,
     close: () => void driver.close(),
   };
 }
 
-function guarded<Result>(work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    throw asStoreFault(error);
-  }
+function toRow<Row>(columns: readonly string[], values: readonly SqlValue[]): Row {
+  const row: Record<string, SqlValue> = {};
+  for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i]!;
+  return row as Row;
 }
 
 function fill(order: readonly Slot<Values>[], values: Values): SqlValue[] {

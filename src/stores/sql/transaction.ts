@@ -1,5 +1,6 @@
 // Transactions on SQLite, grouped: whoever asks while the event loop gathers work shares one COMMIT, and so one flush to
-// the disk, each under its own SAVEPOINT. A caller is answered only after the COMMIT that holds its work.
+// the disk. Should one of them fail, all is undone and done again, each under its own SAVEPOINT, so that only the failing
+// work is left out. A caller is answered only after the COMMIT that holds its work.
 // Work inside a transaction touches its stores and nothing slow: everybody else is waiting for it.
 import { StoreUnavailable } from './statement.js';
 import type { Connection } from './dialect-sqlite.js';
@@ -36,11 +37,11 @@ export function createGroupedTransactions<Stores>(
   }
 
   async function runBatch(batch: readonly Caller[]): Promise<void> {
-    const settles: Settle[] = [];
+    let settles: Settle[];
     try {
       connection.execute('BEGIN IMMEDIATE');
       checkpoint('transaction:begun');
-      for (const caller of batch) settles.push(await runCaller(caller));
+      settles = (await runTogether(batch)) ?? (await runApart(batch));
       checkpoint('transaction:worked');
       connection.execute('COMMIT');
     } catch (error) {
@@ -53,7 +54,31 @@ export function createGroupedTransactions<Stores>(
     for (const settle of settles) settle();
   }
 
-  /** A failing caller is rolled back alone; a fault that ended the whole transaction (a full disk) fails the batch. */
+  /** The common case, that nothing fails, needs no savepoints. Undefined, and nothing done, where something did. */
+  async function runTogether(batch: readonly Caller[]): Promise<Settle[] | undefined> {
+    const settles: Settle[] = [];
+    try {
+      for (const { work, resolve } of batch) {
+        const value = await work();
+        settles.push(() => resolve(value));
+      }
+      return settles;
+    } catch (error) {
+      if (batch.length === 1) throw error;
+      refuseEnded(error);
+      connection.execute('ROLLBACK');
+      connection.execute('BEGIN IMMEDIATE');
+      return undefined;
+    }
+  }
+
+  async function runApart(batch: readonly Caller[]): Promise<Settle[]> {
+    const settles: Settle[] = [];
+    for (const caller of batch) settles.push(await runCaller(caller));
+    return settles;
+  }
+
+  /** A failing caller is rolled back alone; a fault that ended the whole transaction fails the batch. */
   async function runCaller(caller: Caller): Promise<Settle> {
     connection.execute('SAVEPOINT caller');
     try {
@@ -61,12 +86,16 @@ export function createGroupedTransactions<Stores>(
       connection.execute('RELEASE caller');
       return () => caller.resolve(value);
     } catch (error) {
-      if (!connection.isInTransaction())
-        throw new StoreUnavailable('the transaction was ended', { cause: error });
+      refuseEnded(error);
       connection.execute('ROLLBACK TO caller');
       connection.execute('RELEASE caller');
       return () => caller.reject(error);
     }
+  }
+
+  /** A fault that ended the transaction itself (a full disk) is nobody's alone. */
+  function refuseEnded(cause: unknown): void {
+    if (!connection.isInTransaction()) throw new StoreUnavailable('the transaction was ended', { cause });
   }
 
   return <Result>(work: (stores: Stores) => Promise<Result>) =>

@@ -32,6 +32,21 @@ describe.each(backends)('transactions on $name', ({ open }) => {
     }
   });
 
+  it('runs work again that a failing neighbour undid, and answers with what that run gave', async () => {
+    const runs: number[] = [];
+    const work = (index: number) =>
+      database.inTransaction(async ({ budgets }) => {
+        runs.push(index);
+        return budgets.add('b', 'run again', start, end);
+      });
+    const failing = () => database.inTransaction(() => Promise.reject(new Error('refused')));
+    const settled = await Promise.allSettled([work(0), failing(), work(1)]);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))).toEqual([1, 2]);
+    expect(await spent('run again')).toBe(2);
+    expect(runs).toEqual([0, 0, 1]);
+  });
+
   it('lets later callers of one commit see what earlier ones wrote', async () => {
     const sums = await Promise.all(
       [1, 2, 3].map(() => database.inTransaction(({ budgets }) => budgets.add('b', 'shared', start, end))),

@@ -3,8 +3,15 @@
 import { mkdirSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 import type { Config } from './config.js';
-import { createKeyring, timeOrderedId, type Keyring, type Purpose } from './crypto/secrets.js';
+import {
+  createKeyring,
+  SecretUnreadable,
+  timeOrderedId,
+  type Keyring,
+  type Purpose,
+} from './crypto/secrets.js';
 import { createAudit } from './domain/audit.js';
+import type { DrawUserCode } from './domain/links-number-pending.js';
 import type { LinkCheckpoint } from './domain/links.js';
 import { createNotices, type Deliver, type Sealer } from './domain/notices.js';
 import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
@@ -37,6 +44,15 @@ export function sealerOf(keyring: Keyring, purpose: Purpose): Sealer {
   return {
     seal: (plaintext, context) => keyring.seal(purpose, plaintext, context),
     open: (sealed, context) => keyring.open(purpose, sealed, context),
+  };
+}
+
+export function userCodesOf(keyring: Keyring): DrawUserCode {
+  return (linkId, shape, userCodeMac) => {
+    const keyId = userCodeMac === undefined ? keyring.currentId : keyring.sealedWith(userCodeMac);
+    const code = keyring.codeWith(keyId, 'drawn-code', shape, linkId);
+    if (code === undefined) throw new SecretUnreadable();
+    return code;
   };
 }
 

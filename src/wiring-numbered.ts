@@ -14,7 +14,7 @@ import type { LinkedTool, Tokens } from './domain/tokens.js';
 import type { AccountId, Origin } from './domain/vocabulary.js';
 import type { Waiting, WakeUps } from './domain/waiting.js';
 import type { Stores } from './stores/sql/stores.js';
-import { sealerOf, type Ground } from './wiring-ground.js';
+import { sealerOf, userCodesOf, type Ground } from './wiring-ground.js';
 
 /** The ring of keys for the tokens of tools with a key of their own, and what signs with it. */
 export function openDeviceTokens(
@@ -135,7 +135,7 @@ export function openNumberedRooms(
       tokensLasting,
       standing,
       deviceKeys,
-      sealer: sealerOf(keyring, 'user-code'),
+      drawUserCode: userCodesOf(keyring),
     }),
     ...createLinksByToken({
       ...given,

@@ -105,16 +105,18 @@ export function drawCode(alphabet: string, length: number): string {
     throw new RangeError('an alphabet has 2 to 256 different characters');
   }
   if (!Number.isInteger(length) || length < 1) throw new RangeError('a code has at least one character');
-  const limit = 256 - (256 % size);
   let code = '';
-  while (code.length < length) {
-    code += withRandomBytes(16, (fresh) => {
-      let drawn = '';
-      for (const byte of fresh) if (byte < limit) drawn += alphabet.charAt(byte % size);
-      return drawn;
-    });
-  }
+  while (code.length < length) code += withRandomBytes(16, (fresh) => lettersOf(alphabet, fresh));
   return code.slice(0, length);
+}
+
+/** The letters that bytes stand for; those past the last whole multiple of the alphabet stand for none. */
+function lettersOf(alphabet: string, bytes: Buffer): string {
+  const size = alphabet.length;
+  const limit = 256 - (256 % size);
+  let letters = '';
+  for (const byte of bytes) if (byte < limit) letters += alphabet.charAt(byte % size);
+  return letters;
 }
 
 /** What a key is for. A value made for one purpose means nothing for another. */
@@ -122,6 +124,7 @@ export type Purpose =
   | 'totp'
   | 'signing-key'
   | 'user-code'
+  | 'drawn-code'
   | 'recovery-code'
   | 'pepper'
   | 'refresh'
@@ -159,6 +162,16 @@ export type Keyring = {
   macs(purpose: Purpose, ...parts: MacPart[]): string[];
   /** The same with the key of that id; undefined if it is not at hand. */
   macWith(keyId: string, purpose: Purpose, ...parts: MacPart[]): string | undefined;
+  /**
+   * A code that looks drawn, and is the same each time for the same context: whoever has the key need not keep it. With the
+   * key of that id; undefined if it is not at hand.
+   */
+  codeWith(
+    keyId: string,
+    purpose: Purpose,
+    shape: { alphabet: string; length: number },
+    context: string,
+  ): string | undefined;
   /** The current 32-byte key of a purpose. */
   key(purpose: Purpose): Buffer;
   /** The 32-byte key of a purpose under the root secret of that id; undefined if it is not at hand. */
@@ -250,6 +263,14 @@ export function createKeyring({ secret, previous }: { secret: string; previous?:
     macWith(keyId, purpose, ...parts) {
       const root = rootOf(keyId);
       return root && macFrom(root, purpose, parts);
+    },
+    codeWith(keyId, purpose, { alphabet, length }, context) {
+      const key = rootOf(keyId)?.derive(`mac/${purpose}`);
+      if (!key) return undefined;
+      let code = '';
+      for (let block = 0; code.length < length; block++)
+        code += lettersOf(alphabet, hmac(key, context, block));
+      return code.slice(0, length);
     },
     key: (purpose) => current.derive(`key/${purpose}`),
     keyOf: (keyId, purpose) => rootOf(keyId)?.derive(`key/${purpose}`),

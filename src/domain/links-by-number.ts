@@ -1,11 +1,11 @@
 // What a tool does with a link that it polls by its number: start it, ask how it stands, collect its token, which is the same
 // at every reading until the link expires. A number is no secret, so whoever asks from elsewhere is budgeted.
 // PIN-API 3; CHECKLIST 3.1.
-import { drawCode, randomSecret } from '../crypto/secrets.js';
+import { randomSecret } from '../crypto/secrets.js';
 import { readDeviceKey, type DeviceKeyMaterial, type ProofClaims } from './device-keys-proof.js';
 import type { DeviceKeys } from './device-keys.js';
 import type { createLinksByToken } from './links-by-token.js';
-import { createPending } from './links-number-pending.js';
+import { createPending, type DrawUserCode } from './links-number-pending.js';
 import { createNumberGuesses, type NumberGuessesDependencies } from './links-number-guesses.js';
 import { createRedemption, type RedemptionDependencies } from './links-number-redemption.js';
 import {
@@ -21,10 +21,9 @@ import {
 } from './links-numbered.js';
 import { createLiveCount } from './links-tool.js';
 import { stateOf, type LinkStore, type PollGate } from './links.js';
-import type { Sealer } from './notices.js';
 import { clientIdOf, identifierOf, LASTING_SCOPE } from './tokens-lasting.js';
 import type { ToolDescription } from './tokens.js';
-import { STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
+import { alphabetOf, STRONG_CODE_LENGTH, userCodeLength } from './user-code.js';
 import { DomainError, type LinkId, type Origin } from './vocabulary.js';
 import type { HoldAnswer, Waiting } from './waiting.js';
 
@@ -48,7 +47,7 @@ export interface LinksByNumberDependencies<Stores extends NumberedLinkStores>
   readonly links: Pick<LinkStore, 'countLive'>;
   readonly gate: PollGate;
   readonly waiting: Waiting;
-  readonly sealer: Sealer;
+  readonly drawUserCode: DrawUserCode;
   readonly userCodeMac: (userCode: string) => string;
   readonly deviceKeys: DeviceKeys;
 }
@@ -71,7 +70,7 @@ function drawNumber(): number {
 export function createLinksByNumber<Stores extends NumberedLinkStores>(
   dependencies: LinksByNumberDependencies<Stores>,
 ) {
-  const { store, links, inTransaction, throttle, gate, waiting, sealer, userCodeMac } = dependencies;
+  const { store, links, inTransaction, throttle, gate, waiting, userCodeMac, drawUserCode } = dependencies;
   const { deviceKeys, now, newId } = dependencies;
   const guesses = createNumberGuesses(dependencies);
   const redemption = createRedemption(dependencies);
@@ -79,24 +78,26 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
   const { present, admit, isPending } = createPending(dependencies);
 
   async function insertWithFreshCode(
-    request: Omit<NumberedLinkRequest, 'userCodeMac' | 'numbered'>,
+    request: Omit<NumberedLinkRequest, 'linkId' | 'userCodeMac' | 'numbered'>,
     {
       tool,
       isStrong,
       deviceKey,
     }: { tool: ToolDescription; isStrong: boolean; deviceKey: DeviceKeyMaterial | undefined },
   ): Promise<{ link: NumberedLinkRequest; userCode: string }> {
+    const cleaned = cleanDescription(tool);
+    const length = isStrong ? STRONG_CODE_LENGTH : userCodeLength(await live.count());
     for (let draw = 0; draw < MOST_DRAWS; draw++) {
-      const userCode = isStrong
-        ? drawCode(STRONG_CODE_ALPHABET, STRONG_CODE_LENGTH)
-        : drawCode(USER_CODE_ALPHABET, userCodeLength(await live.count()));
+      const linkId = newId() as LinkId;
+      const userCode = drawUserCode(linkId, { alphabet: alphabetOf(length), length });
       const link: NumberedLinkRequest = {
         ...request,
+        linkId,
         userCodeMac: userCodeMac(userCode),
         numbered: {
           number: drawNumber(),
-          sealedUserCode: sealer.seal(userCode, request.linkId),
-          tool: cleanDescription(tool),
+          userCodeLength: length,
+          tool: cleaned,
           deviceKey,
           forwardAddress: undefined,
           parentToolId: undefined,
@@ -178,7 +179,6 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
       const createdAt = now();
       const seconds = isStrong ? STRONG_LIFE_SECONDS : SHORT_LIFE_SECONDS;
       const request = {
-        linkId: newId() as LinkId,
         door: 'pin' as const,
         clientId,
         deviceCodeHash: '',

@@ -3,25 +3,36 @@
 // so. DESIGN 4 (poll gate), 11.
 import { keyOfNumber, type NumberedLink, type NumberedLinkRequest } from './links-numbered.js';
 import type { PollGate } from './links.js';
-import type { Sealer } from './notices.js';
 import { identifierOf } from './tokens-lasting.js';
-import { isStrongCode } from './user-code.js';
-import type { Clock } from './vocabulary.js';
+import { alphabetOf, isStrongCode } from './user-code.js';
+import type { Clock, LinkId } from './vocabulary.js';
+
+/**
+ * Draws the user code of a link: from the link itself and a key of the house, so that it is kept nowhere and can be shown
+ * again. `userCodeMac`: the one that was made of it then, which names the key. Throws where that key is gone.
+ */
+export type DrawUserCode = (
+  linkId: LinkId,
+  shape: { readonly alphabet: string; readonly length: number },
+  userCodeMac?: string,
+) => string;
 
 /** The gate knows each tool by the link's key; a name beside it would only fill its memory with strangers' words. */
 const GATE_NAME = 'by number';
 
 export function createPending({
   gate,
-  sealer,
+  drawUserCode,
   now,
 }: {
   readonly gate: PollGate;
-  readonly sealer: Sealer;
+  readonly drawUserCode: DrawUserCode;
   readonly now: Clock;
 }) {
-  const codeOf = ({ linkId, numbered }: NumberedLinkRequest): string =>
-    sealer.open(numbered.sealedUserCode, linkId);
+  function codeOf({ linkId, userCodeMac, numbered }: NumberedLinkRequest): string {
+    const length = numbered.userCodeLength;
+    return drawUserCode(linkId, { alphabet: alphabetOf(length), length }, userCodeMac);
+  }
 
   function present(link: NumberedLinkRequest, userCode = codeOf(link)): NumberedLink {
     const { clientId, networkAddress, createdAt, expiresAt, numbered } = link;

@@ -45,8 +45,8 @@ export interface LinkRequest {
 export interface Numbered {
   /** Random, 1 to 2^31 - 1, and no secret. */
   readonly number: number;
-  /** The user code, to be shown to the tool again. */
-  readonly sealedUserCode: string;
+  /** How long its user code is, which is drawn again from the link to be shown to the tool again. */
+  readonly userCodeLength: number;
   readonly tool: ToolDescription;
   /** The key without whose proof it gives no token. */
   readonly deviceKey: DeviceKeyMaterial | undefined;
@@ -99,10 +99,16 @@ export interface DeviceCodeKey {
   readonly deviceCodeHash: string;
 }
 
-/** The key of any text; one that is no device code finds nothing. */
+let lastCode = '';
+let lastKey: DeviceCodeKey = { linkId: '' as LinkId, deviceCodeHash: sha256('') };
+
+/** The key of any text; one that is no device code finds nothing. The last one is known still: a poll asks several times. */
 export function keyOfDeviceCode(deviceCode: string): DeviceCodeKey {
+  if (deviceCode === lastCode) return lastKey;
   const end = Math.max(deviceCode.lastIndexOf('.'), 0);
-  return { linkId: deviceCode.slice(0, end) as LinkId, deviceCodeHash: sha256(deviceCode) };
+  lastKey = { linkId: deviceCode.slice(0, end) as LinkId, deviceCodeHash: sha256(deviceCode) };
+  lastCode = deviceCode;
+  return lastKey;
 }
 
 /** Each method that moves a link is one statement; false or undefined means that it was not in the state it must leave. */

@@ -11,6 +11,10 @@ export const USER_CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 export const STRONG_CODE_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 export const STRONG_CODE_LENGTH = 25;
 
+/** What the characters of a code of that length are. */
+export const alphabetOf = (length: number): string =>
+  length === STRONG_CODE_LENGTH ? STRONG_CODE_ALPHABET : USER_CODE_ALPHABET;
+
 const SHORTEST = 8;
 const LONGEST = 12;
 const LONGEST_TYPED = 64;

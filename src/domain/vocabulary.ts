@@ -49,7 +49,8 @@ export function contextClass(methods: readonly AuthenticationMethod[]): 'aal2' |
 
 /**
  * Runs work in one transaction and resolves after its COMMIT; rejects with the work's own error after a rollback.
- * Inside, only the given stores are used, and no other transaction is opened.
+ * Inside, only the given stores are used, and no other transaction is opened. The work may be undone and run again before
+ * it commits, so it changes nothing outside; what it resolves to is of the run that was committed.
  */
 export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<Result>) => Promise<Result>;
 

@@ -256,6 +256,43 @@ describe('the keyring', () => {
   });
 });
 
+describe('codes that are drawn again', () => {
+  const shape = { alphabet: 'BCDFGHJKLMNPQRSTVWXZ', length: 8 };
+
+  it('are the same for the same context, and others for another key, purpose, context or secret', () => {
+    const keyring = createKeyring({ secret });
+    const stranger = createKeyring({ secret: other });
+    const code = keyring.codeWith(keyring.currentId, 'drawn-code', shape, 'link 1');
+    expect(code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{8}$/);
+    expect(keyring.codeWith(keyring.currentId, 'drawn-code', shape, 'link 1')).toBe(code);
+    expect(keyring.codeWith(keyring.currentId, 'drawn-code', shape, 'link 2')).not.toBe(code);
+    expect(keyring.codeWith(keyring.currentId, 'user-code', shape, 'link 1')).not.toBe(code);
+    expect(stranger.codeWith(stranger.currentId, 'drawn-code', shape, 'link 1')).not.toBe(code);
+    expect(stranger.codeWith(keyring.currentId, 'drawn-code', shape, 'link 1')).toBeUndefined();
+  });
+
+  it('are found with the previous secret while it is at hand', () => {
+    const before = createKeyring({ secret });
+    const after = createKeyring({ secret: other, previous: secret });
+    expect(after.codeWith(before.currentId, 'drawn-code', shape, 'link 1')).toBe(
+      before.codeWith(before.currentId, 'drawn-code', shape, 'link 1'),
+    );
+  });
+
+  it('have every letter about as often, and any length', () => {
+    const keyring = createKeyring({ secret });
+    const counts = new Map<string, number>();
+    for (let link = 0; link < 400; link++) {
+      const long = { ...shape, length: 50 };
+      for (const letter of keyring.codeWith(keyring.currentId, 'drawn-code', long, `link ${link}`)!)
+        counts.set(letter, (counts.get(letter) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(20);
+    // 20,000 letters, 1,000 of each, give or take six times the deviation of 31.
+    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(190);
+  });
+});
+
 describe('changing the root secret', () => {
   const changed = createKeyring({ secret: other, previous: secret });
 

@@ -8,6 +8,7 @@ import { createLinksByNumber, type ToolDescription } from '../../src/domain/link
 import { createLinksByToken } from '../../src/domain/links-by-token.js';
 import { createTokensLasting } from '../../src/domain/tokens-lasting.js';
 import type { AccountId, LinkId, Origin, SubjectId } from '../../src/domain/vocabulary.js';
+import { userCodesOf } from '../../src/wiring-ground.js';
 import { ISSUER, openLinkRooms, originFrom, type LinkRoomsOptions } from './link-rooms.js';
 
 /** The issuer and the audience of tokens for tools with keys, as some clients insist on them. */
@@ -103,10 +104,7 @@ export async function openNumberedRooms(options: LinkRoomsOptions & { readonly t
       tokensLasting: lasting,
       standing: rooms.tokensStanding,
       deviceKeys,
-      sealer: {
-        seal: (text, context) => keyring.seal('user-code', text, context),
-        open: (text, context) => keyring.open('user-code', text, context),
-      },
+      drawUserCode: userCodesOf(keyring),
     }),
     ...createLinksByToken({
       ...given,

@@ -7,7 +7,7 @@ import { toToolValues } from './tool-values.js';
 import type { NumberedLinkRequest, NumberedLinkRow, NumberedLinkStore } from '../../domain/links-numbered.js';
 
 type NewNumbered = Omit<NewLink, 'door' | 'device_code_hash'> &
-  Pick<LinksTable, 'public_number' | 'sealed_user_code' | 'tool_values' | 'device_key'>;
+  Pick<LinksTable, 'public_number' | 'user_code_length' | 'tool_values' | 'device_key'>;
 
 const insertLink = statement<{ [Column in keyof NewNumbered]: NewNumbered[Column] }>()((db, p) =>
   db
@@ -28,7 +28,7 @@ const insertLink = statement<{ [Column in keyof NewNumbered]: NewNumbered[Column
       created_at: p('created_at'),
       expires_at: p('expires_at'),
       public_number: p('public_number'),
-      sealed_user_code: p('sealed_user_code'),
+      user_code_length: p('user_code_length'),
       tool_values: p('tool_values'),
       device_key: p('device_key'),
     })
@@ -142,7 +142,7 @@ const found = (row: LinksTable | undefined): NumberedLinkRow | undefined =>
 
 /** Column by column: starting links is a hot path. */
 function toNewNumbered(link: NumberedLinkRequest): NewNumbered {
-  const { number, sealedUserCode, tool, deviceKey } = link.numbered;
+  const { number, userCodeLength, tool, deviceKey } = link.numbered;
   return {
     link_id: link.linkId,
     client_id: link.clientId,
@@ -156,7 +156,7 @@ function toNewNumbered(link: NumberedLinkRequest): NewNumbered {
     created_at: link.createdAt.getTime(),
     expires_at: link.expiresAt.getTime(),
     public_number: number,
-    sealed_user_code: sealedUserCode,
+    user_code_length: userCodeLength,
     tool_values: toToolValues(tool),
     device_key: deviceKey ? JSON.stringify(deviceKey) : null,
   };

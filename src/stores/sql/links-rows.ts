@@ -76,7 +76,7 @@ function toNumbered(row: LinksTable): Numbered | undefined {
   if (row.public_number === null) return undefined;
   return {
     number: row.public_number,
-    sealedUserCode: row.sealed_user_code ?? '',
+    userCodeLength: row.user_code_length ?? 0,
     tool: fromToolValues(row.tool_values ?? '[]'),
     deviceKey:
       row.device_key === null

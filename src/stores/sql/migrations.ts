@@ -281,4 +281,12 @@ export const migrations: readonly Migration[] = [
         .where('owner_told', '=', 0),
     ],
   },
+  {
+    // A link that is polled by its number draws its user code again: those that are in the air get theirs no more.
+    name: '011-drawn-codes',
+    statements: (db) => [
+      db.schema.alterTable('links').dropColumn('sealed_user_code'),
+      ...addColumns(db, 'links', { integer: 'user_code_length?' }),
+    ],
+  },
 ];

@@ -149,7 +149,7 @@ export interface LinksTable {
   expires_at: number;
   /** Only of a link that is polled by its number; so are the five below it. */
   public_number: number | null;
-  sealed_user_code: string | null;
+  user_code_length: number | null;
   /** What the tool says of itself, as JSON. */
   tool_values: string | null;
   forward_address: string | null;

@@ -44,7 +44,7 @@ function newRequest(rest: Partial<NumberedLinkRequest['numbered']> = {}): Number
     expiresAt: later(900),
     numbered: {
       number: made,
-      sealedUserCode: `sealed ${made}`,
+      userCodeLength: 8,
       tool: {
         product: 'p',
         version: '1',

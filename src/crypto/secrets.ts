@@ -33,6 +33,9 @@ export function randomSecret(bytes = 32): string {
   return withRandomBytes(bytes, (fresh) => fresh.toString('base64url'));
 }
 
+/** A random whole number from 1 to `highest`, each equally likely. */
+export const randomNumber = (highest: number): number => nodeCrypto.randomInt(1, highest + 1);
+
 /** A UUID's text from its two halves, as hexadecimal. */
 function asUuid(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

@@ -1,7 +1,7 @@
 // What a tool does with a link that it polls by its number: start it, ask how it stands, collect its token, which is the same
 // at every reading until the link expires. A number is no secret, so whoever asks from elsewhere is budgeted.
 // PIN-API 3; CHECKLIST 3.1.
-import { randomSecret } from '../crypto/secrets.js';
+import { randomNumber } from '../crypto/secrets.js';
 import { readDeviceKey, type DeviceKeyMaterial, type ProofClaims } from './device-keys-proof.js';
 import type { DeviceKeys } from './device-keys.js';
 import type { createLinksByToken } from './links-by-token.js';
@@ -60,13 +60,6 @@ const UNKNOWN = { outcome: 'unknown' } as const;
 
 export type LinksByNumber = ReturnType<typeof createLinksByNumber> & ReturnType<typeof createLinksByToken>;
 
-function drawNumber(): number {
-  for (;;) {
-    const number = Buffer.from(randomSecret(8), 'base64url').readUInt32BE(0) & HIGHEST_NUMBER;
-    if (number > 0) return number;
-  }
-}
-
 export function createLinksByNumber<Stores extends NumberedLinkStores>(
   dependencies: LinksByNumberDependencies<Stores>,
 ) {
@@ -95,7 +88,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
         linkId,
         userCodeMac: userCodeMac(userCode),
         numbered: {
-          number: drawNumber(),
+          number: randomNumber(HIGHEST_NUMBER),
           userCodeLength: length,
           tool: cleaned,
           deviceKey,

@@ -55,6 +55,7 @@ export function fieldOf({ query, form }: Message, name: string): string | undefi
 }
 
 function one(form: Form, name: string): string | undefined {
+  if (form === NO_FORM) return undefined;
   // Two readers of one message may each take another of two values.
   if (form.repeated.includes(name)) {
     throw new MessageFault('repeated', `The parameter ${name} was sent more than once.`, name);

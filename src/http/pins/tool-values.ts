@@ -15,21 +15,43 @@ export interface ToolValues {
 
 const LONGEST_IDENTIFIER = 255;
 
+/** One value, and what it is called in each place: as a header, and as node lists that, it is written small. */
+interface Named {
+  readonly header: string;
+  readonly field: string;
+}
+
+const named = (name: string): Named => ({ header: `x-plex-${name.toLowerCase()}`, field: `X-Plex-${name}` });
+
+const IDENTIFIER = named('Client-Identifier');
+const TOKEN = named('Token');
+const TOOL = {
+  product: named('Product'),
+  version: named('Version'),
+  platform: named('Platform'),
+  platformVersion: named('Platform-Version'),
+  device: named('Device'),
+  deviceName: named('Device-Name'),
+  deviceVendor: named('Device-Vendor'),
+  model: named('Model'),
+} as const satisfies Record<keyof ToolDescription, Named>;
+
 /** Node reads header bytes as ISO-8859-1; a client that meant UTF-8 is understood too (PIN-API 1.4). */
-function headerOf(ctx: RequestContext, name: string): string | undefined {
-  const text = ctx.get(name);
-  if (text === '') return undefined;
+function headerOf({ req }: RequestContext, { header }: Named): string | undefined {
+  // Of a name that comes twice, node joins the values: only a cookie's are a list.
+  const text = req.headers[header] as string | undefined;
+  if (text === undefined || text === '') return undefined;
   if (!/[\x80-\xff]/.test(text)) return text;
   const bytes = Buffer.from(text, 'latin1');
   return isUtf8(bytes) ? bytes.toString('utf8') : text;
 }
 
-const valueOf = (ctx: RequestContext, message: Message, name: string): string | undefined =>
-  headerOf(ctx, name) ?? fieldOf(message, name);
+const valueOf = (ctx: RequestContext, message: Message, name: Named): string | undefined =>
+  headerOf(ctx, name) ?? fieldOf(message, name.field);
 
 /** Throws MessageFault `malformed` for an identifier that is too long, or holds what no answer could repeat. */
 export function readIdentifier(ctx: RequestContext, message: Message): string | undefined {
-  const identifier = valueOf(ctx, message, 'X-Plex-Client-Identifier');
+  const identifier = valueOf(ctx, message, IDENTIFIER);
   if (identifier === undefined) return undefined;
   if (identifier.length > LONGEST_IDENTIFIER || /[\p{Cc}\p{Cs}\ufffe\uffff]/u.test(identifier)) {
     throw new MessageFault('malformed', 'The client identifier is too long, or holds control characters.');
@@ -45,21 +67,21 @@ export function requireIdentifier({ identifier }: Pick<ToolValues, 'identifier'>
 
 /** `X-Plex-Token` in any of its places, or `Authorization: Bearer`. */
 export function readToken(ctx: RequestContext, message: Message): string | undefined {
-  const inHeader = headerOf(ctx, 'X-Plex-Token') ?? /^Bearer +(\S+) *$/i.exec(ctx.get('Authorization'))?.[1];
-  return inHeader ?? fieldOf(message, 'X-Plex-Token');
+  const inHeader = headerOf(ctx, TOKEN) ?? /^Bearer +(\S+) *$/i.exec(ctx.get('Authorization'))?.[1];
+  return inHeader ?? fieldOf(message, TOKEN.field);
 }
 
 export function readTool(ctx: RequestContext, message: Message): ToolDescription {
-  const value = (name: string): string => valueOf(ctx, message, `X-Plex-${name}`) ?? '';
+  const value = (name: Named): string => valueOf(ctx, message, name) ?? '';
   return {
-    product: value('Product'),
-    version: value('Version'),
-    platform: value('Platform'),
-    platformVersion: value('Platform-Version'),
-    device: value('Device'),
-    deviceName: value('Device-Name'),
-    deviceVendor: value('Device-Vendor'),
-    model: value('Model'),
+    product: value(TOOL.product),
+    version: value(TOOL.version),
+    platform: value(TOOL.platform),
+    platformVersion: value(TOOL.platformVersion),
+    device: value(TOOL.device),
+    deviceName: value(TOOL.deviceName),
+    deviceVendor: value(TOOL.deviceVendor),
+    model: value(TOOL.model),
   };
 }
 

@@ -133,7 +133,7 @@ describe('the work of asking', () => {
     expect(await workOf('no login at all @')).toEqual(known);
     expect(await stores.outbox.findDue(now(), 10)).toHaveLength(1);
     expect(secrets).toBe(3);
-    database.close();
+    await database.close();
   });
 });
 

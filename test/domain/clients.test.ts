@@ -59,7 +59,7 @@ describe('a tool that registers itself', () => {
     const again = small.clients.registerClient({ name: 'b', metadata }, origin);
     await expect(again).rejects.toMatchObject({ code: 'too-many' });
     await small.clients.registerClient({ name: 'c', metadata }, originFrom('198.51.100.1'));
-    small.close();
+    await small.close();
   });
 
   it('is forgotten after a week without a link; a used one and one of the operator stay (DESIGN 5)', async () => {

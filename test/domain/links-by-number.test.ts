@@ -206,7 +206,7 @@ describe('a link with a number', () => {
     await expect(few.start()).rejects.toMatchObject({ code: 'too-many' });
     await few.decide('denyLink', (await few.reserve(second.userCode)).linkId);
     await few.start();
-    few.close();
+    await few.close();
   });
 
   it.each([
@@ -281,7 +281,7 @@ describe('asking for numbers from elsewhere', () => {
     await guess(rooms, 10);
     expect(await rooms.poll(link.number, { origin: ELSEWHERE })).toEqual(UNKNOWN);
     expect((await rooms.poll(link.number, { origin: originFrom('198.51.100.10') })).outcome).toBe('issued');
-    rooms.close();
+    await rooms.close();
   });
 
   it('counts a number of another tool like a wrong one, from a network that did not make it', async () => {
@@ -290,7 +290,7 @@ describe('asking for numbers from elsewhere', () => {
     for (let time = 0; time < 10; time++)
       await rooms.poll(link.number, { origin: ELSEWHERE, identifier: 'another' });
     expect(await rooms.poll(link.number, { origin: ELSEWHERE })).toEqual(UNKNOWN);
-    rooms.close();
+    await rooms.close();
   });
 
   it('lets nobody past the budget by asking all at once', async () => {
@@ -301,7 +301,7 @@ describe('asking for numbers from elsewhere', () => {
       ...links.map(({ number }) => rooms.poll(number, { origin: ELSEWHERE })),
     ]);
     expect(ends.filter(({ outcome }) => outcome === 'pending')).toEqual([]);
-    rooms.close();
+    await rooms.close();
   });
 
   it('has one budget for everybody, and tells the operator when it is used up, once', async () => {
@@ -312,7 +312,7 @@ describe('asking for numbers from elsewhere', () => {
     expect(await rooms.poll(link.number, { origin: originFrom('198.51.100.7') })).toEqual(UNKNOWN);
     rooms.clock.advance(700);
     expect((await rooms.poll(link.number, { origin: originFrom('198.51.100.7') })).outcome).toBe('pending');
-    rooms.close();
+    await rooms.close();
   });
 
   it('never budgets the network that made the link, however often and wrongly it is asked about it', async () => {
@@ -322,7 +322,7 @@ describe('asking for numbers from elsewhere', () => {
     await guess(rooms, 30, HOME);
     rooms.gate.clear();
     expect((await rooms.poll(link.number)).outcome).toBe('pending');
-    rooms.close();
+    await rooms.close();
   });
 
   it('charges a tool that is elsewhere nothing for its own number, asked for every second', async () => {
@@ -334,7 +334,7 @@ describe('asking for numbers from elsewhere', () => {
     expect((await rooms.poll(link.number, { origin: ELSEWHERE })).outcome).toBe('pending');
     await rooms.approve(link.userCode);
     expect((await rooms.poll(link.number, { origin: ELSEWHERE })).outcome).toBe('issued');
-    rooms.close();
+    await rooms.close();
   });
 
   it('costs the holder of the key nothing, who proves it (CHECKLIST 3.1)', async () => {
@@ -345,7 +345,7 @@ describe('asking for numbers from elsewhere', () => {
     const asked = { origin: ELSEWHERE, deviceProof: key.prove() };
     expect((await rooms.poll(link.number, asked)).outcome).toBe('pending');
     expect(await rooms.poll(link.number, { origin: ELSEWHERE })).toEqual(UNKNOWN);
-    rooms.close();
+    await rooms.close();
   });
 
   it('holds no poll for free: a hold is charged as a poll is', async () => {
@@ -360,13 +360,13 @@ describe('asking for numbers from elsewhere', () => {
       });
     for (let time = 0; time < 10; time++) expect(await hold(WRONG)).toBe('refused');
     expect(await hold(link.number)).toBe('refused');
-    rooms.close();
+    await rooms.close();
   });
 
   it.each([0, -1, 1.5, NaN, 2 ** 31, 2 ** 53])('takes %p for no number at all', async (number) => {
     const rooms = await open();
     expect(await rooms.poll(number)).toEqual(UNKNOWN);
-    rooms.close();
+    await rooms.close();
   });
 });
 
@@ -526,7 +526,7 @@ describe('over any history', () => {
       }),
       { numRuns: 100 },
     );
-    rooms.close();
+    await rooms.close();
   });
 
   it('the same holds when moves race each other: of two that leave the same state, one wins', async () => {
@@ -562,7 +562,7 @@ describe('over any history', () => {
       }),
       { numRuns: 100 },
     );
-    rooms.close();
+    await rooms.close();
   });
 
   it('fifty polls at once make one linked tool, and all get its token', async () => {
@@ -572,6 +572,6 @@ describe('over any history', () => {
     const tokens = await Promise.all(Array.from({ length: 50 }, () => rooms.collect(link.number)));
     expect(new Set(tokens).size).toBe(1);
     expect(await rooms.database.stores.tokens.findLinkedTools(ANNA)).toHaveLength(1);
-    rooms.close();
+    await rooms.close();
   });
 });

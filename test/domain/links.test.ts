@@ -259,7 +259,7 @@ describe('budgets of links', () => {
     for (let link = 0; link < 3; link++) await start('203.0.113.1');
     await expect(start('203.0.113.1')).rejects.toMatchObject({ code: 'too-many' });
     await start('203.0.113.2');
-    rooms.close();
+    await rooms.close();
   });
 
   it('lets one account try five codes, however many it sends at once (RFC 8628 §5.1)', async () => {
@@ -283,7 +283,7 @@ describe('budgets of links', () => {
     );
     expect(words.filter((word) => word === 'code-unknown')).toHaveLength(5);
     expect(words.filter((word) => word === 'too-many')).toHaveLength(96);
-    rooms.close();
+    await rooms.close();
   });
 
   it('charges nobody for right codes: thirty in a row are thirty links', async () => {
@@ -294,7 +294,7 @@ describe('budgets of links', () => {
       const session = rooms.sessionOf('anna');
       await rooms.person.reserveLink({ userCode, session, arrival: 'typed', origin });
     }
-    rooms.close();
+    await rooms.close();
   });
 
   it('makes young and unverified accounts wait, and raises an alarm, when everybody together guesses too much', async () => {
@@ -311,7 +311,7 @@ describe('budgets of links', () => {
     const { userCode } = await rooms.tool.startLink({ client: await rooms.newClient(), scope: '', origin });
     await expect(enter('new', userCode)).rejects.toMatchObject({ code: 'too-many' });
     await enter('established', userCode);
-    rooms.close();
+    await rooms.close();
   });
 });
 
@@ -467,7 +467,7 @@ describe('over any history', () => {
     );
     // A raised interval is kept behind the answer: what was begun before this has ended after it.
     await rooms.database.inTransaction(async () => undefined);
-    rooms.close();
+    await rooms.close();
   });
 
   it('the same holds when moves race each other: of two that leave the same state, one wins', async () => {
@@ -506,7 +506,7 @@ describe('over any history', () => {
       { numRuns: 150 },
     );
     await rooms.database.inTransaction(async () => undefined);
-    rooms.close();
+    await rooms.close();
   });
 
   it('fifty redemptions of one code at once give one token (better-auth, CHECKLIST 5)', async () => {
@@ -522,6 +522,6 @@ describe('over any history', () => {
     );
     expect(ends.filter(({ outcome }) => outcome === 'issued')).toHaveLength(1);
     expect(ends.filter(({ outcome }) => outcome === 'redeemed')).toHaveLength(49);
-    rooms.close();
+    await rooms.close();
   });
 });

@@ -270,7 +270,7 @@ describe('the window of an exact budget', () => {
 
 describe('a store that cannot count', () => {
   it('means no for exact budgets: a full disk lets no guess through (DESIGN 4)', async () => {
-    const { throttle } = openThrottle({ maxPages: 130 });
+    const { throttle } = openThrottle({ maxPages: 210 });
     const ends = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
         throttle.spend('user-code-by-account', `${index}${'x'.repeat(20_000)}`).then(
@@ -305,7 +305,7 @@ describe('a store that cannot count', () => {
 
   it('lets no fault of another kind pass for permission', async () => {
     const { database, throttle } = openThrottle();
-    database.close();
+    await database.close();
     open.length = 0;
     await expect(throttle.spend('user-code-by-account', 'a')).rejects.toThrow();
     await expect(throttle.isSpent('user-code-by-account', 'a')).rejects.toThrow();

@@ -66,7 +66,7 @@ describe('a lasting token', () => {
     expect([await isAlive(linked), await isAlive(withPassword.token)]).toEqual([true, false]);
     short.clock.advance(6 * DAY);
     expect(await isAlive(linked)).toBe(false);
-    short.close();
+    await short.close();
   });
 
   it('stands for its linked tool, and tells when it was given and until when it counts', async () => {

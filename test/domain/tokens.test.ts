@@ -94,7 +94,7 @@ describe('the first tokens', () => {
     const guess = other.tokens.deriveRefreshToken(other.keyring.currentId, deviceCode, tool, 0);
     expect(guess).not.toBe(refreshToken);
     await refused(refresh(guess), 'grant-invalid');
-    other.close();
+    await other.close();
   });
 
   it('hold a 256-bit refresh token (RFC 6749 §10.10)', async () => {

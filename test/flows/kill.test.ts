@@ -134,7 +134,7 @@ describe('a process that is killed', () => {
       const expected = { reserved: 'pending', approved: 'issued', redeemed: 'redeemed', denied: 'denied' };
       expect(outcome).toBe(expected[links.get(link!)!.state as keyof typeof expected]);
     }
-    database.close();
+    await database.close();
     check(file, said);
   }
 

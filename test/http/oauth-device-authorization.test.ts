@@ -249,7 +249,7 @@ describe('limits', () => {
   });
 
   it('answers 503 with Retry-After when the link cannot be kept (CHECKLIST 4, disk full)', async () => {
-    const small = await startOAuthHouse({ maxPages: 120 });
+    const small = await startOAuthHouse({ maxPages: 200 });
     const id = await small.register();
     await small.disk.fill();
     let response = await small.post(PATH, { client_id: id });

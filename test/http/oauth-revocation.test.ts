@@ -126,7 +126,7 @@ it('takes no ID token for an access token (RFC 9068 §4)', async () => {
 });
 
 it('answers 503 and Retry-After, never 200, when it cannot be written down (RFC 7009 §2.2.1)', async () => {
-  const small = await startOAuthHouse({ maxPages: 160 });
+  const small = await startOAuthHouse({ maxPages: 240 });
   const { clientId, refresh_token } = await small.link();
   await small.disk.fill();
   const refused = await small.post('/oauth/revoke', { client_id: clientId, token: refresh_token });

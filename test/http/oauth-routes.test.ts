@@ -257,7 +257,7 @@ it('leaves every other path to the pages (DESIGN 2)', async () => {
 it('answers a fault of ours with 500 and a request id, logs its cause, and tells nothing of it (DESIGN 9)', async () => {
   const broken = await startOAuthHouse();
   const id = await broken.register();
-  broken.database.close();
+  await broken.database.close();
   const response = await broken.post('/oauth/device_authorization', { client_id: id });
   expectRefusal(response, 500, 'server_error');
   const { request_id } = response.body as { request_id: string };

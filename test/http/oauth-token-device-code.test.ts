@@ -388,7 +388,7 @@ describe('the ID token', () => {
 });
 
 it('answers 503 and keeps the approval when the redemption cannot be written (CHECKLIST 4, disk full)', async () => {
-  const small = await startOAuthHouse({ maxPages: 130 });
+  const small = await startOAuthHouse({ maxPages: 210 });
   const id = await small.register();
   const { device_code, user_code } = await small.start(id, { scope: 'openid' });
   await small.approve(user_code);

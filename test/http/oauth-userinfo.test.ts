@@ -139,7 +139,7 @@ it('notes that the tool was used, at most once a minute (UI, linked tools)', asy
 });
 
 it('answers on a full disk, where the use cannot be noted (CHECKLIST 4, disk full)', async () => {
-  const small = await startOAuthHouse({ maxPages: 160 });
+  const small = await startOAuthHouse({ maxPages: 240 });
   const { access_token } = await small.link();
   await small.disk.fill();
   small.clock.advance(120);

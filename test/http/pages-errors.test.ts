@@ -81,7 +81,7 @@ describe('a fault', () => {
   });
 
   it('becomes a page with a number to quote; the cause is in the log, and nowhere else (DESIGN 9)', async () => {
-    house.house.database.close();
+    await house.house.database.close();
     const { status, text, headers } = await house.request.get('/');
     expect(status).toBe(500);
     expect(text).toContain('Something went wrong on our side');

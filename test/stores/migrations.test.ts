@@ -47,7 +47,7 @@ it('keeps the links, accounts and keys of the first release, with what is new at
   const link = await database.stores.links.find('l' as LinkId);
   expect(link).toMatchObject({ door: 'oauth', state: 'pending' });
   expect(link?.numbered).toBeUndefined();
-  database.close();
+  await database.close();
   const connection = openConnection(file);
   expect(
     connection.names(

@@ -134,7 +134,7 @@ describe('a statement', () => {
 
 describe('a fault of SQLite', () => {
   it('is StoreUnavailable where the disk is full, with the driver’s word for it, and reading goes on', async () => {
-    const database = openTestDatabase((sql) => ({ sql }), { maxPages: 120 });
+    const database = openTestDatabase((sql) => ({ sql }), { maxPages: 200 });
     const fill = async (index: number): Promise<unknown> =>
       database.inTransaction(({ sql }) => sql.change(insertRow, row(`${index}${'x'.repeat(20_000)}`, 'a')));
     let fault: unknown;
@@ -145,7 +145,7 @@ describe('a fault of SQLite', () => {
     await expect(
       database.stores.sql.one(selectRows, { budget: `0${'x'.repeat(20_000)}`, least: 1 }),
     ).resolves.toMatchObject({ spender: 'a' });
-    database.close();
+    await database.close();
   });
 
   it('is StoreUnavailable where a connection may only read', async () => {

@@ -1,14 +1,17 @@
 // Databases for tests: every backend that a store contract runs against, each opened empty and migrated.
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
+import { openPostgres } from '../../src/stores/sql/database-postgres.js';
 import { openDatabase, type Database, type DatabaseOptions } from '../../src/stores/sql/database.js';
 import type { Sql } from '../../src/stores/sql/statement.js';
+import { describeWithPostgres } from './postgres.js';
 
 type Options = Omit<DatabaseOptions<unknown>, 'file' | 'createStores'>;
 
 export interface Backend {
-  readonly name: string;
   open<Stores>(createStores: (sql: Sql) => Stores, options?: Options): Database<Stores>;
 }
 
@@ -21,11 +24,67 @@ export function openTestDatabase<Stores>(
   const database = openDatabase({ ...options, file: join(folder, 'linchpin.sqlite'), createStores });
   return {
     ...database,
-    close() {
-      database.close();
+    async close() {
+      await database.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-export const backends: readonly Backend[] = [{ name: 'SQLite', open: openTestDatabase }];
+/** The address of a new schema in a PostgreSQL database; `drop` removes it and all that is in it. */
+export async function createSchema(url: string): Promise<{ url: string; drop: () => Promise<void> }> {
+  const schema = `test_${randomBytes(6).toString('hex')}`;
+  const run = async (text: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(text).finally(() => client.end());
+  };
+  await run(`create schema ${schema}`);
+  const inSchema = new URL(url);
+  inSchema.searchParams.set('options', `-c search_path=${schema}`);
+  return { url: inSchema.href, drop: () => run(`drop schema ${schema} cascade`) };
+}
+
+/** A schema of its own in the test run's PostgreSQL, made at the first use; `close` drops it. */
+export function openTestPostgres<Stores>(
+  url: string,
+  createStores: (sql: Sql) => Stores,
+  options: Pick<Options, 'checkpoint'> = {},
+): Database<Stores> {
+  async function make() {
+    const schema = await createSchema(url);
+    const database = await openPostgres({
+      ...options,
+      url: schema.url,
+      mostConnections: 6,
+      createStores: (sql) => ({ sql, stores: createStores(sql) }),
+    });
+    return { schema, database };
+  }
+  let made: ReturnType<typeof make> | undefined;
+  const opened = () => (made ??= make());
+  const reading = async (): Promise<Sql> => (await opened()).database.stores.sql;
+  return {
+    stores: createStores({
+      all: async (statement, values) => (await reading()).all(statement, values),
+      one: async (statement, values) => (await reading()).one(statement, values),
+      change: async (statement, values) => (await reading()).change(statement, values),
+    }),
+    inTransaction: async (work) => (await opened()).database.inTransaction(({ stores }) => work(stores)),
+    ping: async () => (await opened()).database.ping(),
+    async close() {
+      if (!made) return;
+      const { schema, database } = await made;
+      await database.close();
+      await schema.drop();
+    },
+  };
+}
+
+/** A suite for every backend: what a store promises, it promises on each. */
+export function describeOnBackends(title: string, body: (backend: Backend) => void): void {
+  describe(`${title} on SQLite`, () => body({ open: openTestDatabase }));
+  describeWithPostgres(`${title} on PostgreSQL`, (url) =>
+    body({ open: (createStores, options) => openTestPostgres(url, createStores, options) }),
+  );
+}

@@ -12,7 +12,7 @@ export interface Database<Stores> {
   readonly inTransaction: InTransaction<Stores>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface DatabaseOptions<Stores> {
@@ -40,7 +40,7 @@ export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database
     async ping() {
       await reading.one(selectApplied, {});
     },
-    close() {
+    async close() {
       reading.close();
       writing.close();
     },

@@ -3,6 +3,7 @@
 import Database from 'better-sqlite3';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import {
+  fill,
   StoreUnavailable,
   type Slot,
   type Sql,
@@ -142,16 +143,4 @@ function toRow<Row>(columns: readonly string[], values: readonly SqlValue[]): Ro
   const row: Record<string, SqlValue> = {};
   for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i]!;
   return row as Row;
-}
-
-function fill(order: readonly Slot<Values>[], values: Values): SqlValue[] {
-  const filled = new Array<SqlValue>(order.length);
-  for (let i = 0; i < order.length; i++) {
-    const slot = order[i]!;
-    const value = 'name' in slot ? values[slot.name] : slot.value;
-    // The driver would take a missing value for null, and a condition for one that holds nowhere.
-    if (value === undefined) throw new TypeError('a statement lacks one of its values');
-    filled[i] = value;
-  }
-  return filled;
 }

@@ -46,6 +46,19 @@ export function statement<P extends Values>() {
   });
 }
 
+/** The values of a statement in the order in which its text takes them. */
+export function fill(order: readonly Slot<Values>[], values: Values): SqlValue[] {
+  const filled = new Array<SqlValue>(order.length);
+  for (let i = 0; i < order.length; i++) {
+    const slot = order[i]!;
+    const value = 'name' in slot ? values[slot.name] : slot.value;
+    // The driver would take a missing value for null, and a condition for one that holds nowhere.
+    if (value === undefined) throw new TypeError('a statement lacks one of its values');
+    filled[i] = value;
+  }
+  return filled;
+}
+
 /** Runs statements on one connection, or on any connection of a pool. */
 export interface Sql {
   all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]>;

@@ -3,7 +3,7 @@
 import type { AccountRecord } from '../../../src/domain/account-records.js';
 import type { AccountId, SubjectId } from '../../../src/domain/vocabulary.js';
 import { createStores, type Stores } from '../../../src/stores/sql/stores.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (seconds: number): Date => new Date(1_000_000_000 + seconds * 1000);
 const ada = 'ada-id' as AccountId;
@@ -39,7 +39,7 @@ async function moveIn({ accounts, proofs, signIns }: Stores, accountId: AccountI
   await signIns.insert({ signInHash: folded, ...halfDone, createdAt: at(0), expiresAt: at(60) });
 }
 
-describe.each(backends)('a store of credentials on $name', ({ open }) => {
+describeOnBackends('a store of credentials', ({ open }) => {
   const database = open(createStores);
   const { inTransaction, stores } = database;
   afterAll(() => database.close());

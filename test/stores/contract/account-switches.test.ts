@@ -3,11 +3,11 @@
 import { createSwitchStore } from '../../../src/stores/sql/account-switches.js';
 import { createAccountStore } from '../../../src/stores/sql/accounts.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 let numbers = 0;
 
-describe.each(backends)('a store of switches on $name', ({ open }) => {
+describeOnBackends('a store of switches', ({ open }) => {
   const database = open((sql) => ({ accounts: createAccountStore(sql), switches: createSwitchStore(sql) }));
   const { inTransaction, stores } = database;
   afterAll(() => database.close());

@@ -3,7 +3,7 @@ import type { AccountRecord } from '../../../src/domain/account-records.js';
 import type { MailToken } from '../../../src/domain/email-verification.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
 import { createAccountStore } from '../../../src/stores/sql/accounts.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (seconds: number): Date => new Date(1_000_000_000 + seconds * 1000);
 const ada = 'ada-id' as AccountId;
@@ -35,7 +35,7 @@ const token = (tokenMac: string, accountId: AccountId, email = 'a@example.org'):
   expiresAt: at(60),
 });
 
-describe.each(backends)('an account store on $name', ({ open }) => {
+describeOnBackends('an account store', ({ open }) => {
   const database = open((sql) => ({ accounts: createAccountStore(sql) }));
   const { inTransaction, stores } = database;
   const { accounts } = stores;
@@ -66,7 +66,7 @@ describe.each(backends)('an account store on $name', ({ open }) => {
       inTransaction((s) =>
         s.accounts.claimName({ folded: 'x@example.org', accountId, kind, isProved: false }),
       );
-    expect(await Promise.all([claim(ada, 'email'), claim(bob, 'username')])).toEqual([true, false]);
+    expect([await claim(ada, 'email'), await claim(bob, 'username')]).toEqual([true, false]);
     expect(await accounts.findNameHolder('x@example.org')).toEqual({ accountId: ada, isProved: false });
     expect((await accounts.findByLoginName('x@example.org'))?.accountId).toBe(ada);
     expect(await accounts.findByLoginName('X@example.org')).toBeUndefined();
@@ -74,7 +74,7 @@ describe.each(backends)('an account store on $name', ({ open }) => {
 
   it('lets an unproved address be proved by another, and a proved one by nobody else', async () => {
     const prove = (who: AccountId) => inTransaction((s) => s.accounts.proveName('x@example.org', who));
-    expect(await Promise.all([prove(bob), prove(ada)])).toEqual([true, false]);
+    expect([await prove(bob), await prove(ada)]).toEqual([true, false]);
     expect(await prove(bob)).toBe(true);
     expect(await accounts.findNameHolder('x@example.org')).toEqual({ accountId: bob, isProved: true });
   });
@@ -104,10 +104,8 @@ describe.each(backends)('an account store on $name', ({ open }) => {
     expect(await take('first', 1)).toBeUndefined();
     expect(await take('second', 60)).toBeUndefined();
     expect(await accounts.findMailToken('verify-email', 'second', at(59))).toEqual(token('second', ada));
-    expect(await Promise.all([take('second', 59), take('second', 59)])).toEqual([
-      token('second', ada),
-      undefined,
-    ]);
+    const taken = await Promise.all([take('second', 59), take('second', 59)]);
+    expect(taken.filter(Boolean)).toEqual([token('second', ada)]);
     await inTransaction((s) => s.accounts.removeMailTokensTo('b@example.org'));
     expect(await inTransaction((s) => s.accounts.removeExpiredMailTokens(at(59)))).toBe(0);
     expect(await inTransaction((s) => s.accounts.removeExpiredMailTokens(at(60)))).toBe(1);
@@ -117,12 +115,10 @@ describe.each(backends)('an account store on $name', ({ open }) => {
     const charge = (seen: number, second: number) =>
       inTransaction((s) => s.accounts.chargeFailure(ada, seen, at(second)));
     expect(await accounts.findFailures(ada)).toBeUndefined();
-    expect(await Promise.all([charge(0, 1), charge(0, 1), charge(1, 2), charge(1, 2)])).toEqual([
-      true,
-      false,
-      true,
-      false,
-    ]);
+    for (const seen of [0, 1]) {
+      const charges = await Promise.all([charge(seen, seen + 1), charge(seen, seen + 1)]);
+      expect(charges.sort()).toEqual([false, true]);
+    }
     expect(await accounts.findFailures(ada)).toEqual({ consecutive: 2, lastAt: at(2) });
     await inTransaction((s) => s.accounts.giveFailureBack(ada));
     expect((await accounts.findFailures(ada))?.consecutive).toBe(1);
@@ -144,7 +140,7 @@ describe.each(backends)('an account store on $name', ({ open }) => {
   it('puts another password in the place of the one that was read, once, with its length and its time', async () => {
     const renewed = { accountId: bob, from: 'hash of bob-id', to: 'hash of another', length: 23, at: at(3) };
     const replace = () => inTransaction((s) => s.accounts.replacePassword(renewed));
-    expect(await Promise.all([replace(), replace()])).toEqual([true, false]);
+    expect((await Promise.all([replace(), replace()])).sort()).toEqual([false, true]);
     expect(await accounts.find(bob)).toMatchObject({ passwordHash: 'hash of another', passwordLength: 23 });
     expect((await accounts.find(ada))?.passwordHash).toBe('new hash');
   });
@@ -153,7 +149,8 @@ describe.each(backends)('an account store on $name', ({ open }) => {
     await inTransaction((s) => s.accounts.replaceFirstRun('old', at(0)));
     await inTransaction((s) => s.accounts.replaceFirstRun('new', at(1)));
     const take = (hash: string) => inTransaction((s) => s.accounts.takeFirstRun(hash));
-    expect(await Promise.all([take('old'), take('new'), take('new')])).toEqual([false, true, false]);
+    expect((await Promise.all([take('old'), take('new'), take('new')])).sort()).toEqual([false, false, true]);
+    expect(await take('old')).toBe(false);
     expect(await accounts.findFirstRun()).toBeUndefined();
     await inTransaction((s) => s.accounts.replaceFirstRun('again', at(2)));
     await inTransaction((s) => s.accounts.removeFirstRun());

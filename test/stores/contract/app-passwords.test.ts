@@ -3,7 +3,7 @@
 import { createAppPasswordStore } from '../../../src/stores/sql/app-passwords.js';
 import type { AppPassword, AppPasswordId } from '../../../src/domain/app-password-records.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const ANNA = 'anna' as AccountId;
 const BERT = 'bert' as AccountId;
@@ -22,7 +22,7 @@ const newRow = (accountId = ANNA): AppPassword & { secretMac: string } => ({
   lastUsed: undefined,
 });
 
-describe.each(backends)('a store of app passwords on $name', ({ open }) => {
+describeOnBackends('a store of app passwords', ({ open }) => {
   const database = open((sql) => ({ appPasswords: createAppPasswordStore(sql) }));
   const { inTransaction, stores } = database;
   afterAll(() => database.close());
@@ -67,7 +67,7 @@ describe.each(backends)('a store of app passwords on $name', ({ open }) => {
   it('binds one once: of two tools that come at once, the first has it', async () => {
     const { id, secretMac } = await insert();
     const other = { clientId: 'pin:other', toolName: 'Another' };
-    expect(await Promise.all([bind(id), bind(id, other), bind(id)])).toEqual([true, false, false]);
+    expect([await bind(id), await bind(id, other), await bind(id)]).toEqual([true, false, false]);
     expect((await stores.appPasswords.findByMac(secretMac))?.boundTo).toEqual(TELEVISION);
     expect(await bind('none' as AppPasswordId)).toBe(false);
   });

@@ -2,7 +2,7 @@
 import { createAuditStore } from '../../../src/stores/sql/audit.js';
 import type { AuditRow } from '../../../src/domain/audit.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const row = (accountId: string | undefined, second: number): AuditRow => ({
   event: 'sign-in',
@@ -15,7 +15,7 @@ const row = (accountId: string | undefined, second: number): AuditRow => ({
   requestId: 'r1',
 });
 
-describe.each(backends)('an audit store on $name', ({ open }) => {
+describeOnBackends('an audit store', ({ open }) => {
   const database = open((sql) => ({ audit: createAuditStore(sql) }));
   afterAll(() => database.close());
 

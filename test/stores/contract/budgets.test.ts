@@ -1,10 +1,10 @@
 // What every budget store must do (domain/throttle.ts): add in one step, sum the slices of a window, forget what is over.
 import { createBudgetStore } from '../../../src/stores/sql/budgets.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number): Date => new Date(1_000_000 + second * 1000);
 
-describe.each(backends)('a budget store on $name', ({ open }) => {
+describeOnBackends('a budget store', ({ open }) => {
   const database = open((sql) => ({ budgets: createBudgetStore(sql) }));
   afterAll(() => database.close());
   const { budgets } = database.stores;

@@ -2,7 +2,7 @@
 import type { Client } from '../../../src/domain/clients.js';
 import type { ClientId } from '../../../src/domain/vocabulary.js';
 import { createClientStore } from '../../../src/stores/sql/clients.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_000_000 + second * 1000);
 
@@ -25,7 +25,7 @@ const confidential = {
   registeredBy: 'operator',
 } as const;
 
-describe.each(backends)('a client store on $name', ({ open }) => {
+describeOnBackends('a client store', ({ open }) => {
   const database = open((sql) => ({ clients: createClientStore(sql) }));
   afterAll(() => database.close());
   const insert = (...all: Client[]) =>

@@ -5,7 +5,7 @@ import type { LinkedTool } from '../../../src/domain/tokens.js';
 import type { AccountId, LinkedToolId, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
 import { createDeviceKeyStore } from '../../../src/stores/sql/device-keys.js';
 import { createTokenStore } from '../../../src/stores/sql/tokens.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_000_000 + second * 1000);
 
@@ -44,7 +44,7 @@ const toolOf = (id: string): LinkedTool => ({
   endedAt: undefined,
 });
 
-describe.each(backends)('a store of device keys on $name', ({ open }) => {
+describeOnBackends('a store of device keys', ({ open }) => {
   const database = open((sql) => ({ deviceKeys: createDeviceKeyStore(sql), tokens: createTokenStore(sql) }));
   afterAll(() => database.close());
   const { inTransaction, stores } = database;

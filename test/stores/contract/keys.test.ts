@@ -4,7 +4,7 @@ import type { LinkedTool } from '../../../src/domain/tokens.js';
 import type { AccountId, LinkedToolId, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
 import { createKeyStore } from '../../../src/stores/sql/keys.js';
 import { createTokenStore } from '../../../src/stores/sql/tokens.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_000_000 + second * 1000);
 
@@ -18,7 +18,7 @@ const key = (kid: string, alg: SigningKeyRow['alg'], state: SigningKeyState, sec
   changedAt: at(second),
 });
 
-describe.each(backends)('a key store on $name', ({ open }) => {
+describeOnBackends('a key store', ({ open }) => {
   const database = open((sql) => ({ keys: createKeyStore(sql) }));
   afterAll(() => database.close());
   const insert = (row: SigningKeyRow) => database.inTransaction(({ keys }) => keys.insert(row));
@@ -77,7 +77,7 @@ describe.each(backends)('a key store on $name', ({ open }) => {
     expect(done).toEqual([true, true, false, false, true, false]);
     expect((await stores.keys.findAll()).map(({ kid }) => kid)).toEqual(['r1']);
     expect(await stores.others.findAll()).toEqual([other]);
-    rings.close();
+    await rings.close();
   });
 
   it('keeps a retiring key while a long-lived token that names it counts', async () => {
@@ -99,7 +99,7 @@ describe.each(backends)('a key store on $name', ({ open }) => {
     expect([await remove(99), await remove(100)]).toEqual([false, false]);
     await inTransaction(({ tokens }) => tokens.endLinkedTool('t2' as LinkedToolId, at(50), 'unlinked'));
     expect([await remove(99), await remove(100)]).toEqual([false, true]);
-    both.close();
+    await both.close();
   });
 });
 

@@ -3,7 +3,7 @@
 import type { KnownBrowser } from '../../../src/domain/known-browsers.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
 import { createKnownBrowserStore } from '../../../src/stores/sql/known-browsers.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
 const account = (name: string) => name as AccountId;
@@ -17,7 +17,7 @@ const browser = (name: string, owner: string, second = 0): KnownBrowser => ({
   lastUsedAt: at(second),
 });
 
-describe.each(backends)('a store of known browsers on $name', ({ open }) => {
+describeOnBackends('a store of known browsers', ({ open }) => {
   const database = open((sql) => ({ known: createKnownBrowserStore(sql) }));
   const { known } = database.stores;
   const { inTransaction } = database;
@@ -48,7 +48,7 @@ describe.each(backends)('a store of known browsers on $name', ({ open }) => {
     const charge = (seen: number, second: number) =>
       inTransaction((s) => s.known.chargeKnownBrowser('cleo c', seen, at(second)));
     const found = () => known.findKnownBrowser(account('cleo'), 'c');
-    expect(await Promise.all([charge(0, 5), charge(0, 6)])).toEqual([true, false]);
+    expect((await Promise.all([charge(0, 5), charge(0, 5)])).sort()).toEqual([false, true]);
     expect(await charge(1, 7)).toBe(true);
     expect(await found()).toMatchObject({ failures: 2, failedAt: at(7) });
     await inTransaction((s) => s.known.giveBrowserFailureBack('cleo c'));

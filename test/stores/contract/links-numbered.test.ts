@@ -11,7 +11,7 @@ import type {
   LinkId,
   SubjectId,
 } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const NOW = new Date('2026-05-01T10:00:00Z');
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -65,7 +65,7 @@ function newRequest(rest: Partial<NumberedLinkRequest['numbered']> = {}): Number
 
 const states = ['pending', 'reserved', 'approved', 'denied', 'redeemed'] as const;
 
-describe.each(backends)('a store of links with a number on $name', ({ open }) => {
+describeOnBackends('a store of links with a number', ({ open }) => {
   const database = open((sql) => ({ links: createLinkStore(sql), numbered: createNumberedLinkStore(sql) }));
   afterAll(() => database.close());
   const { inTransaction, stores } = database;

@@ -2,7 +2,7 @@
 import { createLinkStore } from '../../../src/stores/sql/links.js';
 import type { Approval, Holder, Link, LinkRequest, LinkStore } from '../../../src/domain/links.js';
 import type { AccountId, BrowserTicket, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const NOW = new Date('2026-05-01T10:00:00Z');
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -62,7 +62,7 @@ const allowed: Record<Link['state'], Record<string, Link['state']>> = {
 };
 const states = Object.keys(paths) as Link['state'][];
 
-describe.each(backends)('a link store on $name', ({ open }) => {
+describeOnBackends('a link store', ({ open }) => {
   const database = open((sql) => ({ links: createLinkStore(sql) }));
   afterAll(() => database.close());
   const inStore = <T>(work: (links: LinkStore) => Promise<T>) =>

@@ -1,6 +1,6 @@
 // What every outbox store must do (domain/notices.ts): give due mails in their order, to one sender at a time.
 import { createOutboxStore } from '../../../src/stores/sql/outbox.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (seconds: number): Date => new Date(1_000_000_000 + seconds * 1000);
 
@@ -14,7 +14,7 @@ const mail = (mailId: string, second: number, expiresAt?: Date) => ({
   expiresAt,
 });
 
-describe.each(backends)('an outbox store on $name', ({ open }) => {
+describeOnBackends('an outbox store', ({ open }) => {
   const database = open((sql) => ({ outbox: createOutboxStore(sql) }));
   const { inTransaction, stores } = database;
   afterAll(() => database.close());

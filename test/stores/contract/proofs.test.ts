@@ -3,7 +3,7 @@
 import { createProofStore } from '../../../src/stores/sql/proofs.js';
 import type { Authenticator } from '../../../src/domain/proofs.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
 const account = (name: string) => name as AccountId;
@@ -16,7 +16,7 @@ const authenticator = (name: string, owner: string): Authenticator => ({
   createdAt: at(0),
 });
 
-describe.each(backends)('a store of second factors on $name', ({ open }) => {
+describeOnBackends('a store of second factors', ({ open }) => {
   const database = open((sql) => ({ proofs: createProofStore(sql) }));
   const { inTransaction } = database;
   const { proofs: reading } = database.stores;
@@ -41,7 +41,7 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       await putInert(authenticator('t1', 'tries'));
       const charge = (name: string) => inTransaction(({ proofs }) => proofs.chargeInert(name, 3));
       const charges = await Promise.all(Array.from({ length: 5 }, () => charge('t1')));
-      expect(charges).toEqual([true, true, true, false, false]);
+      expect(charges.sort()).toEqual([false, false, true, true, true]);
       await putInert(authenticator('t2', 'tries'));
       expect(await charge('t1')).toBe(false);
       expect(await charge('t2')).toBe(true);
@@ -52,7 +52,8 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
     it('turns an inert one on once, with the step that proved it', async () => {
       const made = authenticator('on', 'once');
       await putInert(made);
-      expect(await Promise.all([activate(made, 41), activate(made, 42)])).toEqual([true, false]);
+      const turnedOn = await Promise.all([activate(made, 41), activate(made, 41)]);
+      expect(turnedOn.sort()).toEqual([false, true]);
       expect(await reading.findAuthenticator(account('once'), 'inert')).toBeUndefined();
       expect(await reading.findAuthenticator(account('once'), 'active')).toEqual({ ...made, lastStep: 41 });
     });
@@ -75,7 +76,7 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       await activate(authenticator('before', 'swap'));
       await putInert(authenticator('after', 'swap'));
       const removeActive = () => inTransaction(({ proofs }) => proofs.removeActive(account('swap')));
-      expect(await Promise.all([removeActive(), removeActive()])).toEqual([true, false]);
+      expect((await Promise.all([removeActive(), removeActive()])).sort()).toEqual([false, true]);
       expect(await activate(authenticator('after', 'swap'))).toBe(true);
       expect((await reading.findAuthenticator(account('swap'), 'active'))?.authenticatorId).toBe('after');
     });
@@ -95,7 +96,8 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
       const burn = (step: number) => inTransaction(({ proofs }) => proofs.burnStep('steps', step));
       expect(await burn(8)).toBe(false);
       await activate(made, 7);
-      expect(await Promise.all([burn(9), burn(9), burn(8), burn(7)])).toEqual([true, false, false, false]);
+      expect((await Promise.all([burn(9), burn(9)])).sort()).toEqual([false, true]);
+      expect([await burn(8), await burn(7)]).toEqual([false, false]);
       expect(await burn(10)).toBe(true);
     });
   });
@@ -180,9 +182,8 @@ describe.each(backends)('a store of second factors on $name', ({ open }) => {
 
     it('charges exactly the cap, however many attempts come at once', async () => {
       const charges = await Promise.all(Array.from({ length: 50 }, () => charge('many', 1)));
-      expect(charges.filter(Boolean)).toHaveLength(20);
-      expect(charges[19]).toEqual({ consecutive: 20, today: 20 });
-      expect(charges[20]).toBeUndefined();
+      const counted = charges.flatMap((charged) => (charged ? [charged.consecutive] : []));
+      expect(counted.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     });
 
     it('starts a new count on a later day, and none on an earlier one', async () => {

@@ -3,7 +3,7 @@
 import { createSessionStore } from '../../../src/stores/sql/sessions.js';
 import type { Session } from '../../../src/domain/sessions.js';
 import type { AccountId, BrowserTicket, SessionHash, SubjectId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
 const hash = (name: string) => name as SessionHash;
@@ -28,7 +28,7 @@ const session = (name: string, owner: string, changes: Partial<Session> = {}): S
   ...changes,
 });
 
-describe.each(backends)('a session store on $name', ({ open }) => {
+describeOnBackends('a session store', ({ open }) => {
   const database = open((sql) => ({ sessions: createSessionStore(sql) }));
   const { stores, inTransaction } = database;
   afterAll(() => database.close());
@@ -82,7 +82,7 @@ describe.each(backends)('a session store on $name', ({ open }) => {
       inTransaction(({ sessions }) =>
         sessions.replace(old.sessionHash, { ...old, sessionHash: hash(name), lastSeenAt: at(9) }),
       );
-    expect(await Promise.all([replace('new1'), replace('new2')])).toEqual([true, false]);
+    expect([await replace('new1'), await replace('new2')]).toEqual([true, false]);
     expect(await stores.sessions.find(hash('old'))).toBeUndefined();
     expect(await stores.sessions.find(hash('new1'))).toEqual({
       ...old,

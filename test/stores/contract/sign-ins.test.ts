@@ -2,7 +2,7 @@
 import { createSignInStore } from '../../../src/stores/sql/sign-ins.js';
 import type { HalfDoneSignIn } from '../../../src/domain/sign-in-half-done.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
-import { backends } from '../../support/databases.js';
+import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
 
@@ -16,7 +16,7 @@ const signIn = (name: string, owner = 'a'): HalfDoneSignIn => ({
   isRemembered: name.startsWith('remembered'),
 });
 
-describe.each(backends)('a store of half-done sign-ins on $name', ({ open }) => {
+describeOnBackends('a store of half-done sign-ins', ({ open }) => {
   const database = open((sql) => ({ signIns: createSignInStore(sql) }));
   const { stores, inTransaction } = database;
   afterAll(() => database.close());
@@ -37,14 +37,7 @@ describe.each(backends)('a store of half-done sign-ins on $name', ({ open }) => 
   it('charges no more than the given number, however many come at once', async () => {
     await insert(signIn('charged'));
     const charges = await Promise.all(Array.from({ length: 20 }, () => charge('charged')));
-    expect(charges.map((charged) => charged?.failures)).toEqual([
-      1,
-      2,
-      3,
-      4,
-      5,
-      ...new Array<undefined>(15).fill(undefined),
-    ]);
+    expect(charges.flatMap((charged) => (charged ? [charged.failures] : [])).sort()).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('charges again what was given back, and never goes below nothing', async () => {
@@ -65,7 +58,8 @@ describe.each(backends)('a store of half-done sign-ins on $name', ({ open }) => 
 
   it('hands one over to one caller only', async () => {
     await insert(signIn('taken'));
-    expect(await Promise.all([take('taken'), take('taken')])).toEqual([signIn('taken'), undefined]);
+    const taken = await Promise.all([take('taken'), take('taken')]);
+    expect(taken.filter(Boolean)).toEqual([signIn('taken')]);
     expect(await stores.signIns.find('taken')).toBeUndefined();
   });
 

@@ -83,10 +83,19 @@ export const settings = {
     group: 'Storage',
   },
   DATABASE_URL: {
-    key: 'databaseFile',
+    key: 'database',
     schema: databaseUrl,
     defaultShown: '`linchpin.sqlite` in `DATA_DIR`',
-    description: 'The SQLite database: `file:` and its path.',
+    description:
+      'The database: `file:` and a path for SQLite, or `postgres://user:password@host/name` for PostgreSQL.',
+    secret: true,
+    group: 'Storage',
+  },
+  DATABASE_CONNECTIONS: {
+    key: 'databaseConnections',
+    schema: whole(3, 500),
+    default: '12',
+    description: 'How many connections one process opens to PostgreSQL at most.',
     group: 'Storage',
   },
   LINCHPIN_SECRET: {

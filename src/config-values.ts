@@ -36,8 +36,8 @@ export const secret = text(
 );
 
 /** A schema whose sentence depends on what was written; `wrong` takes it. */
-const judged = (read: (value: string, wrong: (right: string) => never) => string) =>
-  z.string().transform((value, context): string => {
+const judged = <Value>(read: (value: string, wrong: (right: string) => never) => Value) =>
+  z.string().transform((value, context): Value => {
     const wrong = (message: string): never => {
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
@@ -80,14 +80,19 @@ export const signingAlgs = text((value) => {
   return isWhole && list.includes('EdDSA') && list.includes('RS256') ? Object.freeze(list) : undefined;
 }, 'must list EdDSA and RS256, and may list ES256, each once, separated by commas');
 
-export const databaseUrl = judged((value, wrong) => {
+/** Where the database is: the file of SQLite, or the address of PostgreSQL. */
+export const databaseUrl = judged<{ readonly file: string } | { readonly url: string }>((value, wrong) => {
   if (/^postgres(ql)?:/i.test(value)) {
-    return wrong('names PostgreSQL, which is not supported yet: leave it out, or write file: and a path');
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url && url.hostname !== '' && url.pathname.length > 1) return { url: value };
+    return wrong('must name a server and a database, such as postgres://user:password@host:5432/linchpin');
   }
   const path = /^file:(?!\/\/)([^?#]+)$/.exec(value)?.[1];
-  if (path !== undefined && path !== ':memory:') return path;
-  if (/^file:\/\/\/[^?#]+$/.test(value) && URL.canParse(value)) return fileURLToPath(value);
-  return wrong('must be file: and the path of the database, such as file:./data/linchpin.sqlite');
+  if (path !== undefined && path !== ':memory:') return { file: path };
+  if (/^file:\/\/\/[^?#]+$/.test(value) && URL.canParse(value)) return { file: fileURLToPath(value) };
+  return wrong(
+    'must be file: and the path of the database, such as file:./data/linchpin.sqlite, or postgres: and where it is',
+  );
 });
 
 /** A name that stands in a token: an address, or a bare word. */

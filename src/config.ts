@@ -23,12 +23,15 @@ type Values = { readonly [N in Name as Table[N]['key']]: ValueOf<Table[N]> };
 /** The settings as read. The secret may be missing still: `config-secret.ts` makes and keeps one. */
 export type LoadedConfig = Omit<
   Values,
-  'publicUrl' | 'databaseFile' | 'emailVerification' | 'pinIssuer' | 'pinAudience'
+  'publicUrl' | 'database' | 'emailVerification' | 'pinIssuer' | 'pinAudience'
 > & {
   readonly publicUrl: string;
   readonly pinIssuer: string;
   readonly pinAudience: string;
+  /** Of SQLite; unused where there is an address. */
   readonly databaseFile: string;
+  /** Of PostgreSQL. */
+  readonly databaseUrl: string | undefined;
   readonly emailVerification: 'required' | 'optional';
 };
 
@@ -71,12 +74,14 @@ export function loadConfig(env: Environment, { files = readTextFile }: { files?:
 /** Fills in what follows from other settings. */
 function complete(values: Values): LoadedConfig {
   const publicUrl = values.publicUrl ?? `http://localhost:${values.port}`;
+  const { database, ...others } = values;
   return {
-    ...values,
+    ...others,
     publicUrl,
     pinIssuer: values.pinIssuer ?? publicUrl,
     pinAudience: values.pinAudience ?? publicUrl,
-    databaseFile: values.databaseFile ?? join(values.dataDir, 'linchpin.sqlite'),
+    databaseFile: database && 'file' in database ? database.file : join(values.dataDir, 'linchpin.sqlite'),
+    databaseUrl: database && 'url' in database ? database.url : undefined,
     emailVerification: values.emailVerification ?? (values.smtpUrl === undefined ? 'optional' : 'required'),
   };
 }
@@ -96,6 +101,13 @@ function contradictions(values: Partial<Values>, written: ReadonlyMap<string, st
     faults.push({
       name: 'MAIL_FROM',
       problem: 'must be set where SMTP_URL is: the address that mail comes from',
+    });
+  }
+  if (values.database && 'url' in values.database && !written.has('LINCHPIN_SECRET')) {
+    faults.push({
+      name: 'LINCHPIN_SECRET',
+      problem:
+        'must be set where DATABASE_URL names PostgreSQL: every process on one database needs the same',
     });
   }
   return faults;

@@ -18,6 +18,7 @@ import { createThrottle, type ThrottleDependencies } from './domain/throttle.js'
 import type { Clock } from './domain/vocabulary.js';
 import { createLog } from './http/observe.js';
 import { createMemoryCounters } from './stores/ephemeral/counters.js';
+import { openPostgres } from './stores/sql/database-postgres.js';
 import { openDatabase, type Database } from './stores/sql/database.js';
 import { createStores, type Stores } from './stores/sql/stores.js';
 import type { Checkpoint } from './stores/sql/transaction.js';
@@ -57,15 +58,10 @@ export function userCodesOf(keyring: Keyring): DrawUserCode {
 }
 
 /** The rooms that everybody uses: clock, database, keys of the house, budgets, memory of what happened. */
-export function openGround(config: Config, options: WiringOptions) {
+export async function openGround(config: Config, options: WiringOptions) {
   const now = options.now ?? (() => new Date());
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const database: Database<Stores> = openDatabase({
-    file: config.databaseFile,
-    createStores,
-    ...(options.checkpoint ? { checkpoint: options.checkpoint } : {}),
-    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
-  });
+  const database = await openStorage(config, options);
   const { stores, inTransaction } = database;
   const newId = (): string => timeOrderedId(now());
   const keyring = createKeyring({
@@ -88,4 +84,14 @@ export function openGround(config: Config, options: WiringOptions) {
   return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId };
 }
 
-export type Ground = ReturnType<typeof openGround>;
+export type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** SQLite, or PostgreSQL where the settings name one. */
+async function openStorage(
+  { databaseFile: file, databaseUrl: url, databaseConnections: mostConnections }: Config,
+  { checkpoint, maxPages }: WiringOptions,
+): Promise<Database<Stores>> {
+  const given = { createStores, ...(checkpoint ? { checkpoint } : {}) };
+  if (url !== undefined) return openPostgres({ ...given, url, mostConnections });
+  return openDatabase({ ...given, file, ...(maxPages === undefined ? {} : { maxPages }) });
+}

@@ -29,8 +29,7 @@ import { createOperatorHelp } from './domain/two-factor-operator.js';
 import { DomainError, type AccountId } from './domain/vocabulary.js';
 import { createWaiting } from './domain/waiting.js';
 import { createPasswordStrength } from './outside/password-strength.js';
-import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
-import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
+import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
@@ -139,9 +138,8 @@ function openLinkRooms(
 ) {
   const { keys, clients, tokens } = toolRooms;
   const { accounts, proofs } = people;
-  const { stores, keyring, log, now } = ground;
-  const gate = createMemoryPollGate({ now });
-  const wakeUps = createMemoryWakeUps();
+  const { stores, keyring, log } = ground;
+  const { gate, wakeUps, decisions } = openDecisions(config, ground);
   const waiting = createWaiting({ wakeUps });
   const { mayReceiveToken } = accounts;
   const checkpoint = options.checkpoint ? { checkpoint: options.checkpoint } : {};
@@ -191,7 +189,7 @@ function openLinkRooms(
   });
   const numbered = openNumberedRooms(config, given, { keys, tokens, tokensStanding, deviceTokens }, people);
   const rooms = { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
-  return { ...rooms, ...numbered, deviceKeyRing };
+  return { ...rooms, decisions, ...numbered, deviceKeyRing };
 }
 
 /** Tools that sign in with a password, the account's or their own. */
@@ -218,12 +216,13 @@ export type Rooms = Ground &
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
-  const ground = openGround(config, options);
+  const ground = await openGround(config, options);
   const toolRooms = openToolRooms(config, ground);
   const people = openPeopleRooms(config, ground, options);
   const linkRooms = openLinkRooms(config, ground, toolRooms, people, options);
   await toolRooms.keys.open();
   await linkRooms.deviceKeyRing.open();
+  await linkRooms.decisions?.open();
   const fallbackRooms = openFallback(config, ground, toolRooms, people, linkRooms);
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
   return { ...ground, ...toolRooms, ...people, ...linkRooms, ...credentialRooms, ...fallbackRooms };

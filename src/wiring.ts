@@ -227,6 +227,7 @@ export async function wire(config: Config, options: WiringOptions = {}) {
     async close(): Promise<void> {
       await jobs.stop();
       rooms.strength.close();
+      await rooms.decisions?.close();
       await rooms.database.close();
     },
   };

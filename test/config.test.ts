@@ -53,6 +53,7 @@ describe('settings', () => {
       trustedProxies: [],
       dataDir: './data',
       databaseFile: 'data/linchpin.sqlite',
+      databaseConnections: 12,
       mailFrom: 'Linchpin <linchpin@localhost>',
       signUp: 'open',
       emailVerification: 'optional',
@@ -101,6 +102,7 @@ describe('settings', () => {
     ['DATABASE_URL', 'file:./here.sqlite', { databaseFile: './here.sqlite' }],
     ['DATABASE_URL', 'file:/srv/here.sqlite', { databaseFile: '/srv/here.sqlite' }],
     ['DATABASE_URL', 'file:///srv/a%20b.sqlite', { databaseFile: '/srv/a b.sqlite' }],
+    ['DATABASE_CONNECTIONS', '3', { databaseConnections: 3 }],
     ['LINCHPIN_SECRET', SECRET, { secret: SECRET }],
     ['LINCHPIN_SECRET_PREVIOUS', SECRET, { secretPrevious: SECRET }],
     ['MAIL_FROM', 'login@example.com', { mailFrom: 'login@example.com' }],
@@ -150,8 +152,8 @@ describe('settings', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/33', /CIDR blocks/],
     ['TRUSTED_PROXIES', '10.0.0.0/08', /CIDR blocks/],
     ['TRUSTED_PROXIES', '*', /CIDR blocks/],
-    ['DATABASE_URL', 'postgres://u:p@db/linchpin', /PostgreSQL, which is not supported yet/],
-    ['DATABASE_URL', 'postgresql://db', /not supported yet/],
+    ['DATABASE_URL', 'postgresql://db', /must name a server and a database/],
+    ['DATABASE_URL', 'postgres:///linchpin', /must name a server and a database/],
     ['DATABASE_URL', './here.sqlite', /must be file:/],
     ['DATABASE_URL', 'file::memory:', /must be file:/],
     ['DATABASE_URL', 'file:x?mode=ro', /must be file:/],
@@ -207,6 +209,14 @@ describe('settings', () => {
     const env = { SMTP_URL, MAIL_FROM: 'login@example.com' };
     expect(load(env)).toMatchObject({ smtpUrl: SMTP_URL, emailVerification: 'required' });
     expect(load({ ...env, EMAIL_VERIFICATION: 'optional' }).emailVerification).toBe('optional');
+  });
+
+  it('name a PostgreSQL, and then want the secret that all processes on it share', () => {
+    const DATABASE_URL = 'postgres://linchpin:word@db.internal:5433/linchpin?sslmode=verify-full';
+    expect(load({ DATABASE_URL, LINCHPIN_SECRET: SECRET })).toMatchObject({ databaseUrl: DATABASE_URL });
+    expect(faultsOf({ DATABASE_URL })).toEqual({
+      LINCHPIN_SECRET: like(/must be set where DATABASE_URL names PostgreSQL/),
+    });
   });
 
   it('report all faults at once, each by name, and no secret', () => {

@@ -25,6 +25,8 @@ const house = await wire(
     trustedProxies: [],
     dataDir: folder,
     databaseFile: join(folder, 'linchpin.sqlite'),
+    databaseUrl: undefined,
+    databaseConnections: 12,
     secret: 'a secret for the bench that is long enough',
     secretPrevious: undefined,
     smtpUrl: undefined,

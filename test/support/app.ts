@@ -11,11 +11,15 @@ import type { Deliver } from '../../src/domain/notices.js';
 import { wire, type House } from '../../src/wiring.js';
 import type { WiringOptions } from '../../src/wiring-rooms.js';
 import { createTestClock } from './clock.js';
+import { createSchema } from './databases.js';
 
 export interface TestHouseOptions extends Omit<WiringOptions, 'now' | 'deliver'> {
   readonly config?: Partial<Config>;
   readonly clock?: ReturnType<typeof createTestClock>;
 }
+
+/** `TEST_ENGINE=postgres` opens every house on PostgreSQL, in a schema of its own at `TEST_POSTGRES_URL`. */
+const ENGINE = process.env['TEST_ENGINE'];
 
 export type Mail = Parameters<Deliver>[0];
 
@@ -34,6 +38,7 @@ export async function startTestHouse({
   const { port } = server.address() as AddressInfo;
   const url = `http://localhost:${port}`;
   const mails: Mail[] = [];
+  const schema = ENGINE === 'postgres' ? await createSchema(process.env['TEST_POSTGRES_URL']!) : undefined;
   const house = await wire(
     {
       publicUrl: url,
@@ -43,6 +48,8 @@ export async function startTestHouse({
       trustedProxies: [],
       dataDir: folder,
       databaseFile: join(folder, 'linchpin.sqlite'),
+      databaseUrl: schema?.url,
+      databaseConnections: 6,
       secret: 'a secret for tests that is long enough',
       secretPrevious: undefined,
       smtpUrl: undefined,
@@ -104,6 +111,7 @@ export async function startTestHouse({
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await house.close();
+      await schema?.drop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -33,6 +33,8 @@ const WAS_POLLED = 0x100;
 const WAS_RAISED = 0x200;
 /** Whether the link was decided: nothing is answered from here any more, its client is only told once. */
 const WAS_DECIDED = 0x400;
+/** Above the flags: until which second a pending link is answered for without another look, the lower half of it. */
+const TRUST = 0xffff0000;
 
 interface Shard {
   mask: number;
@@ -109,16 +111,26 @@ function judge({ table }: Shard, at: number, now: number): GateVerdict {
   const elapsed = (now - table[at + ACCEPTED]!) | 0;
   if (!(pace & WAS_POLLED) || elapsed < 0 || elapsed + GRACE_MS >= interval * 1000) {
     table[at + ACCEPTED] = now;
-    table[at + PACE] = interval | WAS_POLLED;
+    table[at + PACE] = (pace & TRUST) | interval | WAS_POLLED;
     return PENDING;
   }
   if (pace & WAS_RAISED || interval >= LONGEST_INTERVAL_SECONDS) return TOO_SOON;
   const raised = Math.min(interval + SLOW_DOWN_SECONDS, LONGEST_INTERVAL_SECONDS);
-  table[at + PACE] = raised | WAS_POLLED | WAS_RAISED;
+  table[at + PACE] = (pace & TRUST) | raised | WAS_POLLED | WAS_RAISED;
   return { verdict: 'raised', intervalSeconds: raised };
 }
 
-export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
+/**
+ * `trustedSeconds`: where other processes decide links too, and a word of theirs may be lost, a link is answered for from here
+ * so long after it was looked up, and then looked up again. Alone, a process knows every decision.
+ */
+export function createMemoryPollGate({
+  now,
+  trustedSeconds = Infinity,
+}: {
+  now: () => Date;
+  trustedSeconds?: number;
+}): PollGate {
   let shards = Array.from({ length: SHARDS }, () => createShard(SMALLEST));
   let clients = new Map<string, number>();
   let decisions = 0;
@@ -128,6 +140,14 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
     if (known !== undefined) return known;
     clients.set(clientId, clients.size + 1);
     return clients.size;
+  }
+
+  const inHalf = (milliseconds: number): number => (Math.floor(milliseconds / 1000) & 0xffff) << 16;
+
+  /** Half the seconds that fit are ahead of now, the other half behind. */
+  function isTrusted({ table }: Shard, at: number, now: number): boolean {
+    if (trustedSeconds === Infinity) return true;
+    return (((table[at + PACE]! & TRUST) - inHalf(now)) | 0) > 0;
   }
 
   const isKnown = ({ table }: Shard, at: number, clientId: string, now: number): boolean =>
@@ -145,11 +165,15 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
         readKey(deviceCodeHash);
       }
       const at = find(shard);
-      if (shard.table[at + EXPIRES] !== 0) return;
+      const trust = trustedSeconds === Infinity ? 0 : inHalf(now().getTime() + trustedSeconds * 1000);
+      if (shard.table[at + EXPIRES] !== 0) {
+        shard.table[at + PACE] = trust | (shard.table[at + PACE]! & ~TRUST);
+        return;
+      }
       shard.table.set(words, at);
       shard.table[at + CLIENT] = numberOf(clientId);
       shard.table[at + EXPIRES] = Math.floor(expiresAt / 1000);
-      shard.table[at + PACE] = intervalSeconds;
+      shard.table[at + PACE] = trust | intervalSeconds;
       shard.used += 1;
     },
 
@@ -157,7 +181,7 @@ export function createMemoryPollGate({ now }: { now: () => Date }): PollGate {
       const shard = shards[readKey(deviceCodeHash)]!;
       const at = find(shard);
       const isPending = isKnown(shard, at, clientId, now) && !(shard.table[at + PACE]! & WAS_DECIDED);
-      return isPending ? judge(shard, at, now) : UNKNOWN;
+      return isPending && isTrusted(shard, at, now) ? judge(shard, at, now) : UNKNOWN;
     },
 
     decide(deviceCodeHash) {

@@ -160,3 +160,53 @@ describe('the poll gate in memory', () => {
     for (let name = 0; name < 100_000; name += 97) expect(poll(`later ${name}`)).toBe('pending');
   });
 });
+
+describe('the poll gate beside other processes', () => {
+  const openShared = () => {
+    const clock = createTestClock(new Date(START));
+    const gate = createMemoryPollGate({ now: clock.now, trustedSeconds: 10 });
+    const link = {
+      deviceCodeHash: hashOf('x'),
+      clientId: 'c',
+      intervalSeconds: 5,
+      expiresAt: START + 600_000,
+    };
+    const admit = () => gate.admit(link, gate.stamp());
+    const poll = () => gate.check(hashOf('x'), 'c', clock.now().getTime()).verdict;
+    return { clock, gate, admit, poll };
+  };
+
+  it('answers for a link no longer than it was told to, until it was looked up again', () => {
+    const { clock, admit, poll } = openShared();
+    for (let look = 0; look < 30; look++) {
+      admit();
+      expect(poll()).toBe('pending');
+      clock.advance(9);
+      expect(poll()).toBe('pending');
+      clock.advance(2);
+      expect(poll()).toBe('unknown');
+      clock.advance(4);
+    }
+  });
+
+  it('keeps the pace of a tool while it does not answer for its link (RFC 8628 §3.5)', () => {
+    const { clock, admit, poll } = openShared();
+    admit();
+    clock.advance(9);
+    expect([poll(), poll(), poll()]).toEqual(['pending', 'raised', 'too-soon']);
+    clock.advance(2);
+    expect(poll()).toBe('unknown');
+    admit();
+    expect(poll()).toBe('too-soon');
+    clock.advance(8);
+    expect(poll()).toBe('pending');
+  });
+
+  it('tells a decision also when it does not answer for the link any more', () => {
+    const { clock, gate, admit } = openShared();
+    admit();
+    clock.advance(60);
+    gate.decide(hashOf('x'));
+    expect(gate.takeDecision(hashOf('x'), 'c', clock.now().getTime())).toBe(true);
+  });
+});

@@ -4,6 +4,7 @@
 import pg from 'pg';
 
 const CHANNEL = 'linchpin_decisions';
+const CONNECT_MS = 5000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
@@ -28,32 +29,38 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
     const made = new pg.Client({
       connectionString: url,
       application_name: 'linchpin decisions',
+      connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
     });
+    // A connection that breaks may say so several times, and late; only the first counts.
+    let isLost = false;
+    const lose = (error?: unknown): void => {
+      if (isLost || isClosed) return;
+      isLost = true;
+      if (client === made) client = undefined;
+      if (error !== undefined) onFault(error);
+      made.end().catch(() => undefined);
+      tryLater();
+    };
     made.on('notification', ({ payload }) => payload !== undefined && onDecision(payload));
-    // Both come where a connection breaks; the first of them counts.
-    made.once('error', (error: unknown) => lose(made, error));
-    made.once('end', () => lose(made));
+    made.on('error', lose);
+    made.on('end', () => lose());
     try {
       await made.connect();
       await made.query(`listen ${CHANNEL}`);
     } catch (error) {
-      lose(made, error);
+      lose(error);
       return;
     }
     if (isClosed) return void made.end();
+    if (isLost) return;
     client = made;
     pauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Tries again, at longer and longer intervals, until it is heard again. */
-  function lose(lost: pg.Client, error?: unknown): void {
-    if (isClosed || timer !== undefined || (client !== undefined && client !== lost)) return;
-    client = undefined;
-    if (error !== undefined) onFault(error);
-    lost.end().catch(() => undefined);
+  /** Again and again, at longer and longer intervals, until it is heard again. */
+  function tryLater(): void {
     timer = setTimeout(() => {
-      timer = undefined;
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       void connect().then(() => client && onGap());
     }, pauseMs);
@@ -76,7 +83,6 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
     async close(): Promise<void> {
       isClosed = true;
       clearTimeout(timer);
-      timer = undefined;
       const open = client;
       client = undefined;
       await open?.end().catch(() => undefined);

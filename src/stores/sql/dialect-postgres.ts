@@ -39,8 +39,9 @@ export function createPool(url: string, most: number): pg.Pool {
     keepAlive: true,
     types,
   });
-  // A connection that breaks while nobody uses it is replaced at the next use; without a listener it would end the process.
+  // A connection that breaks tells whoever uses it, and is replaced at the next use; without listeners it ends the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

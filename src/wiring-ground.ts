@@ -2,7 +2,7 @@
 // The rooms themselves are in wiring-rooms.ts.
 import { mkdirSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
-import type { Config } from './config.js';
+import { ConfigError, type Config } from './config.js';
 import {
   createKeyring,
   SecretUnreadable,
@@ -92,6 +92,13 @@ async function openStorage(
   { checkpoint, maxPages }: WiringOptions,
 ): Promise<Database<Stores>> {
   const given = { createStores, ...(checkpoint ? { checkpoint } : {}) };
-  if (url !== undefined) return openPostgres({ ...given, url, mostConnections });
+  if (url !== undefined) {
+    return openPostgres({ ...given, url, mostConnections }).catch((error: Error) => {
+      const { message } = error.cause instanceof Error ? error.cause : error;
+      throw new ConfigError([
+        { name: 'DATABASE_URL', problem: `names a PostgreSQL that cannot be used: ${message}` },
+      ]);
+    });
+  }
   return openDatabase({ ...given, file, ...(maxPages === undefined ? {} : { maxPages }) });
 }

@@ -5,33 +5,33 @@ import pg from 'pg';
 import { BUDGETS } from '../../src/domain/throttle.js';
 import { bodyOf, expectRefusal, startOAuthHouse, type OAuthHouse, type Tokens } from '../http/oauth-house.js';
 import { createTestClock } from '../support/clock.js';
-import { createSchema } from '../support/databases.js';
+import { createDatabase } from '../support/databases.js';
 import { describeWithPostgres } from '../support/postgres.js';
 
 const ISSUER = 'https://login.example.com';
 
 describeWithPostgres('three replicas on one PostgreSQL', (postgresUrl) => {
   const clock = createTestClock();
-  let schema: Awaited<ReturnType<typeof createSchema>>;
+  let place: Awaited<ReturnType<typeof createDatabase>>;
   let replicas: OAuthHouse[];
   let one: OAuthHouse;
   let two: OAuthHouse;
   let three: OAuthHouse;
 
   beforeAll(async () => {
-    schema = await createSchema(postgresUrl);
-    const config = { publicUrl: ISSUER, pinIssuer: ISSUER, pinAudience: ISSUER, databaseUrl: schema.url };
+    place = await createDatabase(postgresUrl);
+    const config = { publicUrl: ISSUER, pinIssuer: ISSUER, pinAudience: ISSUER, databaseUrl: place.url };
     // At once: they race for the migrations and for the first signing keys.
     replicas = await Promise.all([1, 2, 3].map(() => startOAuthHouse({ config, clock })));
     [one, two, three] = replicas as [OAuthHouse, OAuthHouse, OAuthHouse];
   });
   afterAll(async () => {
     for (const replica of replicas) await replica.close();
-    await schema.drop();
+    await place.drop();
   });
 
   const admin = async (text: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: schema.url });
+    const client = new pg.Client({ connectionString: place.url });
     await client.connect();
     await client.query(text).finally(() => client.end());
   };
@@ -122,7 +122,7 @@ describeWithPostgres('three replicas on one PostgreSQL', (postgresUrl) => {
     const clientId = await one.register();
     const { device_code } = await one.start(clientId);
     await admin(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'linchpin%'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'linchpin%'`,
     );
     await until(async () => {
       clock.advance(11);

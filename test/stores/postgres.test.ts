@@ -5,7 +5,7 @@ import { createBudgetStore } from '../../src/stores/sql/budgets.js';
 import { openPostgres } from '../../src/stores/sql/database-postgres.js';
 import { StoreUnavailable, type Sql } from '../../src/stores/sql/statement.js';
 import { migrations } from '../../src/stores/sql/migrations.js';
-import { createSchema } from '../support/databases.js';
+import { createDatabase } from '../support/databases.js';
 import { describeWithPostgres } from '../support/postgres.js';
 
 const start = new Date(0);
@@ -13,20 +13,20 @@ const end = new Date(60_000);
 const createStores = (sql: Sql) => ({ budgets: createBudgetStore(sql) });
 
 describeWithPostgres('PostgreSQL', (postgresUrl) => {
-  let schema: Awaited<ReturnType<typeof createSchema>>;
-  beforeEach(async () => void (schema = await createSchema(postgresUrl)));
-  afterEach(() => schema.drop());
+  let place: Awaited<ReturnType<typeof createDatabase>>;
+  beforeEach(async () => void (place = await createDatabase(postgresUrl)));
+  afterEach(() => place.drop());
 
   const open = (checkpoint?: (moment: string) => void) =>
     openPostgres({
-      url: schema.url,
+      url: place.url,
       createStores,
       mostConnections: 6,
       ...(checkpoint ? { checkpoint } : {}),
     });
 
   async function admin<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: schema.url });
+    const client = new pg.Client({ connectionString: place.url });
     await client.connect();
     const { rows } = await client.query<Row>(text, values).finally(() => client.end());
     return rows;
@@ -41,7 +41,7 @@ describeWithPostgres('PostgreSQL', (postgresUrl) => {
 
   it('says that it is unavailable where nobody listens, and where the password is wrong', async () => {
     for (const change of [(url: URL) => (url.port = '1'), (url: URL) => (url.password = 'wrong')]) {
-      const url = new URL(schema.url);
+      const url = new URL(place.url);
       change(url);
       await expect(openPostgres({ url: url.href, createStores })).rejects.toThrow();
     }
@@ -90,7 +90,7 @@ describeWithPostgres('PostgreSQL', (postgresUrl) => {
       if (broken.isArmed) {
         broken.isArmed = false;
         await admin(
-          `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'linchpin' and state = 'idle in transaction'`,
+          `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'linchpin' and state = 'idle in transaction'`,
         );
       }
       return budgets.add('b', 'cut', start, end);

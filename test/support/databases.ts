@@ -31,18 +31,36 @@ export function openTestDatabase<Stores>(
   };
 }
 
-/** The address of a new schema in a PostgreSQL database; `drop` removes it and all that is in it. */
-export async function createSchema(url: string): Promise<{ url: string; drop: () => Promise<void> }> {
-  const schema = `test_${randomBytes(6).toString('hex')}`;
-  const run = async (text: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    await client.query(text).finally(() => client.end());
-  };
-  await run(`create schema ${schema}`);
+export interface TestPlace {
+  readonly url: string;
+  /** Removes it and all that is in it. */
+  readonly drop: () => Promise<void>;
+}
+
+async function run(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
+
+const newName = (): string => `test_${randomBytes(6).toString('hex')}`;
+
+/** A new schema in a PostgreSQL database. */
+export async function createSchema(url: string): Promise<TestPlace> {
+  const schema = newName();
+  await run(url, `create schema ${schema}`);
   const inSchema = new URL(url);
   inSchema.searchParams.set('options', `-c search_path=${schema}`);
-  return { url: inSchema.href, drop: () => run(`drop schema ${schema} cascade`) };
+  return { url: inSchema.href, drop: () => run(url, `drop schema ${schema} cascade`) };
+}
+
+/** A new database, for suites that do something to all who are connected. */
+export async function createDatabase(url: string): Promise<TestPlace> {
+  const name = newName();
+  await run(url, `create database ${name}`);
+  const inDatabase = new URL(url);
+  inDatabase.pathname = name;
+  return { url: inDatabase.href, drop: () => run(url, `drop database ${name} with (force)`) };
 }
 
 /** A schema of its own in the test run's PostgreSQL, made at the first use; `close` drops it. */

@@ -8,6 +8,7 @@ import { createAccountEmail } from './domain/account-email.js';
 import { createAccountPassword } from './domain/account-password.js';
 import { createAccountReset } from './domain/account-reset.js';
 import type { Accounts } from './domain/accounts.js';
+import { createHouseholdEnding } from './domain/household-ending.js';
 import type { LinkedTools } from './domain/linked-tools.js';
 import type { LinksForPerson } from './domain/links-person.js';
 import { createMailTokens } from './domain/mail-tokens.js';
@@ -40,6 +41,7 @@ export function openCredentialRooms({ publicUrl }: Config, ground: Ground, given
     mailTokens,
     access: createAccountAccess({ linkedTools, audit, now }),
     announce: linksForPerson.announceDecided,
+    household: createHouseholdEnding(ground),
     giveAddress: accounts.giveAddress,
     settings: { publicUrl },
   };

@@ -5,6 +5,7 @@ import type { Accounts } from './domain/accounts.js';
 import { createDeviceKeys } from './domain/device-keys.js';
 import { createDeviceTokens, DEVICE_TOKEN_SECONDS, type DeviceTokens } from './domain/device-keys-tokens.js';
 import { createKeys, type Keys } from './domain/keys.js';
+import type { ForWhomDependencies } from './domain/links-for-whom.js';
 import { createLinksByNumber } from './domain/links-by-number.js';
 import { createLinksByToken } from './domain/links-by-token.js';
 import type { PollGate } from './domain/links.js';
@@ -38,6 +39,16 @@ export function openDeviceTokens(
     issuer: config.pinIssuer,
     audience: config.pinAudience,
     describePerson: async ({ accountId, subjectId }) => {
+      // The shape that clients of this API know: sixteen digits, and an address that nobody else can have.
+      const uuid = subjectId.replaceAll('-', '').slice(0, 16);
+      const addressOf = (publicNumber: number): string => `${publicNumber}@unverified.invalid`;
+      if ((subjectId as string) !== accountId) {
+        const member = await stores.households.findMember(subjectId);
+        if (!member) return undefined;
+        const { publicNumber, name, joinedAt } = member;
+        const told = { username: '', displayName: name, createdAt: joinedAt, isRestricted: true };
+        return { ...told, publicNumber, uuid, email: addressOf(publicNumber) };
+      }
       const account = await accounts.findAccount(accountId);
       if (!account) return undefined;
       const { publicNumber, username, displayName, createdAt, isEmailVerified } = account;
@@ -46,16 +57,16 @@ export function openDeviceTokens(
         username,
         displayName,
         createdAt,
-        // The shape that clients of this API know: sixteen digits, and an address that nobody else can have.
-        uuid: subjectId.replaceAll('-', '').slice(0, 16),
-        email: isEmailVerified ? account.email : `${publicNumber}@unverified.invalid`,
+        isRestricted: false,
+        uuid,
+        email: isEmailVerified ? account.email : addressOf(publicNumber),
       };
     },
   });
   return { deviceKeyRing, deviceTokens };
 }
 
-interface Given extends Ground {
+interface Given extends Ground, Pick<ForWhomDependencies<Stores>, 'findApproved'> {
   readonly gate: PollGate;
   readonly wakeUps: WakeUps;
   readonly waiting: Waiting;

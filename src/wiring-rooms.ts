@@ -10,6 +10,7 @@ import { createActivity } from './domain/activity.js';
 import { createAppPasswords } from './domain/app-passwords.js';
 import { createClients } from './domain/clients.js';
 import { createFallback } from './domain/fallback.js';
+import { createApprovals } from './domain/household-approvals.js';
 import { createKeys } from './domain/keys.js';
 import { createKnownBrowsers } from './domain/known-browsers.js';
 import { createLinkedTools } from './domain/linked-tools.js';
@@ -32,6 +33,7 @@ import { createPasswordStrength } from './outside/password-strength.js';
 import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
+import { openHouseholdRooms } from './wiring-household.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
@@ -146,6 +148,7 @@ function openLinkRooms(
   const given = {
     ...ground,
     ...checkpoint,
+    ...createApprovals(stores),
     gate,
     wakeUps,
     waiting,
@@ -212,6 +215,7 @@ export type Rooms = Ground &
   ReturnType<typeof openPeopleRooms> &
   ReturnType<typeof openLinkRooms> &
   ReturnType<typeof openCredentialRooms> &
+  ReturnType<typeof openHouseholdRooms> &
   ReturnType<typeof openFallback>;
 
 /** Opens every room. Signing keys are made where there are none yet. */
@@ -225,5 +229,7 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   await linkRooms.decisions?.open();
   const fallbackRooms = openFallback(config, ground, toolRooms, people, linkRooms);
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
-  return { ...ground, ...toolRooms, ...people, ...linkRooms, ...credentialRooms, ...fallbackRooms };
+  const householdRooms = openHouseholdRooms(config, ground, { ...people, ...linkRooms });
+  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms };
+  return { ...ground, ...toolRooms, ...people, ...linkRooms, ...upper };
 }

@@ -38,14 +38,14 @@ function openOAuthDoor(
   rooms: Rooms,
   reportFault: Parameters<typeof createOAuthDoor>[0]['reportFault'],
 ) {
-  const { accounts, linksForTool, keys, clients, tokensRefresh, tokensStanding } = rooms;
+  const { household, linksForTool, keys, clients, tokensRefresh, tokensStanding } = rooms;
   return createOAuthDoor({
     links: linksForTool,
     clients,
     tokensRefresh,
     tokensStanding,
     keys,
-    accounts,
+    household,
     issuer: config.publicUrl,
     reportFault,
   });
@@ -130,6 +130,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
     inTransaction(async (inside) => {
       const at = now();
       await inside.sessions.removeExpired(at);
+      await inside.invitations.removeExpiredInvitations(at);
       await inside.signIns.removeExpired(at);
       await inside.tokens.removeExpired(at);
       await inside.budgets.removeExpired(at);

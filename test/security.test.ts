@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { APP_PASSWORD_LENGTH, APP_PASSWORD_LETTERS } from '../src/domain/app-password-records.js';
 import { MOST_FAILURES as MOST_WRONG_CODES } from '../src/domain/factor-locks.js';
+import { pinFault } from '../src/domain/household-pin-rule.js';
+import { MOST_FAILURES as MOST_WRONG_PINS } from '../src/domain/household-pin-tries.js';
 import { HIGHEST_NUMBER } from '../src/domain/links-numbered.js';
 import { waitSeconds } from '../src/domain/password-check.js';
 import { BUDGETS } from '../src/domain/throttle.js';
@@ -104,6 +106,9 @@ function triesInADay(): number {
   return waits.filter((wait) => (at += wait) <= 86_400).length;
 }
 
+const profilePins = Array.from({ length: 10_000 }, (_, each) => String(each).padStart(4, '0'));
+const mayBeChosen = profilePins.filter((pin) => pinFault(pin) === undefined);
+
 const SUMS: Readonly<Record<string, string>> = {
   'One account guesses one live user code in its ten minutes': bits(
     BUDGETS['user-code-by-account'].limit / codes,
@@ -141,6 +146,7 @@ const SUMS: Readonly<Record<string, string>> = {
   'Failed sign-ins of one network in a day': countOf(
     (BUDGETS['sign-in-by-network'].limit * 86_400) / BUDGETS['sign-in-by-network'].windowSeconds,
   ),
+  'Guesses at a profile PIN until the lock': oneIn(MOST_WRONG_PINS / mayBeChosen.length),
 };
 
 describe('the sums', () => {

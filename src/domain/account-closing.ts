@@ -6,6 +6,8 @@ import type { AccountRecord, AccountStore } from './account-records.js';
 import type { CredentialStore } from './account-records-credentials.js';
 import type { Audit } from './audit.js';
 import type { EmailStore } from './email-verification.js';
+import type { HouseholdEnding } from './household-ending.js';
+import type { HouseholdStores } from './household-opening.js';
 import type { Link } from './links.js';
 import type { MailTokens } from './mail-tokens.js';
 import type { KnownBrowserStore } from './known-browsers.js';
@@ -15,7 +17,7 @@ import type { Session } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
-export interface AccountClosingStores extends AccessStores {
+export interface AccountClosingStores extends AccessStores, Omit<HouseholdStores, 'accounts'> {
   readonly accounts: AccountStore & EmailStore & KnownBrowserStore;
   readonly credentials: CredentialStore;
   readonly outbox: OutboxStore;
@@ -29,6 +31,7 @@ export interface AccountClosingDependencies {
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode'>;
   readonly mailTokens: MailTokens;
   readonly access: AccountAccess;
+  readonly household: HouseholdEnding;
   /** Whoever waits for these links need not wait any more. */
   readonly announce: (links: readonly Link[]) => void;
   readonly audit: Audit;
@@ -56,7 +59,7 @@ export type AccountClosing = ReturnType<typeof createAccountClosing>;
 
 export function createAccountClosing(dependencies: AccountClosingDependencies) {
   const { store, credentials, inTransaction, signIn, proofs, mailTokens, access, announce } = dependencies;
-  const { audit, notices, now, settings } = dependencies;
+  const { household, audit, notices, now, settings } = dependencies;
 
   const before = (seconds: number): Date => new Date(now().getTime() - seconds * 1000);
 
@@ -195,15 +198,18 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
       const closedBy = before(GRACE_SECONDS);
       let ended = 0;
       for (const accountId of await credentials.findClosed(closedBy, AT_ONCE)) {
-        ended += await inTransaction(async (stores) => {
+        const links = await inTransaction(async (stores) => {
           const record = await stores.accounts.find(accountId);
-          if (!record || !(await stores.credentials.erase(accountId, closedBy))) return 0;
+          if (!record || !(await stores.credentials.erase(accountId, closedBy))) return undefined;
+          const withdrawn = await household.endHousehold(stores, record);
           await stores.audit.forgetPerson(accountId);
           await audit.record(stores, { event: 'account-ended', accountId, actor: 'job' });
           const to = recipientOf(record);
           if (to) await notices.tell(stores, 'account-ended', to, { username: record.username });
-          return 1;
+          return withdrawn;
         });
+        announce(links ?? []);
+        if (links) ended += 1;
       }
       return ended;
     },

@@ -18,6 +18,8 @@ export interface DescribedPerson {
   /** Empty where nobody has proved it. */
   readonly email: string;
   readonly createdAt: Date;
+  /** Somebody without an account, in a household. */
+  readonly isRestricted: boolean;
 }
 
 export interface DeviceTokensDependencies {
@@ -41,7 +43,7 @@ function personClaims(person: DescribedPerson, { scopes }: ProofClaims) {
     username: person.username,
     email: person.email,
     friendly_name: person.displayName,
-    restricted: false,
+    restricted: person.isRestricted,
     anonymous: false,
     joinedAt: Math.floor(person.createdAt.getTime() / 1000),
   };

@@ -7,6 +7,7 @@ import type { Audit } from './audit.js';
 import { readDeviceKey, readProof, type DeviceKeyMaterial, type ProofClaims } from './device-keys-proof.js';
 import { createNonces } from './device-keys-nonces.js';
 import { DEVICE_TOKEN_SECONDS, type DeviceTokens } from './device-keys-tokens.js';
+import { isSwitched } from './tokens-claims.js';
 import { clientIdOf, type LastingStanding } from './tokens-lasting.js';
 import type { LinkedTool, TokenStores } from './tokens.js';
 import {
@@ -202,7 +203,7 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
      * Registers a key with a token, once for a linked tool: the token dies, and from now on the tool gets its tokens by
      * `exchange`. Refuses `key-invalid`, `key-taken` (this tool has a key, or another live one has this key, or another
      * account had it), `token-invalid` (the token is of another tool than the identifier says, or of one with a key), and
-     * `grant-not-allowed` when the tool's last approval is too long ago for a key to renew anything.
+     * `grant-not-allowed` where the last approval is too long ago for a key to renew anything, or the tool was switched.
      */
     async register(asked: {
       standing: LastingStanding;
@@ -215,8 +216,8 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
       const { tool } = standing;
       if (tool.clientId !== clientIdOf(identifier)) throw new DomainError('token-invalid');
       if (standing.kind !== 'lasting') throw new DomainError('key-taken');
-      const approvedAt = approvedAtOf(tool, tool.firstAccess.expiresAt);
-      if (after(approvedAt, RENEWED_FOR_SECONDS) <= now()) throw new DomainError('grant-not-allowed');
+      const renewsUntil = after(approvedAtOf(tool, tool.firstAccess.expiresAt), RENEWED_FOR_SECONDS);
+      if (isSwitched(tool) || renewsUntil <= now()) throw new DomainError('grant-not-allowed');
       await inTransaction((stores) => registerInside(stores, tool, key, origin));
     },
 

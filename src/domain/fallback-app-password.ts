@@ -104,7 +104,8 @@ export function createAppPasswordSignIn(dependencies: AppPasswordSignInDependenc
     const { identifier, origin } = asked;
     const tool = cleanDescription(asked.tool);
     const account = presentAccount(record, settings.emailVerification);
-    const opened = { account, identifier, tool, isWithCode: false, appPassword, origin };
+    const household = await stores.households.findStanding(account.subjectId);
+    const opened = { account, identifier, tool, isWithCode: false, appPassword, household, origin };
     const linked = await tokensLasting.openForFallback(stores, opened);
     const event = isFirst ? 'app-password-bound' : 'app-password-used';
     const { appPasswordId, name } = appPassword;

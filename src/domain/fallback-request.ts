@@ -7,12 +7,13 @@ import type { AppPassword, AppPasswordStore } from './app-password-records.js';
 import type { AuditStore } from './audit.js';
 import { cleanClientName } from './clients.js';
 import type { TypedCredentials } from './fallback-grammar.js';
+import type { HouseholdStore } from './household-records.js';
 import type { OutboxStore } from './notices.js';
 import type { ProofStore } from './proofs.js';
 import type { SignInStore } from './sign-in-half-done.js';
 import type { BudgetStore } from './throttle.js';
 import type { LinkedTool, TokenStore, ToolDescription } from './tokens.js';
-import type { Origin } from './vocabulary.js';
+import type { HouseholdStanding, Origin } from './vocabulary.js';
 
 /** FALLBACK_DOOR: for accounts with a second factor, for all, or for nobody. */
 export type FallbackMode = 'with-code' | 'all' | 'off';
@@ -22,6 +23,7 @@ export interface FallbackStores {
   readonly appPasswords: AppPasswordStore;
   readonly audit: AuditStore;
   readonly budgets: BudgetStore;
+  readonly households: Pick<HouseholdStore, 'findStanding'>;
   readonly outbox: OutboxStore;
   readonly proofs: ProofStore;
   readonly signIns: SignInStore;
@@ -39,6 +41,7 @@ export interface LastingTokens {
       readonly tool: ToolDescription;
       readonly isWithCode: boolean;
       readonly appPassword?: Pick<AppPassword, 'appPasswordId' | 'name'>;
+      readonly household?: HouseholdStanding | undefined;
       readonly origin: Origin;
     },
   ): Promise<LinkedTool>;

@@ -158,7 +158,8 @@ export function createFallback(dependencies: FallbackDependencies) {
     const { identifier, tool: described, origin } = asked;
     const account = presentAccount(record, settings.emailVerification);
     await accounts.forgiveFailures(stores, accountId);
-    const opened = { account, identifier, tool: cleanDescription(described), isWithCode, origin };
+    const household = await stores.households.findStanding(account.subjectId);
+    const opened = { account, identifier, tool: cleanDescription(described), isWithCode, household, origin };
     const tool = await tokensLasting.openForFallback(stores, opened);
     const details = { linkedTool: tool.linkedToolId, name: tool.name, isWithCode };
     await audit.record(stores, { event: 'fallback-sign-in', accountId, actor: accountId, origin, details });

@@ -4,6 +4,7 @@
 import type { AppPassword, AppPasswordStore } from './app-password-records.js';
 import { cleanClientName } from './clients.js';
 import type { Audit } from './audit.js';
+import { isSwitched } from './tokens-claims.js';
 import type { LinkedTool, TokenStore, TokenStores } from './tokens.js';
 import {
   DomainError,
@@ -101,6 +102,17 @@ export function createLinkedTools<Stores extends LinkedToolsStores>(
 
     /** The live ones, the newest first. */
     listLinkedTools: (accountId: AccountId): Promise<LinkedTool[]> => store.findLinkedTools(accountId),
+
+    /**
+     * Those that a tool may know of: all that were linked for whom it speaks for; with a token of the account itself also those
+     * for members whom it answers for. One that was switched from another is told to itself only, and knows no other.
+     */
+    async listForTool(tool: LinkedTool): Promise<LinkedTool[]> {
+      const tools = await store.findLinkedTools(tool.accountId);
+      if (isSwitched(tool)) return tools.filter(({ linkedToolId }) => linkedToolId === tool.linkedToolId);
+      const isOwn = (tool.subjectId as string) === tool.accountId;
+      return tools.filter((known) => !isSwitched(known) && (isOwn || known.subjectId === tool.subjectId));
+    },
 
     /** Refuses `not-found` (also for another account's), and `client-metadata-invalid` for a name that says nothing. */
     async renameLinkedTool({

@@ -2,6 +2,7 @@
 // allow it, link a tool in the next room with the fresh token of one that came in with password and second factor.
 // PIN-API "Decided", 3.3, 3.5.
 import type { Audit } from './audit.js';
+import type { ForWhomDependencies } from './links-for-whom.js';
 import { createGuesses, type GuessesDependencies } from './links-guesses.js';
 import {
   COLLECT_SECONDS,
@@ -27,6 +28,7 @@ export interface LinksByTokenDependencies<
   readonly now: Clock;
   readonly userCodeMacs: (userCode: string) => string[];
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
+  readonly findApproved: ForWhomDependencies<Stores>['findApproved'];
   /** Whether operator and account both let tokens link tools. */
   readonly mayLinkByToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
   /** Tells the owner, in the same transaction, which tool was linked. */
@@ -48,7 +50,7 @@ export function createLinksByToken<Stores extends NumberedLinkStores>(
   dependencies: LinksByTokenDependencies<Stores>,
 ) {
   const { links, inTransaction, audit, gate, wakeUps, now, userCodeMacs } = dependencies;
-  const { mayReceiveToken, mayLinkByToken, tellOwner } = dependencies;
+  const { mayReceiveToken, mayLinkByToken, findApproved, tellOwner } = dependencies;
   const guesses = createGuesses(dependencies);
 
   /**
@@ -84,12 +86,13 @@ export function createLinksByToken<Stores extends NumberedLinkStores>(
     userCodeMac: string,
     origin: Origin,
   ): Promise<NumberedLinkRow | undefined> {
-    const { accountId, subjectId, authenticatedAt, methods, linkedToolId } = tool;
+    const { accountId, authenticatedAt, methods, linkedToolId } = tool;
     const parent = await stores.tokens.findLinkedTool(linkedToolId);
     const isAllowed = parent && !parent.endedAt && (await mayLinkByToken(stores, accountId));
     if (!isAllowed || !(await mayReceiveToken(stores, accountId))) throw notAllowed();
     const at = now();
-    const approval = { accountId, subjectId, authenticatedAt, methods };
+    const { subjectId, household } = await findApproved(stores, accountId, undefined);
+    const approval = { accountId, subjectId, household, authenticatedAt, methods };
     const collectUntil = new Date(at.getTime() + COLLECT_SECONDS * 1000);
     const by = { approval, parentToolId: linkedToolId, network: origin.network, collectUntil };
     const link = await stores.numberedLinks.approveByToken(userCodeMac, by, at);

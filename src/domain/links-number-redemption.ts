@@ -82,6 +82,7 @@ export function createRedemption<Stores extends NumberedLinkStores>(
       subjectId: approval.subjectId,
       authenticatedAt: approval.authenticatedAt,
       methods: approval.methods,
+      household: approval.household,
       keyThumbprint: deviceKey?.thumbprint,
       parentToolId,
       description,

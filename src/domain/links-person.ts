@@ -1,13 +1,23 @@
 // The person's side of a link: enter the code (reserve), look at who is asking, approve or decline, or give it back.
 // Only the browser that entered the code decides, after a fresh proof, and not sooner than a person can read.
 // RFC 8628 §3.3, §5.4, §5.5; CHECKLIST 2, 3.1.
-import { equal } from '../crypto/secrets.js';
 import type { Audit, AuditEvent } from './audit.js';
 import type { Client, ClientStore } from './clients.js';
+import type { ForWhom, ForWhomDependencies } from './links-for-whom.js';
 import { createGuesses } from './links-guesses.js';
 import { COLLECT_SECONDS, pollKeyOf } from './links-numbered.js';
+import { createReviewPages, type ReviewPagesDependencies } from './links-review-page.js';
 import { stateOf } from './links.js';
-import type { Arrival, Holder, Link, LinkCheckpoint, LinkStore, LinkStores, PollGate } from './links.js';
+import type {
+  Approval,
+  Arrival,
+  Holder,
+  Link,
+  LinkCheckpoint,
+  LinkStore,
+  LinkStores,
+  PollGate,
+} from './links.js';
 import type { Session } from './sessions.js';
 import type { Throttle } from './throttle.js';
 import type { ToolDescription } from './tokens.js';
@@ -19,6 +29,7 @@ import {
   type InTransaction,
   type LinkId,
   type Origin,
+  type SubjectId,
 } from './vocabulary.js';
 import type { WakeUps } from './waiting.js';
 
@@ -29,7 +40,8 @@ export interface Decider {
   readonly createdAt: Date;
 }
 
-export interface LinksForPersonDependencies<Stores extends LinkStores> {
+export interface LinksForPersonDependencies<Stores extends LinkStores>
+  extends ForWhomDependencies<Stores>, ReviewPagesDependencies {
   readonly store: LinkStore;
   readonly clients: Pick<ClientStore, 'find'>;
   readonly inTransaction: InTransaction<Stores>;
@@ -40,8 +52,6 @@ export interface LinksForPersonDependencies<Stores extends LinkStores> {
   readonly now: Clock;
   /** Every keyed hash that a user code may be kept under, the current key's first. */
   readonly userCodeMacs: (userCode: string) => string[];
-  /** Vouches that a review page was made by us, for this link and browser, at that moment. */
-  readonly pageMac: (linkId: LinkId, ticket: string, madeAt: number) => string;
   readonly describeDecider: (accountId: AccountId) => Promise<Decider | undefined>;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
   readonly isSecondFactorRequired: boolean;
@@ -70,6 +80,8 @@ export interface LinkReview {
   readonly webOrigin: string | undefined;
   readonly arrival: Arrival;
   readonly scopes: readonly string[];
+  /** For whom it may be approved, the person themself first. */
+  readonly forWhom: readonly ForWhom[];
   readonly startedAt: Date;
   readonly expiresAt: Date;
   /** Names this page and when it was made; a decision carries it back. */
@@ -84,8 +96,6 @@ interface AboutLink {
 
 /** Approving needs a proof that is not older (DESIGN 6). */
 export const FRESH_PROOF_SECONDS = 600;
-/** Nobody reads a page and decides sooner; a tricked double-click does. */
-const SOONEST_DECISION_MS = 1000;
 const MOST_RELEASES = 2;
 
 const nameOf = (tool: ToolDescription | undefined): string => tool?.product || tool?.deviceName || '';
@@ -95,10 +105,11 @@ export type LinksForPerson = ReturnType<typeof createLinksForPerson>;
 export function createLinksForPerson<Stores extends LinkStores>(
   dependencies: LinksForPersonDependencies<Stores>,
 ) {
-  const { store, clients, inTransaction, audit, gate, wakeUps, now, userCodeMacs, pageMac } = dependencies;
+  const { store, clients, inTransaction, audit, gate, wakeUps, now, userCodeMacs } = dependencies;
   const { describeDecider, mayReceiveToken, isSecondFactorRequired, isVerificationRequired } = dependencies;
   const { checkpoint = () => undefined } = dependencies;
   const guesses = createGuesses(dependencies);
+  const { makePage, refuseIfHasty } = createReviewPages(dependencies);
 
   const holderOf = ({ accountId, ticket }: Session): Holder => ({ accountId, ticket });
   const isHeldBy = (link: Link, session: Session): boolean =>
@@ -114,20 +125,6 @@ export function createLinksForPerson<Stores extends LinkStores>(
     return false;
   }
 
-  function makePage(linkId: LinkId, session: Session): string {
-    const madeAt = now().getTime();
-    return `${madeAt}.${pageMac(linkId, session.ticket, madeAt)}`;
-  }
-
-  /** Refuses a decision that was not posted from our page, or sooner than a person could have read it. */
-  function refuseIfHasty({ linkId, session }: AboutLink, page: string): void {
-    const [madeAt = '', ...mac] = page.split('.');
-    const isOurs =
-      /^\d{1,16}$/.test(madeAt) && equal(mac.join('.'), pageMac(linkId, session.ticket, Number(madeAt)));
-    if (!isOurs || now().getTime() - Number(madeAt) < SOONEST_DECISION_MS)
-      throw new DomainError('link-too-hasty');
-  }
-
   /** A second factor where the account has one, else the password, not older than ten minutes. */
   async function refuseWithoutProof(session: Session): Promise<void> {
     const decider = await describeDecider(session.accountId);
@@ -140,6 +137,20 @@ export function createLinksForPerson<Stores extends LinkStores>(
       decider.hasSecondFactor ? method === 'otp' || method === 'recovery' : method === 'pwd',
     );
     if (!isFresh || !isOfKind) throw new DomainError('proof-required');
+  }
+
+  /** On the word of this session, for whom it means; a member may have less than the tool has asked for. */
+  async function approvalOf(
+    stores: Stores,
+    { linkId, session }: AboutLink,
+    meant: SubjectId | undefined,
+  ): Promise<Approval> {
+    const { accountId, authentication, proofMethods } = session;
+    const { subjectId, household, narrow } = await dependencies.findApproved(stores, accountId, meant);
+    const methods = [...new Set([...authentication.methods, ...proofMethods])];
+    const approval = { accountId, subjectId, household, authenticatedAt: authentication.at, methods };
+    const asked = narrow && (await stores.links.find(linkId));
+    return asked ? { ...approval, scope: narrow(asked.scope) } : approval;
   }
 
   async function record(
@@ -185,6 +196,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
       webOrigin: link.webOrigin,
       arrival: 'arrival' in link ? link.arrival : 'typed',
       scopes: link.scope.split(' ').filter(Boolean),
+      forWhom: await dependencies.listForWhom(session.accountId, link.scope),
       startedAt: link.createdAt,
       expiresAt: link.expiresAt,
       page: makePage(linkId, session),
@@ -236,20 +248,24 @@ export function createLinksForPerson<Stores extends LinkStores>(
     },
 
     /**
-     * Approves. Refuses `link-too-hasty`, `proof-required`, `factor-required`, `account-not-verified`, and `link-over` when
+     * Approves, for the person themself or for `subjectId`, somebody without an account in their own household: anybody else
+     * is `not-found`. Refuses `link-too-hasty`, `proof-required`, `factor-required`, `account-not-verified`, and `link-over` when
      * it has expired, was declined, or is not this browser's. Approving again what this browser approved is fine.
      */
-    async approveLink({ page, ...about }: AboutLink & { page: string }): Promise<void> {
+    async approveLink({
+      page,
+      subjectId,
+      ...about
+    }: AboutLink & { page: string; subjectId?: SubjectId }): Promise<void> {
       const { linkId, session } = about;
       refuseIfHasty(about, page);
       await refuseWithoutProof(session);
       checkpoint('approve:before');
-      const methods = [...new Set([...session.authentication.methods, ...session.proofMethods])];
-      const { accountId, subjectId } = session;
-      const approval = { accountId, subjectId, authenticatedAt: session.authentication.at, methods };
+      const { accountId } = session;
       const approved = await inTransaction(async (stores) => {
         if (!(await mayReceiveToken(stores, accountId))) throw new DomainError('account-closed');
         const at = now();
+        const approval = await approvalOf(stores, about, subjectId);
         const collectUntil = new Date(at.getTime() + COLLECT_SECONDS * 1000);
         const link = await stores.links.approve(linkId, holderOf(session), approval, at, collectUntil);
         checkpoint('approve:updated');

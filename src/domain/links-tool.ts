@@ -171,6 +171,7 @@ export function createLinksForTool<Stores extends LinkStores>(
       subjectId: approval.subjectId,
       authenticatedAt: approval.authenticatedAt,
       methods: approval.methods,
+      household: approval.household,
       client,
       presented: deviceCode,
       origin,

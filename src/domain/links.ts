@@ -15,6 +15,7 @@ import type {
   AccountId,
   AuthenticationMethod,
   BrowserTicket,
+  HouseholdStanding,
   LinkedToolId,
   LinkId,
   SubjectId,
@@ -68,6 +69,10 @@ export interface Approval {
   readonly subjectId: SubjectId;
   readonly authenticatedAt: Date;
   readonly methods: readonly AuthenticationMethod[];
+  /** Of whom it speaks for. */
+  readonly household?: HouseholdStanding | undefined;
+  /** What they may have of what the tool asked for, where that is less. */
+  readonly scope?: string;
 }
 
 export type LinkProgress =

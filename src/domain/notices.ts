@@ -54,6 +54,37 @@ export interface NoticeDetails {
   'device-key-added': ToolChange;
   /** A tool was linked with the token of another one. `tool`: its own words, empty if it had none. */
   'tool-linked-by-token': ToolChange;
+  /** To an address that need not have an account. `owner`: who invites; `address` carries the one-time token. */
+  'household-invitation': { readonly owner: string; readonly address: string; readonly days: number };
+  /** To the owner. `member`: who has come, or gone. */
+  'household-joined': MemberChange;
+  'household-left': MemberChange;
+  /** To whom the owner has removed, or whose household is no more. */
+  'household-removed': ChangeByOwner & { readonly owner: string };
+  'household-ended': { readonly username: string; readonly owner: string };
+  /** To the owner: a tool that they linked has changed the household. `member`: whom it is about; empty for the guest. */
+  'household-changed-by-tool': ChangeByOwner & {
+    readonly tool: string;
+    readonly what: HouseholdChange;
+    readonly member: string;
+  };
+  /** To whom a profile is, or to the owner: ten wrong PINs in a row. `member`: whose profile; empty for the guest. */
+  'profile-pin-locked': MemberChange & { readonly isOwn: 0 | 1 };
+  /** To whose own PIN it is. */
+  'profile-pin-changed': ChangeByOwner & { readonly change: 'set' | 'removed' | 'reset' };
+}
+
+export type HouseholdChange =
+  | 'member-added'
+  | 'member-changed'
+  | 'member-removed'
+  | 'member-invited'
+  | 'guest-on'
+  | 'guest-off'
+  | 'pin-changed';
+
+interface MemberChange extends ChangeByOwner {
+  readonly member: string;
 }
 
 interface AppPasswordChange extends ChangeByOwner {

@@ -58,6 +58,7 @@ export interface SessionStore {
   replace(oldHash: SessionHash, session: Session): Promise<boolean>;
   /** False when this account has no such session. */
   remove(sessionHash: SessionHash, accountId: AccountId): Promise<boolean>;
+  /** With the browsers that it has switched to a member, and those that act for it: nobody is left in the account. */
   removeByAccount(accountId: AccountId, except: SessionHash | undefined): Promise<number>;
   removeExpired(now: Date): Promise<number>;
 }
@@ -72,9 +73,9 @@ export interface IssuedSession {
 
 /** CHECKLIST 3.5: a day in all, an hour unused. A remembered session lives on after that, but not for what is sensitive. */
 const LIFE_SECONDS = 86_400;
-const IDLE_SECONDS = 3600;
-const SEEN_EVERY_SECONDS = 60;
-const LONGEST_USER_AGENT = 300;
+export const IDLE_SECONDS = 3600;
+export const SEEN_EVERY_SECONDS = 60;
+export const LONGEST_USER_AGENT = 300;
 
 export interface SessionsDependencies {
   readonly store: SessionStore;
@@ -141,7 +142,7 @@ export function createSessions(dependencies: SessionsDependencies) {
   }
 
   /** Names a session on a page, as long as it lives; whoever reads it there can do nothing with it elsewhere. */
-  const nameOf = ({ ticket }: Session): string => hash(`session ${ticket}`).slice(0, 22);
+  const nameOf = ({ ticket }: Pick<Session, 'ticket'>): string => hash(`session ${ticket}`).slice(0, 22);
 
   return {
     endSession,

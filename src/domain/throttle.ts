@@ -38,6 +38,11 @@ export const BUDGETS = {
   'client-secret-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   /** Mails about a right password without its code: whoever has the password shall not fill the owner's mailbox. */
   'wrong-code-mail-by-account': { limit: 1, windowSeconds: 3600, kept: 'exact' },
+  /** Everybody who is added to a household keeps a number for good. */
+  'household-member-by-account': { limit: 50, windowSeconds: 86_400, kept: 'exact' },
+  'household-invitation-by-account': { limit: 20, windowSeconds: 86_400, kept: 'exact' },
+  /** Each costs as much as a sign-in. How often one profile's PIN may be wrong is counted beside it, for the profile. */
+  'profile-switch-by-household': { limit: 60, windowSeconds: 600, kept: 'exact' },
 } as const satisfies Record<string, Budget>;
 
 export type BudgetName = keyof typeof BUDGETS;

@@ -15,6 +15,7 @@ import {
   DomainError,
   type AccountId,
   type Clock,
+  type HouseholdStanding,
   type InTransaction,
   type LinkedToolId,
   type LinkId,
@@ -44,7 +45,7 @@ export type LastingTool = Pick<
   | 'methods'
   | 'keyThumbprint'
 > &
-  Pick<LinkedTool, 'parentToolId' | 'bornWith' | 'appPasswordId'> & {
+  Pick<LinkedTool, 'parentToolId' | 'bornWith' | 'appPasswordId' | 'household'> & {
     readonly description: ToolDescription;
     /** What it is called where it says nothing of itself. */
     readonly nameless?: string;
@@ -235,6 +236,7 @@ export function createTokensLasting<Stores extends TokenStores>(
         readonly tool: ToolDescription;
         readonly isWithCode: boolean;
         readonly appPassword?: Pick<AppPassword, 'appPasswordId' | 'name'>;
+        readonly household?: HouseholdStanding | undefined;
         readonly origin: Origin;
       },
     ): Promise<LinkedTool> {
@@ -250,6 +252,7 @@ export function createTokensLasting<Stores extends TokenStores>(
         methods: isWithCode ? ['pwd', 'otp'] : ['pwd'],
         keyThumbprint: undefined,
         ...bornOf({ isWithCode, appPassword }),
+        household: asked.household,
         description,
         nameless: appPassword?.name ?? NAMELESS_AT_FALLBACK,
         seconds: FALLBACK_SECONDS,

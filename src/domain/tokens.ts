@@ -1,7 +1,7 @@
 // Linked tools and their tokens: what a redeemed link leaves behind. Opening one happens inside the redeeming transaction;
 // tokens are signed after the commit, from the claims that were stored, so that no token exists without its row.
-// Rotation is in `tokens-refresh`, whether a token still counts in `tokens-standing`, the list that people see in
-// `linked-tools`.
+// What a token says is in `tokens-claims`, rotation in `tokens-refresh`, whether a token still counts in `tokens-standing`, the
+// list that people see in `linked-tools`.
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
 import { hmac, sha256 } from '../crypto/secrets.js';
 import { halfHash } from '../crypto/jwt.js';
@@ -9,11 +9,13 @@ import type { AppPasswordId } from './app-password-records.js';
 import type { AuditStore } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
-import { contextClass, DomainError } from './vocabulary.js';
+import { createClaims } from './tokens-claims.js';
+import { DomainError } from './vocabulary.js';
 import type {
   AccountId,
   AuthenticationMethod,
   Clock,
+  HouseholdStanding,
   LinkedToolId,
   LinkId,
   Origin,
@@ -67,11 +69,24 @@ export interface LinkedTool {
   readonly bornWith?: 'code' | 'password' | 'app-password' | undefined;
   /** The app password that it came in with, and with which it ends. */
   readonly appPasswordId?: AppPasswordId | undefined;
+  /** Of whom it speaks for, when it was linked. */
+  readonly household?: HouseholdStanding | undefined;
 }
 
-/** `replaced`: its key was linked anew. `parent-ended`: the tool whose token linked it has ended. */
+/**
+ * `replaced`: its key was linked anew. `parent-ended`: the tool whose token linked it has ended. `member-removed`: whom it spoke
+ * for has left the household. `member-restricted`: they may have less now. `pin-changed`: it was switched to them before.
+ */
 export type EndedWhy =
-  'unlinked' | 'revoked' | 'refresh-reused' | 'account-closed' | 'replaced' | 'parent-ended';
+  | 'unlinked'
+  | 'revoked'
+  | 'refresh-reused'
+  | 'account-closed'
+  | 'replaced'
+  | 'parent-ended'
+  | 'member-removed'
+  | 'member-restricted'
+  | 'pin-changed';
 
 export interface RefreshToken {
   readonly tokenHash: string;
@@ -168,6 +183,7 @@ const REFRESH_ABSOLUTE_SECONDS = 90 * 24 * 3600;
 export type Tokens = ReturnType<typeof createTokens>;
 
 export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensDependencies) {
+  const claimsOf = createClaims(issuer);
   const inSeconds = (seconds: number, from = now()): Date => new Date(from.getTime() + seconds * 1000);
 
   function stampAccess(): AccessStamp {
@@ -203,37 +219,14 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     };
   }
 
-  /** RFC 8176 names; `mfa` where two factors were proved. */
-  function amrOf(methods: readonly AuthenticationMethod[]): string[] {
-    const named = methods.filter((method) => method === 'pwd' || method === 'otp');
-    return contextClass(methods) === 'aal2' ? [...named, 'mfa'] : named;
-  }
-
-  function claimsOf({ tool, access, scope }: Pick<Issue, 'tool' | 'access' | 'scope'>) {
-    return {
-      iss: issuer,
-      aud: tool.audience,
-      sub: tool.subjectId,
-      client_id: tool.clientId,
-      iat: access.issuedAt.getTime() / 1000,
-      exp: access.expiresAt.getTime() / 1000,
-      jti: access.jti,
-      // RFC 6749 §3.3: a scope has at least one word.
-      scope: scope === '' ? undefined : scope,
-      auth_time: Math.floor(tool.authenticatedAt.getTime() / 1000),
-      amr: amrOf(tool.methods),
-      acr: contextClass(tool.methods),
-      linked_tool: tool.linkedToolId,
-    };
-  }
-
   /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
   function signIdToken(issue: Issue, accessToken: string): string {
-    const { iss, sub, iat, exp, auth_time, amr, acr } = claimsOf(issue);
+    const { iss, sub, iat, exp, auth_time, amr, acr, household_id, member_kind } = claimsOf(issue);
     const alg = keys.algFor(issue.client.metadata.idTokenAlg ?? 'RS256');
     const at_hash = halfHash(accessToken, alg);
     const aud = issue.tool.clientId;
-    return keys.sign(alg, { typ: 'JWT' }, { iss, sub, aud, iat, exp, auth_time, amr, acr, at_hash });
+    const person = { sub, auth_time, amr, acr, household_id, member_kind };
+    return keys.sign(alg, { typ: 'JWT' }, { iss, aud, iat, exp, ...person, at_hash });
   }
 
   /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */
@@ -267,6 +260,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         | 'authenticatedAt'
         | 'methods'
         | 'keyThumbprint'
+        | 'household'
       > & {
         readonly client: Client;
         readonly presented: string;
@@ -296,6 +290,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         lastUsedAt: at,
         lastUsedFrom: origin.networkAddress,
         endedAt: undefined,
+        household: asked.household,
       };
       await stores.tokens.insertLinkedTool(tool);
       const scope = tool.scope;

@@ -10,6 +10,7 @@ export type AccountId = Id<'AccountId'>;
 export type SubjectId = Id<'SubjectId'>;
 export type LinkId = Id<'LinkId'>;
 export type LinkedToolId = Id<'LinkedToolId'>;
+export type HouseholdId = Id<'HouseholdId'>;
 /** A tool's identifier on the wire (`client_id`). */
 export type ClientId = Id<'ClientId'>;
 /** The hash under which a browser session is kept. */
@@ -33,8 +34,17 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** How an authentication was made; the values of `amr` (RFC 8176). */
-export type AuthenticationMethod = 'pwd' | 'otp' | 'recovery' | 'mfa';
+/** How an authentication was made; the values of `amr` (RFC 8176). `profile`: none was, a member was switched to. */
+export type AuthenticationMethod = 'pwd' | 'otp' | 'recovery' | 'mfa' | 'profile';
+
+/** What a person is in a household: it is theirs, they joined with an account, or they have none. */
+export type MemberKind = 'owner' | 'full' | 'managed' | 'guest';
+
+/** Which household a person belongs to, and as what; tokens say so. */
+export interface HouseholdStanding {
+  readonly householdId: HouseholdId;
+  readonly memberKind: MemberKind;
+}
 
 /** What a person has proved in a session: the source of `auth_time`, `amr` and `acr`. */
 export interface Authentication {
@@ -74,6 +84,10 @@ export const domainErrorCodes = [
   'first-run-over',
   'grant-invalid',
   'grant-not-allowed',
+  'household-already',
+  'household-full',
+  'invitation-invalid',
+  'invitation-not-yours',
   'key-invalid',
   'key-proof-wrong',
   'key-taken',
@@ -82,8 +96,14 @@ export const domainErrorCodes = [
   'link-too-hasty',
   'live-links-exceeded',
   'mail-token-invalid',
+  'member-may-not',
+  'member-name-invalid',
   'not-found',
   'password-breaks-rule',
+  'profile-pin-changed',
+  'profile-pin-common',
+  'profile-pin-invalid',
+  'profile-pin-wrong',
   'proof-required',
   'scope-invalid',
   'service-busy',

@@ -37,6 +37,14 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'tool-linked': true,
   'device-key-added': true,
   'tool-linked-by-token': true,
+  'household-invitation': true,
+  'household-joined': true,
+  'household-left': true,
+  'household-removed': true,
+  'household-ended': true,
+  'household-changed-by-tool': true,
+  'profile-pin-locked': true,
+  'profile-pin-changed': true,
 };
 const LANGUAGES = ['en', 'de'] as const;
 
@@ -164,7 +172,7 @@ function webAddress(address: string): string {
 
 function harmless(notice: NoticeName, details: object): Values {
   const isUnlinked = (name: string): boolean =>
-    name === 'tool' || (name === 'username' && TO_STRANGERS.includes(notice));
+    ['tool', 'owner', 'member'].includes(name) || (name === 'username' && TO_STRANGERS.includes(notice));
   const harmlessValue = (name: string, value: string): string =>
     isUnlinked(name) ? unlinked(seemly(value)) : seemly(value);
   return Object.fromEntries(

@@ -149,6 +149,18 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     intervalSeconds: 5,
     ...checkpoint,
   });
+  /** Nobody here is in a household. */
+  const forSelfOnly = {
+    listForWhom: async (accountId: AccountId, scope: string) => [
+      {
+        ...{ subjectId: accountId as string as SubjectId, kind: undefined, name: accountId },
+        ...{ isSelf: true, scopes: scope.split(' ').filter(Boolean) },
+      },
+    ],
+    findApproved: async (_: unknown, accountId: AccountId) => ({
+      ...{ subjectId: accountId as string as SubjectId, household: undefined, narrow: undefined },
+    }),
+  };
   const person = createLinksForPerson({
     store: stores.links,
     clients: stores.clients,
@@ -166,6 +178,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
       createdAt: new Date(0),
     }),
     mayReceiveToken,
+    ...forSelfOnly,
     isSecondFactorRequired: options.isSecondFactorRequired ?? false,
     isVerificationRequired: true,
     onAlarm: (message) => alarms.push(message),
@@ -241,6 +254,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     audit,
     newId,
     mayReceiveToken,
+    findApproved: forSelfOnly.findApproved,
     deviceTokens,
     checkpoints: checkpoint,
     standing,

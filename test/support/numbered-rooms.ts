@@ -61,6 +61,7 @@ export async function openNumberedRooms(options: LinkRoomsOptions & { readonly t
       displayName: `The ${accountId}`,
       email: `${accountId}@example.com`,
       createdAt: new Date(5000),
+      isRestricted: false,
     }),
   });
   deviceTokens.read = made.read;
@@ -108,6 +109,7 @@ export async function openNumberedRooms(options: LinkRoomsOptions & { readonly t
     }),
     ...createLinksByToken({
       ...given,
+      findApproved: rooms.findApproved,
       links: stores.links,
       mayLinkByToken: async (_, accountId) => upper.mayLink.has(accountId),
       tellOwner: async (_, { numbered: { tool } }) => void upper.told.push(`link of ${tool.product}`),

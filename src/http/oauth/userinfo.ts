@@ -1,19 +1,19 @@
 // The userinfo endpoint: what the person agreed to tell, for an access token with the scope `openid`.
-// What there is to tell of an account is in `accounts`. OpenID Connect Core 1.0 §5.3, RFC 6750.
+// Whom a token speaks for is in `household`. OpenID Connect Core 1.0 §5.3, RFC 6750.
 import type { RequestContext } from '../guards.js';
 import { isForm, originOf } from '../request.js';
 import { OAuthRefusal, requestRefused } from './errors.js';
 import { readParameters } from './parameters.js';
 import type { TokensStanding } from '../../domain/tokens-standing.js';
-import type { Account, Accounts } from '../../domain/accounts.js';
-import { DomainError, type SubjectId } from '../../domain/vocabulary.js';
+import type { Households, Person } from '../../domain/household.js';
+import { DomainError } from '../../domain/vocabulary.js';
 
 export interface UserinfoDependencies {
   readonly tokensStanding: Pick<TokensStanding, 'useAccessToken'>;
-  readonly accounts: Pick<Accounts, 'findAccount'>;
+  readonly household: Pick<Households, 'describePerson'>;
 }
 
-export function createUserinfo({ tokensStanding, accounts }: UserinfoDependencies) {
+export function createUserinfo({ tokensStanding, household }: UserinfoDependencies) {
   return async (ctx: RequestContext): Promise<void> => {
     const token = await readBearer(ctx);
     if (token === undefined) {
@@ -33,9 +33,9 @@ export function createUserinfo({ tokensStanding, accounts }: UserinfoDependencie
         challenge: 'Bearer',
       });
     }
-    const account = await accounts.findAccount(tool.accountId);
-    if (!account) throw new DomainError('token-invalid');
-    ctx.body = presentPerson(account, tool.subjectId, scopes);
+    const person = await household.describePerson(tool);
+    if (!person) throw new DomainError('token-invalid');
+    ctx.body = presentPerson(person, scopes);
   };
 }
 
@@ -54,12 +54,17 @@ async function readBearer(ctx: RequestContext): Promise<string | undefined> {
   return inHeader;
 }
 
-/** What the granted scopes open, and nothing more (OpenID Connect Core §5.4). */
-function presentPerson(account: Account, sub: SubjectId, scopes: readonly string[]) {
-  const { displayName, username, email, isEmailVerified } = account;
+/**
+ * What the granted scopes open, and nothing more (OpenID Connect Core §5.4). Of a member of a household it is their own name:
+ * the address is the account's, and told only to tools that were linked for the account itself.
+ */
+function presentPerson({ subjectId, name, username, account }: Person, scopes: readonly string[]) {
+  const names = username === '' ? { name } : { name, preferred_username: username };
   return {
-    sub,
-    ...(scopes.includes('profile') ? { name: displayName, preferred_username: username } : {}),
-    ...(scopes.includes('email') ? { email, email_verified: isEmailVerified } : {}),
+    sub: subjectId,
+    ...(scopes.includes('profile') ? names : {}),
+    ...(scopes.includes('email') && account
+      ? { email: account.email, email_verified: account.isEmailVerified }
+      : {}),
   };
 }

@@ -74,6 +74,7 @@ const OWNED = [
   'app_passwords',
   'linked_tools',
   'known_browsers',
+  'switched_sessions',
 ] as const satisfies readonly (keyof Tables)[];
 
 const deletions = OWNED.map((table) =>

@@ -1,6 +1,6 @@
 // Keeps the keys that tools have of their own, public halves only, and the nonces that were used up (domain/device-keys.ts).
 import { statement, type Sql } from './statement.js';
-import type { DeviceKeysTable } from './tables.js';
+import type { DeviceKeysTable } from './tables-device-keys.js';
 import type { DeviceKey, DeviceKeyStore } from '../../domain/device-keys.js';
 import type { AccountId, LinkedToolId } from '../../domain/vocabulary.js';
 

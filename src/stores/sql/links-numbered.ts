@@ -71,6 +71,8 @@ type ByToken = {
   subject_id: string;
   authenticated_at: number;
   methods: string;
+  household_id: string | null;
+  member_kind: string | null;
   parent_tool_id: string;
   collect_until: number;
   now: number;
@@ -87,6 +89,8 @@ const updateApprovedByToken = statement<ByToken>()((db, p) =>
       ticket: '',
       authenticated_at: p('authenticated_at'),
       methods: p('methods'),
+      household_id: p('household_id'),
+      member_kind: p('member_kind'),
       parent_tool_id: p('parent_tool_id'),
       decided_at: p('now'),
       expires_at: link
@@ -127,6 +131,8 @@ export function createNumberedLinkStore(sql: Sql): NumberedLinkStore {
         subject_id: approval.subjectId,
         authenticated_at: approval.authenticatedAt.getTime(),
         methods: approval.methods.join(' '),
+        household_id: approval.household?.householdId ?? null,
+        member_kind: approval.household?.memberKind ?? null,
         parent_tool_id: parentToolId,
         collect_until: collectUntil.getTime(),
         now: now.getTime(),

@@ -14,7 +14,10 @@ import type {
   AccountId,
   AuthenticationMethod,
   BrowserTicket,
+  HouseholdId,
+  HouseholdStanding,
   LinkId,
+  MemberKind,
   SubjectId,
 } from '../../domain/vocabulary.js';
 
@@ -87,7 +90,14 @@ function toNumbered(row: LinksTable): Numbered | undefined {
   };
 }
 
-const APPROVAL_COLUMNS = ['account_id', 'subject_id', 'authenticated_at', 'methods'] as const;
+const APPROVAL_COLUMNS = [
+  'account_id',
+  'subject_id',
+  'authenticated_at',
+  'methods',
+  'household_id',
+  'member_kind',
+] as const;
 /** What redeeming reads. */
 export const APPROVED_COLUMNS = [
   'link_id',
@@ -101,6 +111,15 @@ export const APPROVED_COLUMNS = [
 type ApprovalRow = Pick<LinksTable, (typeof APPROVAL_COLUMNS)[number]>;
 type ApprovedRow = Pick<LinksTable, (typeof APPROVED_COLUMNS)[number]>;
 
+/** Both columns are there, or neither. */
+export function toStanding({
+  household_id,
+  member_kind,
+}: Pick<LinksTable, 'household_id' | 'member_kind'>): HouseholdStanding | undefined {
+  if (household_id === null) return undefined;
+  return { householdId: household_id as HouseholdId, memberKind: member_kind as MemberKind };
+}
+
 /** The schema's checks promise that an approved or redeemed row has all of these. */
 function toApproval(row: ApprovalRow): Approval {
   return {
@@ -108,6 +127,7 @@ function toApproval(row: ApprovalRow): Approval {
     subjectId: row.subject_id as SubjectId,
     authenticatedAt: new Date(row.authenticated_at!),
     methods: row.methods!.split(' ').filter(Boolean) as AuthenticationMethod[],
+    household: toStanding(row),
   };
 }
 

@@ -124,7 +124,15 @@ const updateDenied = statement<HeldLink>()((db, p) =>
 );
 
 const updateApproved = statement<
-  HeldLink & { subject_id: string; authenticated_at: number; methods: string; collect_until: number }
+  HeldLink & {
+    subject_id: string;
+    authenticated_at: number;
+    methods: string;
+    household_id: string | null;
+    member_kind: string | null;
+    scope: string | null;
+    collect_until: number;
+  }
 >()((db, p) =>
   db
     .updateTable('links')
@@ -133,6 +141,9 @@ const updateApproved = statement<
       subject_id: p('subject_id'),
       authenticated_at: p('authenticated_at'),
       methods: p('methods'),
+      household_id: p('household_id'),
+      member_kind: p('member_kind'),
+      scope: link.fn.coalesce(link.val(p('scope')), link.ref('scope')),
       decided_at: p('now'),
       expires_at: link
         .case()
@@ -260,6 +271,9 @@ export function createLinkStore(sql: Sql): LinkStore {
         subject_id: approval.subjectId,
         authenticated_at: approval.authenticatedAt.getTime(),
         methods: approval.methods.join(' '),
+        household_id: approval.household?.householdId ?? null,
+        member_kind: approval.household?.memberKind ?? null,
+        scope: approval.scope ?? null,
         collect_until: collectUntil.getTime(),
       };
       return found(await sql.one(updateApproved, values));

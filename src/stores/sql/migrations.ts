@@ -1,6 +1,7 @@
 // How the tables come to be: one list, in order, the same for every engine. A migration that has landed never changes.
 // How a table is written down here is said in shapes.ts.
 import { sql, type Compilable, type Kysely } from 'kysely';
+import { makeHouseholdTables, type HOUSEHOLD_SHAPES } from './migrations-household.js';
 import { addColumns, createIndex, createTable, type Columns, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
@@ -9,7 +10,8 @@ export interface Migration {
   statements(db: Kysely<Tables>): Compilable[];
 }
 
-type LaterTable = 'device_keys' | 'used_nonces' | 'known_browsers' | 'app_passwords';
+type LaterTable =
+  'device_keys' | 'used_nonces' | 'known_browsers' | 'app_passwords' | keyof typeof HOUSEHOLD_SHAPES;
 
 const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
@@ -280,6 +282,10 @@ export const migrations: readonly Migration[] = [
         .columns(['owner_told', 'linked_at'])
         .where('owner_told', '=', 0),
     ],
+  },
+  {
+    name: '009-household',
+    statements: makeHouseholdTables,
   },
   {
     // A link that is polled by its number draws its user code again: those that are in the air get theirs no more.

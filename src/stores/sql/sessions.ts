@@ -1,4 +1,5 @@
-// Keeps browser sessions (domain/sessions.ts) under the hash of their token. What has ended is removed, not marked.
+// Keeps browser sessions (domain/sessions.ts) under the hash of their token. What has ended is removed, not marked. Browsers that
+// were switched to a member are switched-sessions.ts's; here they end with what the account has.
 import { statement, type Sql } from './statement.js';
 import type { SessionsTable } from './tables.js';
 import type { Session, SessionStore } from '../../domain/sessions.js';
@@ -99,6 +100,19 @@ const deleteByAccount = statement<{ account_id: string; except: string }>()((db,
     .where('session_hash', '<>', p('except')),
 );
 
+/** Those that it began, and those in which somebody acts for it or for a member that it answers for. */
+const deleteSwitched = statement<{ account_id: string }>()((db, p) =>
+  db
+    .deleteFrom('switched_sessions')
+    .where((session) =>
+      session.or([session('begun_by', '=', p('account_id')), session('account_id', '=', p('account_id'))]),
+    ),
+);
+
+const deleteExpiredSwitched = statement<{ now: number }>()((db, p) =>
+  db.deleteFrom('switched_sessions').where('expires_at', '<=', p('now')),
+);
+
 const deleteExpired = statement<{ now: number }>()((db, p) =>
   db.deleteFrom('sessions').where('expires_at', '<=', p('now')),
 );
@@ -130,10 +144,15 @@ export function createSessionStore(sql: Sql): SessionStore {
     async remove(sessionHash, accountId) {
       return (await sql.change(deleteOne, { session_hash: sessionHash, account_id: accountId })) === 1;
     },
-    // No hash is the empty text, so without an exception nothing is spared.
-    removeByAccount: (accountId, except) =>
-      sql.change(deleteByAccount, { account_id: accountId, except: except ?? '' }),
-    removeExpired: (now) => sql.change(deleteExpired, { now: now.getTime() }),
+    async removeByAccount(accountId, except) {
+      // No hash is the empty text, so without an exception nothing is spared.
+      const own = await sql.change(deleteByAccount, { account_id: accountId, except: except ?? '' });
+      return own + (await sql.change(deleteSwitched, { account_id: accountId }));
+    },
+    async removeExpired(now) {
+      const at = { now: now.getTime() };
+      return (await sql.change(deleteExpired, at)) + (await sql.change(deleteExpiredSwitched, at));
+    },
   };
 }
 

@@ -7,14 +7,19 @@ import { createAuditStore } from './audit.js';
 import { createBudgetStore } from './budgets.js';
 import { createClientStore } from './clients.js';
 import { createDeviceKeyStore } from './device-keys.js';
+import { createInvitationStore } from './household-invitations.js';
+import { createProfilePinStore } from './household-pins.js';
+import { createHouseholdStore } from './households.js';
 import { createKeyStore } from './keys.js';
 import { createLinkStore } from './links.js';
 import { createNumberedLinkStore } from './links-numbered.js';
+import { createMemberAccessStore } from './member-access.js';
 import { createOutboxStore } from './outbox.js';
 import { createProofStore } from './proofs.js';
 import { createSessionStore } from './sessions.js';
 import { createSignInStore } from './sign-ins.js';
 import type { Sql } from './statement.js';
+import { createSwitchedSessionStore } from './switched-sessions.js';
 import { createTokenStore } from './tokens.js';
 
 export type Stores = ReturnType<typeof createStores>;
@@ -29,13 +34,17 @@ export function createStores(sql: Sql) {
     credentials: createCredentialStore(sql),
     deviceKeyRing: createKeyStore(sql, 'device-keys'),
     deviceKeys: createDeviceKeyStore(sql),
+    households: { ...createHouseholdStore(sql), ...createProfilePinStore(sql) },
+    invitations: createInvitationStore(sql),
     keys: createKeyStore(sql),
     links: createLinkStore(sql),
+    memberAccess: createMemberAccessStore(sql),
     numberedLinks: createNumberedLinkStore(sql),
     outbox: createOutboxStore(sql),
     proofs: createProofStore(sql),
     sessions: createSessionStore(sql),
     signIns: createSignInStore(sql),
+    switchedSessions: createSwitchedSessionStore(sql),
     switches: createSwitchStore(sql),
     tokens: createTokenStore(sql),
   };

@@ -2,6 +2,13 @@
 // Times are milliseconds since 1970 in UTC. A column named …_hash, …_mac or sealed_… never holds its secret in the clear.
 import type { AppPasswordsTable } from './tables-app-passwords.js';
 import type { KnownBrowsersTable } from './tables-browsers.js';
+import type { DeviceKeysTable, UsedNoncesTable } from './tables-device-keys.js';
+import type {
+  HouseholdInvitationsTable,
+  HouseholdsTable,
+  MembersTable,
+  SwitchedSessionsTable,
+} from './tables-household.js';
 
 export interface SubjectsTable {
   subject_id: string;
@@ -157,6 +164,9 @@ export interface LinksTable {
   device_key: string | null;
   /** The linked tool whose token approved it, and with which what it leaves ends. */
   parent_tool_id: string | null;
+  /** The household of whom it was approved for, and what they are in it. */
+  household_id: string | null;
+  member_kind: string | null;
 }
 
 /** Poll bookkeeping that must outlive the process: only raised intervals, apart from the links themselves. */
@@ -198,6 +208,8 @@ export interface LinkedToolsTable {
   born_with: string | null;
   app_password_id: string | null;
   owner_told: number;
+  household_id: string | null;
+  member_kind: string | null;
 }
 
 export interface RefreshTokensTable {
@@ -231,25 +243,6 @@ export interface SigningKeysTable {
   changed_at: number;
   /** `tokens`: published in the JWKS; `device-keys`: for the tokens of tools with a key of their own. */
   ring: string;
-}
-
-/** Keys that tools have of their own: public halves only. */
-export interface DeviceKeysTable {
-  thumbprint: string;
-  client_id: string;
-  kid: string;
-  alg: string;
-  public_jwk: string;
-  linked_tool_id: string;
-  account_id: string;
-  claims: string;
-  created_at: number;
-  approved_at: number;
-}
-
-export interface UsedNoncesTable {
-  nonce: string;
-  expires_at: number;
 }
 
 export interface BudgetsTable {
@@ -317,4 +310,8 @@ export interface Tables {
   device_keys: DeviceKeysTable;
   used_nonces: UsedNoncesTable;
   app_passwords: AppPasswordsTable;
+  households: HouseholdsTable;
+  members: MembersTable;
+  household_invitations: HouseholdInvitationsTable;
+  switched_sessions: SwitchedSessionsTable;
 }

@@ -1,5 +1,6 @@
 // How rows of `linked_tools` and `refresh_tokens` become what the domain knows, and back.
 import type { LinkedToolsTable, RefreshTokensTable } from './tables.js';
+import { toStanding } from './links-rows.js';
 import { fromToolValues, toToolValues } from './tool-values.js';
 import type { LinkedTool, RefreshToken } from '../../domain/tokens.js';
 import type {
@@ -39,6 +40,8 @@ export function toToolRow(tool: LinkedTool): NewTool {
     parent_tool_id: tool.parentToolId ?? null,
     born_with: tool.bornWith ?? null,
     app_password_id: tool.appPasswordId ?? null,
+    household_id: tool.household?.householdId ?? null,
+    member_kind: tool.household?.memberKind ?? null,
     // What came in otherwise has a mail of its own.
     owner_told: tool.parentToolId === undefined && tool.bornWith === undefined ? 0 : 1,
   };
@@ -69,6 +72,7 @@ export function toLinkedTool(row: LinkedToolsTable): LinkedTool {
     parentToolId: (row.parent_tool_id ?? undefined) as LinkedToolId | undefined,
     bornWith: (row.born_with ?? undefined) as LinkedTool['bornWith'],
     appPasswordId: (row.app_password_id ?? undefined) as LinkedTool['appPasswordId'],
+    household: toStanding(row),
   };
 }
 

@@ -1,6 +1,7 @@
 // Keeps linked tools, refresh tokens (as hashes) and revoked access tokens (domain/tokens.ts).
 // Spending a refresh token is one conditional UPDATE; a link can leave one linked tool, and the schema holds that.
 import { statement, type Sql } from './statement.js';
+import { createDeadToolRemoval } from './tokens-dead.js';
 import {
   toLinkedTool,
   toRefreshToken,
@@ -40,6 +41,8 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     born_with: p('born_with'),
     app_password_id: p('app_password_id'),
     owner_told: p('owner_told'),
+    household_id: p('household_id'),
+    member_kind: p('member_kind'),
   }),
 );
 
@@ -96,7 +99,13 @@ const updateChildrenEnded = statement<{ parent_tool_id: string; at: number }>()(
   db
     .updateTable('linked_tools')
     .set({ ended_at: p('at'), ended_why: 'parent-ended' })
-    .where('parent_tool_id', '=', p('parent_tool_id'))
+    .where((tool) => {
+      const linkedBy = tool('parent_tool_id', '=', p('parent_tool_id'));
+      // One that was linked by a token may have been switched to a member: there is no third generation.
+      const children = tool.selectFrom('linked_tools as child').select('child.linked_tool_id');
+      const ofChild = children.where('child.parent_tool_id', '=', p('parent_tool_id'));
+      return tool.or([linkedBy, tool('parent_tool_id', 'in', ofChild)]);
+    })
     .where('ended_at', 'is', null),
 );
 
@@ -111,52 +120,6 @@ const updateKey = statement<{ linked_tool_id: string; key_thumbprint: string }>(
     .where('linked_tool_id', '=', p('linked_tool_id'))
     .where('key_thumbprint', 'is', null)
     .where('ended_at', 'is', null),
-);
-
-const deleteDead = statement<{ before: number; since: number }>()((db, p) =>
-  db
-    .deleteFrom('linked_tools')
-    .where((tool) =>
-      tool.or([
-        tool('ended_at', '<', p('before')),
-        tool.and([
-          tool('last_used_at', '<', p('before')),
-          tool('access_expires_at', '<', p('before')),
-          tool.not(
-            tool.exists(
-              tool
-                .selectFrom('refresh_tokens')
-                .select('refresh_tokens.token_hash')
-                .whereRef('refresh_tokens.linked_tool_id', '=', 'linked_tools.linked_tool_id'),
-            ),
-          ),
-          tool.not(
-            tool.exists(
-              tool
-                .selectFrom('device_keys')
-                .select('device_keys.thumbprint')
-                .whereRef('device_keys.linked_tool_id', '=', 'linked_tools.linked_tool_id')
-                .where('device_keys.approved_at', '>=', p('since')),
-            ),
-          ),
-        ]),
-      ]),
-    ),
-);
-
-const deleteOrphanKeys = statement<Record<string, never>>()((db) =>
-  db
-    .deleteFrom('device_keys')
-    .where((key) =>
-      key.not(
-        key.exists(
-          key
-            .selectFrom('linked_tools')
-            .select('linked_tools.linked_tool_id')
-            .whereRef('linked_tools.linked_tool_id', '=', 'device_keys.linked_tool_id'),
-        ),
-      ),
-    ),
 );
 
 const updateLastUsed = statement<{ linked_tool_id: string; at: number; from: string }>()((db, p) =>
@@ -235,6 +198,7 @@ const deleteExpiredRevoked = statement<{ now: number }>()((db, p) =>
 
 export function createTokenStore(sql: Sql): TokenStore {
   return {
+    ...createDeadToolRemoval(sql),
     async insertLinkedTool(tool) {
       await sql.change(insertTool, toToolRow(tool));
     },
@@ -270,12 +234,6 @@ export function createTokenStore(sql: Sql): TokenStore {
     async bindKey(linkedToolId, keyThumbprint) {
       const bound = { linked_tool_id: linkedToolId, key_thumbprint: keyThumbprint };
       return (await sql.change(updateKey, bound)) === 1;
-    },
-    async removeDead(before, keysApprovedSince) {
-      const times = { before: before.getTime(), since: keysApprovedSince.getTime() };
-      const removed = await sql.change(deleteDead, times);
-      if (removed > 0) await sql.change(deleteOrphanKeys, {});
-      return removed;
     },
     async markUsed(linkedToolId, at, from) {
       await sql.change(updateLastUsed, { linked_tool_id: linkedToolId, at: at.getTime(), from });

@@ -108,7 +108,7 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const knownBrowsers = createKnownBrowsers({ ...ground, ...held });
   const signedIn = { accounts, proofs, sessions, knownBrowsers };
   const signIn = createSignIn({ ...ground, ...held, ...signedIn, store: stores.signIns });
-  const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn });
+  const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn, findRecipient });
   const activity = createActivity({ store: stores.audit });
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
   const given = { ...ground, accounts, proofs, sessions, signIn, passwordRenewal, findRecipient };

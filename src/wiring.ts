@@ -123,7 +123,7 @@ function openPagesDoor(
 }
 
 /** What runs by the clock. */
-function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
+function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnType<typeof openMail>) {
   const { stores, inTransaction, notices, keys, deviceKeyRing, clients, accounts } = rooms;
   const { linksForTool, linkedTools, newTools, log, now } = rooms;
   const purge = (): Promise<unknown> =>
@@ -138,8 +138,11 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
     });
   const sendMail = async (): Promise<void> => {
     const { failed } = await notices.sendDue(stores.outbox, inTransaction, deliver);
-    for (const { mailId, cause } of failed)
-      log.warn({ mailId, err: cause }, 'a mail could not be sent; it will be tried again');
+    for (const { mailId, notice, isGivenUp, cause } of failed) {
+      if (isGivenUp)
+        log.error({ mailId, notice, err: cause }, 'a mail was refused for good, and is given up');
+      else log.warn({ mailId, notice, err: cause }, 'a mail could not be sent; it will be tried again');
+    }
   };
   const forgetAudit = () =>
     inTransaction(({ audit }) =>
@@ -162,12 +165,13 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver) {
       { name: 'forget unused tools', everySeconds: 3600, run: clients.removeUnused },
       { name: 'forget dead linked tools', everySeconds: 86_400, run: linkedTools.removeDead },
       { name: 'forget old activity', everySeconds: 86_400, run: forgetAudit },
+      { name: 'forget old mails in the folder', everySeconds: 86_400, run: mail.removeOldFiles },
     ],
   });
 }
 
-function openMail(config: Config, { log, now }: Rooms, viewsFolder: string): Deliver {
-  const { deliver } = createMail({
+function openMail(config: Config, { log, now }: Rooms, viewsFolder: string) {
+  return createMail({
     smtpUrl: config.smtpUrl,
     from: config.mailFrom,
     outboxFolder: join(config.dataDir, 'outbox'),
@@ -179,7 +183,6 @@ function openMail(config: Config, { log, now }: Rooms, viewsFolder: string): Del
     now,
     announce: (file) => log.info({ file }, 'a mail was written to a file, since SMTP_URL is not set'),
   });
-  return deliver;
 }
 
 /** Opens the house. It does not listen: `app` answers whatever a server hands it. Jobs start with `jobs.start()`. */
@@ -212,7 +215,8 @@ export async function wire(config: Config, options: WiringOptions = {}) {
       counters,
     },
   });
-  const jobs = openJobs(config, rooms, options.deliver ?? openMail(config, rooms, viewsFolder));
+  const mail = openMail(config, rooms, viewsFolder);
+  const jobs = openJobs(config, rooms, options.deliver ?? mail.deliver, mail);
 
   return {
     ...rooms,

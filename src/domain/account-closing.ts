@@ -12,7 +12,7 @@ import type { Link } from './links.js';
 import type { MailTokens } from './mail-tokens.js';
 import type { KnownBrowserStore } from './known-browsers.js';
 import { momentOf, whereAndWhen, type Notices, type OutboxStore } from './notices.js';
-import type { Proofs } from './proofs.js';
+import type { Proofs, ProofStore } from './proofs.js';
 import type { Session } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
@@ -21,13 +21,17 @@ export interface AccountClosingStores extends AccessStores, Omit<HouseholdStores
   readonly accounts: AccountStore & EmailStore & KnownBrowserStore;
   readonly credentials: CredentialStore;
   readonly outbox: OutboxStore;
+  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
 }
 
 export interface AccountClosingDependencies {
   readonly store: AccountStore;
   readonly credentials: Pick<CredentialStore, 'findClosed'>;
   readonly inTransaction: InTransaction<AccountClosingStores>;
-  readonly signIn: Pick<SignIn, 'proveForChange' | 'findHalfDone' | 'attemptSecondProof'>;
+  readonly signIn: Pick<
+    SignIn,
+    'proveForChange' | 'requireStillEnough' | 'findHalfDone' | 'attemptSecondProof'
+  >;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode'>;
   readonly mailTokens: MailTokens;
   readonly access: AccountAccess;
@@ -134,9 +138,10 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
       proof: { readonly password: string; readonly code?: string | undefined },
       origin: Origin,
     ): Promise<Date> {
-      await signIn.proveForChange(session, proof, origin);
+      const provedWith = await signIn.proveForChange(session, proof, origin);
       const { accountId } = session;
       const links = await inTransaction(async (stores) => {
+        await signIn.requireStillEnough(stores, session, provedWith);
         const isThere = await stores.sessions.find(session.sessionHash);
         // A reset in between has ended this session: whoever holds it may not close what the owner took back.
         if (!isThere) throw new DomainError('sign-in-over');

@@ -15,6 +15,7 @@ import {
   type Notices,
   type OutboxStore,
 } from './notices.js';
+import type { ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import type { Throttle } from './throttle.js';
@@ -26,12 +27,13 @@ export interface AccountEmailStores {
   readonly sessions: SessionStore;
   readonly audit: AuditStore;
   readonly outbox: OutboxStore;
+  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
 }
 
 export interface AccountEmailDependencies {
   readonly store: AccountStore;
   readonly inTransaction: InTransaction<AccountEmailStores>;
-  readonly signIn: Pick<SignIn, 'proveForChange'>;
+  readonly signIn: Pick<SignIn, 'proveForChange' | 'requireStillEnough'>;
   readonly sessions: Pick<Sessions, 'rotateSession'>;
   readonly giveAddress: EmailVerification['giveAddress'];
   readonly mailTokens: MailTokens;
@@ -129,6 +131,7 @@ export function createAccountEmail(dependencies: AccountEmailDependencies) {
       await throttle.spend('mail-by-address', sha256(email.folded));
       const { accountId, username } = record;
       return inTransaction(async (stores) => {
+        await signIn.requireStillEnough(stores, session, provedWith);
         const issued = await sessions.rotateSession(stores, session, { provedWith, origin });
         await mailNew(stores, record, email);
         const details = { username, email: email.shown, ...whereAndWhen(origin, now()) };

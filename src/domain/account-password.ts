@@ -6,7 +6,7 @@ import type { Recipient } from './factor-locks.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { PasswordStore } from './password-check.js';
 import type { PasswordRenewal } from './password-renewal.js';
-import type { Proofs } from './proofs.js';
+import type { Proofs, ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import type { SignInStore } from './sign-in-half-done.js';
@@ -18,11 +18,12 @@ export interface AccountPasswordStores {
   readonly sessions: SessionStore;
   readonly signIns: SignInStore;
   readonly outbox: OutboxStore;
+  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
 }
 
 export interface AccountPasswordDependencies {
   readonly inTransaction: InTransaction<AccountPasswordStores>;
-  readonly signIn: Pick<SignIn, 'proveForChange'>;
+  readonly signIn: Pick<SignIn, 'proveForChange' | 'requireStillEnough'>;
   readonly proofs: Pick<Proofs, 'hasSecondFactor'>;
   readonly sessions: Pick<Sessions, 'rotateSession'>;
   readonly passwordRenewal: PasswordRenewal;
@@ -61,6 +62,7 @@ export function createAccountPassword(dependencies: AccountPasswordDependencies)
       const from = await passwordRenewal.currentHash(accountId);
       const recipient = await findRecipient(accountId);
       return inTransaction(async (stores) => {
+        await signIn.requireStillEnough(stores, session, provedWith);
         const issued = await sessions.rotateSession(stores, session, { provedWith, origin });
         await passwordRenewal.renew(stores, { accountId, from, ...prepared }, { actor: accountId, origin });
         const ended = await stores.sessions.removeByAccount(accountId, issued.session.sessionHash);

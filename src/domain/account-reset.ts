@@ -115,7 +115,7 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
       isWrong = true;
       if (outcome === 'wrong') throw new DomainError('code-wrong');
       // A lock leaves nothing half done behind, at this door as at every other (Keycloak #26180).
-      await inTransaction(({ signIns }) => signIns.removeByAccount(accountId));
+      await inTransaction(({ signIns }) => signIns.removeFromStrangers(accountId));
       throw new DomainError('factor-locked');
     } finally {
       if (!isWrong) await takeBack();

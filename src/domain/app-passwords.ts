@@ -15,6 +15,7 @@ import { cleanClientName } from './clients.js';
 import type { Recipient } from './factor-locks.js';
 import type { LinkedTools, LinkedToolsStores } from './linked-tools.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
+import type { ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
@@ -23,12 +24,13 @@ export interface AppPasswordsStores extends LinkedToolsStores {
   readonly appPasswords: AppPasswordStore;
   readonly outbox: OutboxStore;
   readonly sessions: SessionStore;
+  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
 }
 
 export interface AppPasswordsDependencies {
   readonly store: Pick<AppPasswordStore, 'findByMac' | 'findByAccount'>;
   readonly inTransaction: InTransaction<AppPasswordsStores>;
-  readonly signIn: Pick<SignIn, 'proveForChange'>;
+  readonly signIn: Pick<SignIn, 'proveForChange' | 'requireStillEnough'>;
   readonly sessions: Pick<Sessions, 'rotateSession'>;
   readonly linkedTools: Pick<LinkedTools, 'revokeWithin'>;
   readonly keyring: Pick<Keyring, 'mac' | 'macs'>;
@@ -97,6 +99,7 @@ export function createAppPasswords(dependencies: AppPasswordsDependencies) {
       const recipient = await findRecipient(accountId);
       const letters = drawCode(APP_PASSWORD_LETTERS, APP_PASSWORD_LENGTH);
       return inTransaction(async (stores) => {
+        await signIn.requireStillEnough(stores, session, provedWith);
         const made = await stores.appPasswords.findByAccount(accountId);
         if (made.length >= MOST_APP_PASSWORDS) return { outcome: 'full' } as const;
         const issued = await sessions.rotateSession(stores, session, { provedWith, origin });

@@ -13,6 +13,7 @@ export const auditEvents = [
   'sign-up-with-taken-email',
   'sign-in',
   'sign-in-failed',
+  'sign-in-refused',
   'sign-in-half-done',
   'sign-out',
   'session-ended',

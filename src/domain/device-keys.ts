@@ -9,6 +9,7 @@ import { createNonces } from './device-keys-nonces.js';
 import { DEVICE_TOKEN_SECONDS, type DeviceTokens } from './device-keys-tokens.js';
 import { isSwitched } from './tokens-claims.js';
 import { clientIdOf, type LastingStanding } from './tokens-lasting.js';
+import { endToolWithin } from './tokens-ending.js';
 import type { LinkedTool, TokenStores } from './tokens.js';
 import {
   DomainError,
@@ -178,7 +179,8 @@ export function createDeviceKeys<Stores extends DeviceKeyStores>(
       const { tool, key, claims, endsAt, origin } = bound;
       const { linkedToolId, accountId, clientId, linkedAt } = tool;
       const former = await stores.deviceKeys.find(key.thumbprint, clientId);
-      if (former && (await stores.tokens.endLinkedTool(former.linkedToolId, now(), 'replaced'))) {
+      const by = { why: 'replaced', actor: clientId, origin } as const;
+      if (former && (await endToolWithin(stores, { audit, now }, { ...former, ...by }))) {
         const details = { linkedTool: former.linkedToolId, why: 'its key was linked anew' };
         const entry = { event: 'tool-unlinked', accountId: former.accountId, actor: clientId } as const;
         await audit.record(stores, { ...entry, origin, details });

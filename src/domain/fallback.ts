@@ -19,6 +19,7 @@ import { cleanDescription } from './links-numbered.js';
 import type { NoticeDetails, Notices } from './notices.js';
 import { NOBODY, type PasswordTry } from './password-check.js';
 import type { Authenticator, Proofs } from './proofs.js';
+import { createRefusedSignIns } from './sign-in-refused.js';
 import type { Throttle } from './throttle.js';
 import type { LinkedTool } from './tokens.js';
 import type { Clock, InTransaction } from './vocabulary.js';
@@ -40,7 +41,7 @@ export interface FallbackDependencies {
   readonly proofs: Pick<Proofs, 'findAuthenticator' | 'matchCode' | 'settleCode'>;
   readonly appPasswords: Pick<AppPasswords, 'findAppPassword' | 'useAppPassword'>;
   readonly tokensLasting: LastingTokens;
-  readonly throttle: Pick<Throttle, 'spendAhead' | 'spendWithin'>;
+  readonly throttle: Pick<Throttle, 'spendAhead' | 'spendWithin' | 'isSpent'>;
   readonly audit: Audit;
   readonly notices: Notices;
   readonly now: Clock;
@@ -77,6 +78,7 @@ export type Fallback = ReturnType<typeof createFallback>;
 export function createFallback(dependencies: FallbackDependencies) {
   const { inTransaction, accounts, proofs, tokensLasting, throttle, audit, notices, now, settings } =
     dependencies;
+  const { tryFromNetwork } = createRefusedSignIns(dependencies);
   const { signInWithAppPassword } = createAppPasswordSignIn(dependencies);
 
   /** One argon2id verification and one check of a code, whatever was sent and whoever was named (CHECKLIST 3.8.7). */
@@ -140,7 +142,7 @@ export function createFallback(dependencies: FallbackDependencies) {
     outcome: 'wrong' | 'locked',
   ): Promise<Settled> {
     // At every door a lock ends what is half done (Keycloak #26180).
-    if (outcome === 'locked') await stores.signIns.removeByAccount(record.accountId);
+    if (outcome === 'locked') await stores.signIns.removeFromStrangers(record.accountId);
     if (await throttle.spendWithin(stores, 'wrong-code-mail-by-account', record.accountId)) {
       const securityAddress = `${settings.publicUrl}/account/security`;
       await tell(stores, 'fallback-wrong-code', record, asked, { securityAddress });
@@ -221,22 +223,17 @@ export function createFallback(dependencies: FallbackDependencies) {
     ): Promise<
       ({ readonly outcome: 'issued'; readonly token: string } & Issued) | { readonly outcome: Missed }
     > {
-      const takeBack = await throttle.spendAhead('sign-in-by-network', asked.origin.network);
-      let isMissed = false;
-      try {
+      const signInOnce = async () => {
         // By its form, before anything is split or looked up: what looks like one is never read as anything else.
         const letters = readAppPassword(asked.password);
         const made = letters === undefined ? await attempt(asked) : undefined;
         const settled = made ? await settleOnce(made, asked) : await signInWithAppPassword(asked, letters!);
-        isMissed = settled.outcome !== 'issued';
         if (settled.outcome !== 'issued') return settled;
         const token = await tokensLasting.signLasting(settled.tool);
         if (made) await accounts.rehash(made.tried, made.read.password);
         return { ...settled, token };
-      } finally {
-        // A full queue or a fault of ours is nobody's failure.
-        if (!isMissed) await takeBack();
-      }
+      };
+      return tryFromNetwork(asked, signInOnce, ({ outcome }) => outcome !== 'issued');
     },
   };
 }

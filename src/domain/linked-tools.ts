@@ -4,6 +4,7 @@
 import type { AppPassword, AppPasswordStore } from './app-password-records.js';
 import { cleanClientName } from './clients.js';
 import type { Audit } from './audit.js';
+import { endToolWithin } from './tokens-ending.js';
 import { isSwitched } from './tokens-claims.js';
 import type { LinkedTool, TokenStore, TokenStores } from './tokens.js';
 import {
@@ -45,7 +46,13 @@ export function createLinkedTools<Stores extends LinkedToolsStores>(
   const { store, inTransaction, audit, now } = dependencies;
 
   async function endTool(stores: LinkedToolsStores, tool: LinkedTool, origin: Origin): Promise<boolean> {
-    if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'unlinked'))) return false;
+    const ended = {
+      linkedToolId: tool.linkedToolId,
+      why: 'unlinked',
+      actor: tool.accountId,
+      origin,
+    } as const;
+    if (!(await endToolWithin(stores, { audit, now }, ended))) return false;
     await audit.record(stores, {
       event: 'tool-unlinked',
       accountId: tool.accountId,

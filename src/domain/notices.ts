@@ -48,6 +48,11 @@ export interface NoticeDetails {
   'app-password-made': AppPasswordChange;
   /** A tool came with it for the first time; from now on it belongs to that tool. `tool`: the name it stands under. */
   'app-password-used': AppPasswordChange & { readonly tool: string };
+  /** What old tools may do was changed. */
+  'account-switched': ChangeByOwner & {
+    readonly switched: 'fallback' | 'link-by-token' | 'app-passwords';
+    readonly turned: 'on' | 'off';
+  };
   /** `tool`: its own words, empty if it had none. `address`: where its owner says that they do not know it. */
   'tool-linked': ChangeByOwner & { readonly tool: string; readonly address: string };
   /** A tool's token has become a key of its own. `tool`: its name. */
@@ -153,6 +158,8 @@ export interface OutboxStore {
   /** False when another sender was faster: the mail is claimed until `nextAttemptAt`. */
   claim(mailId: string, attempts: number, nextAttemptAt: Date): Promise<boolean>;
   markSent(mailId: string, at: Date): Promise<void>;
+  /** It will not be sent. */
+  remove(mailId: string): Promise<void>;
   /** Sent mails, and unsent ones whose use has passed. */
   removeExpired(now: Date): Promise<number>;
 }
@@ -162,7 +169,10 @@ export interface Sealer {
   open(sealed: string, context: string): string;
 }
 
-/** Hands one mail to the outside; rejects when it could not be handed over. */
+/**
+ * Hands one mail to the outside; rejects when it could not be handed over, and with `isForGood` where the server will not take
+ * this very mail, now or later (RFC 5321 §4.2.1).
+ */
 export type Deliver = (mail: {
   /** The same each time that this mail is tried. */
   readonly mailId: string;
@@ -171,6 +181,23 @@ export type Deliver = (mail: {
   readonly details: NoticeDetails[NoticeName];
   readonly language: string;
 }) => Promise<void>;
+
+/**
+ * What a server refuses for good is tried so often all the same, over 17 hours: it may be the server's settings that are wrong,
+ * and somebody is at them. While a server cannot be reached, nothing is given up.
+ */
+const MOST_REFUSALS = 24;
+
+const isForGood = (cause: unknown): boolean =>
+  cause instanceof Error && (cause as { readonly isForGood?: unknown }).isForGood === true;
+
+/** A mail that could not be handed over; `isGivenUp`: and will not be tried again. */
+export interface FailedMail {
+  readonly mailId: string;
+  readonly notice: NoticeName;
+  readonly isGivenUp: boolean;
+  readonly cause: unknown;
+}
 
 export type Notices = ReturnType<typeof createNotices>;
 
@@ -202,13 +229,16 @@ export function createNotices({ now, newId, sealer }: NoticesDependencies) {
       });
     },
 
-    /** Sends what is due, each mail by one sender; a failed one is tried again later, slower each time (30 s … 1 h). */
+    /**
+     * Sends what is due, each mail by one sender; a failed one is tried again later, slower each time (30 s … 1 h), and given
+     * up once it has been tried 24 times and the server refuses it for good.
+     */
     async sendDue(
       outbox: OutboxStore,
       inTransaction: <Result>(work: (stores: { outbox: OutboxStore }) => Promise<Result>) => Promise<Result>,
       deliver: Deliver,
-    ): Promise<{ sent: number; failed: { mailId: string; cause: unknown }[] }> {
-      const failed: { mailId: string; cause: unknown }[] = [];
+    ): Promise<{ sent: number; failed: FailedMail[] }> {
+      const failed: FailedMail[] = [];
       let sent = 0;
       for (const mail of await outbox.findDue(now(), 50)) {
         // The mails before it may have taken their time.
@@ -230,7 +260,9 @@ export function createNotices({ now, newId, sealer }: NoticesDependencies) {
           await inTransaction((stores) => stores.outbox.markSent(mail.mailId, now()));
           sent += 1;
         } catch (cause) {
-          failed.push({ mailId: mail.mailId, cause });
+          const isGivenUp = isForGood(cause) && mail.attempts + 1 >= MOST_REFUSALS;
+          if (isGivenUp) await inTransaction((stores) => stores.outbox.remove(mail.mailId));
+          failed.push({ mailId: mail.mailId, notice: mail.notice, isGivenUp, cause });
         }
       }
       return { sent, failed };

@@ -2,10 +2,11 @@
 // wrong one costs the account is counted where each kind is checked; what it costs the session is counted here.
 // Specification: DESIGN 6, OWASP ASVS 7.5.1, CHECKLIST 3.3.
 import type { Accounts } from './accounts.js';
-import type { Proofs } from './proofs.js';
+import type { Proofs, ProofStore } from './proofs.js';
 import type { Session, Sessions } from './sessions.js';
 import type { Throttle } from './throttle.js';
 import {
+  contextClass,
   DomainError,
   isRefusal,
   type AccountId,
@@ -109,7 +110,8 @@ export function createFreshProofs(dependencies: FreshProofsDependencies) {
     /**
      * The proof that a security change takes in the same request: the password, and then the one-time code where the
      * account has a second factor, or what may stand in for it. Resolves to what was proved. Refuses `credentials-wrong`,
-     * `code-wrong`, `factor-locked`, `service-busy`, and `sign-in-over` after the fifth wrong code in this session.
+     * `code-wrong`, `factor-locked`, `service-busy`, and `sign-in-over` after the fifth wrong code in this session. What it
+     * resolves to is asked about once more in the transaction of the change, by `requireStillEnough`.
      */
     async proveForChange(
       session: Session,
@@ -123,6 +125,19 @@ export function createFreshProofs(dependencies: FreshProofsDependencies) {
       }
       if (!(await proofs.hasSecondFactor(accountId))) return ['pwd'];
       return ['pwd', await proveSecondFactor(session, proof, standIn, origin)];
+    },
+
+    /**
+     * In the transaction of a change: what was proved is still all that the account asks for. Refuses `code-wrong` where a
+     * second factor has been enabled since: nobody has been asked for it yet.
+     */
+    async requireStillEnough(
+      stores: { readonly proofs: Pick<ProofStore, 'findAuthenticator'> },
+      { accountId }: Pick<Session, 'accountId'>,
+      provedWith: readonly AuthenticationMethod[],
+    ): Promise<void> {
+      if (contextClass(provedWith) === 'aal2') return;
+      if (await stores.proofs.findAuthenticator(accountId, 'active')) throw new DomainError('code-wrong');
     },
   };
 }

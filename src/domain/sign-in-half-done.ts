@@ -10,6 +10,7 @@ import {
   type Origin,
 } from './vocabulary.js';
 import type { Audit, AuditStore } from './audit.js';
+import { findBrowserOf, type KnownBrowserStore } from './known-browsers.js';
 
 export interface HalfDoneSignIn {
   readonly signInHash: string;
@@ -22,6 +23,8 @@ export interface HalfDoneSignIn {
   readonly expiresAt: Date;
   /** Whether the browser shall stay signed in. */
   readonly isRemembered: boolean;
+  /** Begun in a browser that the account knows: a stranger's lock does not end it. */
+  readonly isInKnownBrowser: boolean;
 }
 
 export interface SignInStore {
@@ -35,12 +38,20 @@ export interface SignInStore {
   /** Removes it and hands it over, to one caller only; undefined when it is gone or expired. */
   take(signInHash: string, now: Date): Promise<HalfDoneSignIn | undefined>;
   removeByAccount(accountId: AccountId): Promise<number>;
+  /** Those that were begun in no browser that the account knows. */
+  removeFromStrangers(accountId: AccountId): Promise<number>;
   removeExpired(now: Date): Promise<number>;
 }
 
 const LIFE_SECONDS = 600;
 /** On one half-done sign-in; a new one does not reset the account's counters (CHECKLIST 3.3). */
 const MOST_FAILURES = 5;
+
+interface HalfDoneStores {
+  readonly signIns: SignInStore;
+  readonly accounts: Pick<KnownBrowserStore, 'findKnownBrowser'>;
+  readonly audit: AuditStore;
+}
 
 export interface HalfDoneSignInsDependencies {
   readonly store: SignInStore;
@@ -56,7 +67,10 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
 
   async function refuse(outcome: 'wrong' | 'locked', charged: HalfDoneSignIn): Promise<never> {
     if (outcome === 'locked') {
-      await endHalfDone(charged.accountId);
+      await inTransaction(async ({ signIns }) => {
+        await signIns.take(charged.signInHash, now());
+        await signIns.removeFromStrangers(charged.accountId);
+      });
       throw new DomainError('factor-locked');
     }
     if (charged.failures < MOST_FAILURES) throw new DomainError('code-wrong');
@@ -64,9 +78,13 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
     throw new DomainError('sign-in-over');
   }
 
-  /** A lock ends every half-done sign-in of the account: none outlives the right to try a code (Keycloak #26180). */
+  /**
+   * A lock ends the half-done sign-ins of the account: none outlives the right to try a code (Keycloak #26180). Those in
+   * browsers that it knows have tries of their own, and end when these are used up: else whoever knows the password could end
+   * the owner's as fast as they are begun.
+   */
   async function endHalfDone(accountId: AccountId): Promise<void> {
-    await inTransaction(({ signIns }) => signIns.removeByAccount(accountId));
+    await inTransaction(({ signIns }) => signIns.removeFromStrangers(accountId));
   }
 
   return {
@@ -77,17 +95,18 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
      * minutes.
      */
     async startHalfDone(
-      stores: { signIns: SignInStore; audit: AuditStore },
+      stores: HalfDoneStores,
       accountId: AccountId,
       origin: Origin,
       isRemembered = false,
     ): Promise<string> {
+      const isInKnownBrowser = (await findBrowserOf(stores, accountId, origin)) !== undefined;
       const signInToken = newSecret();
       const createdAt = now();
       const expiresAt = new Date(createdAt.getTime() + LIFE_SECONDS * 1000);
       const methods = ['pwd'] as const;
       const kept = { signInHash: hash(signInToken), accountId, methods, failures: 0, createdAt, expiresAt };
-      const signIn = { ...kept, isRemembered };
+      const signIn = { ...kept, isRemembered, isInKnownBrowser };
       if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
       const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;
       await audit.record(stores, { ...entry, details: { methods: 'pwd' } });

@@ -2,6 +2,7 @@
 // waits between the first and the second is in sign-in-half-done.ts. It also signs out, and steps a session up.
 // Specification: DESIGN 6, NIST SP 800-63B §3.2.2, OWASP ASVS 6.3 and 7.2.4, CHECKLIST 3.2–3.5.
 import { createFreshProofs } from './sign-in-fresh-proof.js';
+import { createRefusedSignIns } from './sign-in-refused.js';
 import { createHalfDoneSignIns, type HalfDoneSignIn, type SignInStore } from './sign-in-half-done.js';
 import {
   DomainError,
@@ -17,7 +18,7 @@ import type { KnownBrowsers } from './known-browsers.js';
 import type { OutboxStore } from './notices.js';
 import type { Proofs, ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
-import type { Throttle } from './throttle.js';
+import type { BudgetStore, Throttle } from './throttle.js';
 
 export interface SignInStores {
   readonly signIns: SignInStore;
@@ -26,6 +27,7 @@ export interface SignInStores {
   readonly audit: AuditStore;
   readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
   readonly outbox: OutboxStore;
+  readonly budgets: BudgetStore;
 }
 
 type SecondFactors = Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode' | 'countRecoveryCodes'>;
@@ -33,14 +35,17 @@ type SecondFactors = Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecovery
 export interface SignInDependencies {
   readonly store: SignInStore;
   readonly inTransaction: InTransaction<SignInStores>;
-  readonly accounts: Pick<Accounts, 'checkPassword' | 'findAccount' | 'isActive' | 'isPasswordStill'>;
+  readonly accounts: Pick<
+    Accounts,
+    'checkPassword' | 'findAccount' | 'findPasswordRecord' | 'isActive' | 'isPasswordStill'
+  >;
   readonly proofs: SecondFactors;
   readonly sessions: Pick<
     Sessions,
     'startSession' | 'rotateSession' | 'endSession' | 'isRecent' | 'hasFreshProof'
   >;
   readonly knownBrowsers: Pick<KnownBrowsers, 'welcomeBrowser'>;
-  readonly throttle: Pick<Throttle, 'spendAhead' | 'isSpent'>;
+  readonly throttle: Pick<Throttle, 'spendAhead' | 'spendWithin' | 'isSpent'>;
   readonly audit: Audit;
   readonly now: Clock;
   /** A new 256-bit secret. */
@@ -51,7 +56,8 @@ export interface SignInDependencies {
 export type SignIn = ReturnType<typeof createSignIn>;
 
 export function createSignIn(dependencies: SignInDependencies) {
-  const { inTransaction, accounts, proofs, sessions, knownBrowsers, throttle, audit, now } = dependencies;
+  const { inTransaction, accounts, proofs, sessions, knownBrowsers, audit, now } = dependencies;
+  const { tryFromNetwork } = createRefusedSignIns(dependencies);
   const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
   const { findHalfDone, attemptSecondProof } = halfDone;
   const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
@@ -121,23 +127,10 @@ export function createSignIn(dependencies: SignInDependencies) {
   ): Promise<IssuedSession> {
     const proved = isWhole ? { methods } : { provedWith: methods };
     return inTransaction(async (stores) => {
+      await proofsForChanges.requireStillEnough(stores, session, methods);
       await admit(stores, session.accountId, 'proof-given', methods, origin);
       return sessions.rotateSession(stores, session, { ...proved, origin });
     });
-  }
-
-  async function checkFirstProof(login: string, password: string, origin: Origin) {
-    // Charged before it is looked at: of many passwords sent at once, none gets past the network's budget.
-    const takeBack = await throttle.spendAhead('sign-in-by-network', origin.network);
-    let isWrong = false;
-    try {
-      const account = await accounts.checkPassword({ login }, password, origin, { mayBeClosed: true });
-      isWrong = !account;
-      return account;
-    } finally {
-      // A full queue or a fault of ours is nobody's failure.
-      if (!isWrong) await takeBack();
-    }
   }
 
   return {
@@ -156,7 +149,11 @@ export function createSignIn(dependencies: SignInDependencies) {
       | { readonly next: 'second-factor' | 'keep-account'; readonly signInToken: string }
     > {
       const { login, password, isRemembered } = asked;
-      const account = await checkFirstProof(login, password, origin);
+      const account = await tryFromNetwork(
+        { login, origin },
+        () => accounts.checkPassword({ login }, password, origin, { mayBeClosed: true }),
+        (found) => found === undefined,
+      );
       if (!account) throw new DomainError('credentials-wrong');
       return inTransaction(async (stores) => {
         if (!(await accounts.isPasswordStill(stores, account))) throw new DomainError('credentials-wrong');

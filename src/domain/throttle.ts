@@ -26,6 +26,9 @@ export const BUDGETS = {
   'link-number-by-network': { limit: 10, windowSeconds: 600, kept: 'exact' },
   'link-number-everywhere': { limit: 30, windowSeconds: 600, kept: 'exact' },
   'sign-in-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
+  /** What is remembered of sign-ins that the budget before this one refused. */
+  'refused-sign-in-by-name': { limit: 1, windowSeconds: 600, kept: 'exact' },
+  'refused-sign-in-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
   /** Wrong second factors in one signed-in session, whatever it was asked them for: then it ends (CHECKLIST 3.3). */
   'second-factor-by-session': { limit: 5, windowSeconds: 86_400, kept: 'exact' },

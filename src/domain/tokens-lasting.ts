@@ -10,6 +10,7 @@ import type { Audit } from './audit.js';
 import { cleanClientName } from './clients.js';
 import type { Keys } from './keys.js';
 import type { LinkedTool, Tokens, TokenStore, TokenStores, ToolDescription } from './tokens.js';
+import { endToolWithin } from './tokens-ending.js';
 import { lastingAudience, type DeviceTokenRead, type TokensStanding } from './tokens-standing.js';
 import {
   DomainError,
@@ -291,7 +292,13 @@ export function createTokensLasting<Stores extends TokenStores>(
       origin: Origin,
     ): Promise<void> {
       await inTransaction(async (stores) => {
-        if (!(await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'revoked'))) return;
+        const ended = {
+          linkedToolId: tool.linkedToolId,
+          why: 'revoked',
+          actor: by.clientId,
+          origin,
+        } as const;
+        if (!(await endToolWithin(stores, { audit, now }, ended))) return;
         await audit.record(stores, {
           event: 'token-revoked',
           accountId: tool.accountId,

@@ -3,6 +3,7 @@
 import { sha256 } from '../crypto/secrets.js';
 import type { Audit } from './audit.js';
 import type { Client, Clients } from './clients.js';
+import { endToolWithin } from './tokens-ending.js';
 import type { Issue, IssuedTokens, LinkedTool, RefreshToken, Tokens, TokenStores } from './tokens.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
@@ -96,7 +97,9 @@ export function createTokensRefresh<Stores extends TokenStores>(
       return { outcome: 'issued', issue };
     }
     // RFC 9700 §4.14.2: either the tool or a thief holds an old token; the family ends for both.
-    await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'refresh-reused');
+    const { linkedToolId } = tool;
+    const ended = { linkedToolId, why: 'refresh-reused', actor: client.clientId, origin } as const;
+    await endToolWithin(stores, { audit, now }, ended);
     await audit.record(stores, {
       event: 'refresh-token-reused',
       accountId: tool.accountId,

@@ -6,6 +6,7 @@ import { CLOCK_TOLERANCE_SECONDS, type Payload } from '../crypto/jwt.js';
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
+import { endToolWithin } from './tokens-ending.js';
 import type { LinkedTool, RefreshToken, TokenStore, TokenStores } from './tokens.js';
 import {
   DomainError,
@@ -110,7 +111,9 @@ export function createTokensStanding<Stores extends TokenStores>(
 
   async function revokeRefresh(row: RefreshToken, client: Client, origin: Origin): Promise<void> {
     await inTransaction(async (stores) => {
-      if (!(await stores.tokens.endLinkedTool(row.linkedToolId, now(), 'revoked'))) return;
+      const { linkedToolId } = row;
+      const ended = { linkedToolId, why: 'revoked', actor: client.clientId, origin } as const;
+      if (!(await endToolWithin(stores, { audit, now }, ended))) return;
       const tool = await stores.tokens.findLinkedTool(row.linkedToolId);
       await audit.record(stores, {
         event: 'token-revoked',

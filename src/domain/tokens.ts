@@ -119,6 +119,8 @@ export interface TokenStore {
   findToolOfLink(linkId: LinkId): Promise<LinkedTool | undefined>;
   /** Binds a live tool to a key, once: false when it has one, or has ended. */
   bindKey(linkedToolId: LinkedToolId, keyThumbprint: string): Promise<boolean>;
+  /** The live tools that its token linked, and those that these linked. */
+  findLinkedBy(linkedToolId: LinkedToolId): Promise<LinkedTool[]>;
   /** False when it had ended before. The tools that it linked end with it. */
   endLinkedTool(linkedToolId: LinkedToolId, at: Date, why: EndedWhy): Promise<boolean>;
   markUsed(linkedToolId: LinkedToolId, at: Date, from: string): Promise<void>;

@@ -14,6 +14,7 @@ import type { SignIn } from './sign-in.js';
 import type { ChangeProof } from './sign-in-fresh-proof.js';
 import type { SignInStore } from './sign-in-half-done.js';
 import {
+  contextClass,
   DomainError,
   type AccountId,
   type AuthenticationMethod,
@@ -36,7 +37,7 @@ export interface TwoFactorDependencies {
   readonly accounts: Pick<Accounts, 'checkPassword' | 'isActive'>;
   readonly proofs: Proofs;
   readonly sessions: Pick<Sessions, 'rotateSession'>;
-  readonly signIn: Pick<SignIn, 'proveForChange'>;
+  readonly signIn: Pick<SignIn, 'proveForChange' | 'requireStillEnough'>;
   readonly passwordRenewal: PasswordRenewal;
   readonly audit: Audit;
   readonly notices: Notices;
@@ -77,6 +78,7 @@ export function createTwoFactor(dependencies: TwoFactorDependencies) {
     const recipient = await findRecipient(accountId);
     return inTransaction(async (stores) => {
       if (!(await accounts.isActive(stores, accountId))) throw new DomainError('sign-in-over');
+      await signIn.requireStillEnough(stores, session, provedWith);
       await work(stores);
       const details = { methods: provedWith.join(' ') };
       await audit.record(stores, { event: as, accountId, actor: accountId, origin, details });
@@ -140,7 +142,9 @@ export function createTwoFactor(dependencies: TwoFactorDependencies) {
       proof: ChangeProof,
       origin: Origin,
     ): Promise<ShownAuthenticator> {
-      await signIn.proveForChange(session, proof, origin, 'last-code-too');
+      const provedWith = await signIn.proveForChange(session, proof, origin, 'last-code-too');
+      // One that was enabled in this moment has not been asked for.
+      if (contextClass(provedWith) !== 'aal2') throw new DomainError('factor-not-on');
       return proofs.beginReplacement(session.accountId, username);
     },
 

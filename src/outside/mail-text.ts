@@ -34,6 +34,7 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'sign-in-unknown-browser': true,
   'app-password-made': true,
   'app-password-used': true,
+  'account-switched': true,
   'tool-linked': true,
   'device-key-added': true,
   'tool-linked-by-token': true,

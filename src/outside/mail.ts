@@ -2,7 +2,7 @@
 // reads. What is sent, when, and how often it is tried again is the outbox's (domain/notices.ts); words are mail-text's.
 // Specification: RFC 5321, RFC 5322, RFC 3207 (STARTTLS), RFC 3834 §5 (Auto-Submitted).
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
 import type { SendMailOptions, Transporter } from 'nodemailer';
@@ -32,6 +32,11 @@ export interface MailSettings {
   /** Is told of each file that stands for a mail, so that the log can say where to look. */
   readonly announce?: (file: string) => void;
 }
+
+/** How long a mail stays in the folder: it may hold an address that opens something, and says who did what. */
+const FILE_DAYS = 30;
+/** `<when>-<notice>-<random>.eml`, and its draft; whatever else lies in the folder is the operator's own. */
+const FILE_NAME = /^\.?(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-\d{3}Z-[a-z-]+-[\da-f]{8}(?:\.eml)?$/;
 
 /** A server that does not answer in this time is tried again later. */
 const TIMEOUT_MS = 10_000;
@@ -83,11 +88,26 @@ export function createMail({ smtpUrl, from, outboxFolder, render, now, announce 
       await (smtpUrl === undefined ? write(mail, words) : send(mail, words));
     }) satisfies Deliver,
 
+    /** Removes the mails that have lain in the folder for 30 days. Resolves to how many. */
+    async removeOldFiles(): Promise<number> {
+      const names = await readdir(outboxFolder).catch(() => []);
+      const old = names.filter((name) => isOld(name, now()));
+      for (const name of old) await rm(join(outboxFolder, name), { force: true });
+      return old.length;
+    },
+
     /** Ends kept connections. */
     async close(): Promise<void> {
       (await transport)?.close();
     },
   };
+}
+
+/** By the time in its name, which is the house's own. */
+function isOld(name: string, at: Date): boolean {
+  const [, day = '', time = ''] = /^(.+)T(.+)$/.exec(FILE_NAME.exec(name)?.[1] ?? '') ?? [];
+  const writtenAt = Date.parse(`${day}T${time.replaceAll('-', ':')}Z`);
+  return at.getTime() - writtenAt > FILE_DAYS * 86_400_000;
 }
 
 /**
@@ -133,6 +153,10 @@ async function composeFile(message: SendMailOptions & { readonly text: string })
 const hostOf = (from: string): string =>
   domainToASCII(/@([^@\s>]+)>?\s*$/.exec(from)?.[1] ?? '') || 'localhost';
 
+/** The server's last word about this mail, and not about who we are or how we speak (RFC 5321 §4.2.1, §4.3.2). */
+const isLastWord = (code: unknown, responseCode: unknown): boolean =>
+  (code === 'EENVELOPE' || code === 'EMESSAGE') && Math.floor(Number(responseCode) / 100) === 5;
+
 /**
  * The log is told why a mail did not leave, and nothing else: a server that refuses a mail for what is in it quotes it, and
  * then the words hold a one-time address.
@@ -142,5 +166,6 @@ function withoutSecrets(cause: unknown): Error {
     Record<'message' | 'code' | 'command', string> & { responseCode: number }
   >;
   const told = (message ?? 'the mail could not be handed over').replace(/\?\S+/g, '?…');
-  return Object.assign(new Error(told), { code, command, responseCode });
+  const isForGood = isLastWord(code, responseCode);
+  return Object.assign(new Error(told), { code, command, responseCode, isForGood });
 }

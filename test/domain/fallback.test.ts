@@ -86,7 +86,10 @@ async function openHouse() {
   const knownBrowsers = createKnownBrowsers({ ...house, keyring });
   const signedIn = { accounts, proofs, sessions, knownBrowsers };
   const signIn = createSignIn({ ...house, ...signedIn, store: stores.signIns });
-  const accountSwitches = createAccountSwitches({ ...house, store: stores.switches, signIn });
+  const accountSwitches = createAccountSwitches({
+    ...{ ...house, store: stores.switches, signIn },
+    findRecipient: async () => undefined,
+  });
   const keys = createKeys({
     ...{ store: stores.keys, inTransaction, audit, sealer, now, issuer: ISSUER },
     ...{ algs: ['EdDSA', 'RS256'], longestTokenSeconds: 900 },
@@ -591,6 +594,8 @@ describe('what the counters hold', () => {
     const right = { password: PASSWORD + (await house.code(person)), origin };
     await expect(house.attempt(person, right)).rejects.toMatchObject({ code: 'too-many' });
     expect([house.passwords.runs(), house.codesMatched()]).toEqual([runs, codes]);
+    const rows = await house.stores.audit.findByAccount(person.accountId, 100);
+    expect(rows.filter(({ event }) => event === 'sign-in-refused')).toHaveLength(1);
     expect(await house.outcomeOf(person, { ...right, origin: newOrigin() })).toBe('issued');
   });
 

@@ -158,6 +158,26 @@ describe('linking with a token', () => {
     expect(await stores.tokens.findLinkedTools('anna' as AccountId)).toEqual([]);
   });
 
+  it('stands in the activity with its own end, one row for each tool that ended with the first (ASVS 16.3.1)', async () => {
+    const { stores } = rooms.database;
+    const parent = await comeIn();
+    for (const started of [await rooms.start(), await rooms.start()]) {
+      await link(parent, started.userCode);
+      await rooms.collect(started.number);
+    }
+    const { linkedToolId } = parent.tool;
+    const linked = await stores.tokens.findLinkedBy(linkedToolId);
+    expect(linked).toHaveLength(2);
+    for (let twice = 0; twice < 2; twice += 1) await rooms.lasting.endLastingToken(parent, HOME);
+    const rows = await stores.audit.findByAccount('anna' as AccountId, 1000);
+    const ended = rows.filter(
+      ({ event, details }) => event === 'tool-unlinked' && details['why'] === 'parent-ended',
+    );
+    expect(ended.map(({ details }) => details['linkedTool']).sort()).toEqual(
+      linked.map((tool) => tool.linkedToolId).sort(),
+    );
+  });
+
   it('ends as soon as the token that did it would have, with a key of its own or without (PIN-API "Decided")', async () => {
     const parent = await comeIn();
     const key = createToolKey();

@@ -81,6 +81,33 @@ describe('notices', () => {
     expect((await house.send(nothing)).sent).toBe(1);
   });
 
+  it('are given up when a server has refused them for good, and not sooner than after 17 hours (RFC 5321 §4.2.1)', async () => {
+    await house.tell();
+    const refuses: Deliver = async () => {
+      throw Object.assign(new Error('550 no such mailbox'), { isForGood: true });
+    };
+    const outcomes: boolean[] = [];
+    const begun = house.clock.now().getTime();
+    for (let tries = 0; tries < 24; tries += 1) {
+      const { failed } = await house.send(refuses);
+      outcomes.push(...failed.map(({ isGivenUp }) => isGivenUp));
+      if (tries < 23) house.clock.advance(Math.min(30 * 2 ** tries, 3600));
+    }
+    expect(outcomes).toEqual([...new Array<boolean>(23).fill(false), true]);
+    expect(house.clock.now().getTime() - begun).toBeGreaterThan(17 * 3_600_000);
+    house.clock.advance(86_400);
+    expect(await house.send(nothing)).toEqual({ sent: 0, failed: [] });
+  });
+
+  it('are never given up while the server cannot be reached', async () => {
+    await house.tell();
+    for (let tries = 0; tries < 200; tries += 1) {
+      expect((await house.send(down)).failed).toMatchObject([{ isGivenUp: false }]);
+      house.clock.advance(3600);
+    }
+    expect((await house.send(nothing)).sent).toBe(1);
+  });
+
   it('do not hold each other up: one that cannot be sent leaves the others alone', async () => {
     await house.tell();
     await house.tell();

@@ -6,6 +6,7 @@ import { createAudit } from '../../src/domain/audit.js';
 import { createNotices } from '../../src/domain/notices.js';
 import { createProofs, type ProofsDependencies } from '../../src/domain/proofs.js';
 import type { AccountId, InTransaction, Origin } from '../../src/domain/vocabulary.js';
+import { createAccountStore } from '../../src/stores/sql/accounts.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createOutboxStore } from '../../src/stores/sql/outbox.js';
 import { createProofStore } from '../../src/stores/sql/proofs.js';
@@ -31,6 +32,7 @@ function openHouse() {
   const clock = createTestClock();
   const database = openTestDatabase((sql) => ({
     proofs: createProofStore(sql),
+    accounts: createAccountStore(sql),
     audit: createAuditStore(sql),
     outbox: createOutboxStore(sql),
   }));

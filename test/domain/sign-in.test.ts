@@ -89,6 +89,31 @@ describe('signing in', () => {
       await signedIn(person);
     });
 
+    it('stands in the activity where a network’s budget refuses it: once for a name in ten minutes, and 60 in all (ASVS 16.3.1)', async () => {
+      const [person, other] = [await newPerson(), await newPerson()];
+      const { origin } = person;
+      const refused = (login: string) => refusal(signIn.startSignIn({ login, password: 'wrong' }, origin));
+      for (let i = 0; i < 60; i++) await refused(`wrong${i}`);
+      for (const login of [
+        person.username,
+        person.username.toUpperCase(),
+        person.username,
+        'nobody',
+        'nobody',
+      ])
+        expect(await refused(login)).toMatchObject({ code: 'too-many' });
+      expect(await countEvents(person.accountId, 'sign-in-refused')).toBe(1);
+      expect(await countEvents(other.accountId, 'sign-in-refused')).toBe(0);
+      expect(await countEvents(person.accountId, 'sign-in-failed')).toBe(0);
+      clock.advance(661);
+      for (let i = 0; i < 60; i++) await refused(`wrong again ${i}`);
+      for (let i = 0; i < 59; i++) await refused(`flood${i}`);
+      await refused(person.username);
+      expect(await countEvents(person.accountId, 'sign-in-refused')).toBe(2);
+      await refused(other.username);
+      expect(await countEvents(other.accountId, 'sign-in-refused')).toBe(0);
+    });
+
     it('looks at 60 passwords of a network at most, however many are sent at once (CHECKLIST 3.2)', async () => {
       const person = await newPerson();
       const { origin } = person;

@@ -2,8 +2,9 @@
 // would, poll. Time moves only when a test moves it.
 import type { Response } from 'supertest';
 import type { Config } from '../../src/config.js';
-import { isUnavailable, type AccountId, type SubjectId } from '../../src/domain/vocabulary.js';
+import type { AccountId, SubjectId } from '../../src/domain/vocabulary.js';
 import { startTestHouse, type TestHouse, type TestHouseOptions } from '../support/app.js';
+import { createDisk } from '../support/disk.js';
 import { originFrom } from '../support/link-rooms.js';
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -150,31 +151,6 @@ function createPeople({ house, clock, newAccount }: TestHouse) {
       const accountId = await accountOf(name);
       await house.inTransaction(({ accounts }) => accounts.forgiveFailures(accountId));
     },
-  };
-}
-
-/** Fills the database up to its last page, and empties it again (with `maxPages`). */
-function createDisk({ inTransaction }: TestHouse['house']) {
-  const row = (details: string) => ({
-    ...{ event: 'sign-in' as const, accountId: undefined, actor: 'anyone', details: { details } },
-    ...{ at: new Date(0), networkAddress: '', userAgent: '', requestId: '' },
-  });
-  return {
-    async fill(): Promise<void> {
-      for (const length of [3000, 300, 30, 0]) {
-        for (let rows = 0; rows < 2000; rows++) {
-          const fault: unknown = await inTransaction(({ audit }) =>
-            audit.insert(row('x'.repeat(length))),
-          ).then(
-            () => undefined,
-            (error: unknown) => error,
-          );
-          if (isUnavailable(fault)) break;
-          if (fault) throw fault as Error;
-        }
-      }
-    },
-    free: () => inTransaction(({ audit }) => audit.removeBefore(new Date(1))),
   };
 }
 

@@ -1,4 +1,6 @@
 // Browsers that an account knows: over HTTP, as the owner and a stranger who guesses would have it.
+import { totpCode } from '../../src/crypto/totp.js';
+import { MOST_FAILURES as MOST_WRONG_CODES } from '../../src/domain/factor-locks.js';
 import { MOST_FAILURES } from '../../src/domain/password-check.js';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import { createVisitor, type Visitor } from '../support/visitor.js';
@@ -6,6 +8,8 @@ import { createVisitor, type Visitor } from '../support/visitor.js';
 const PASSWORD = 'quartz lantern bicycle 42';
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const HOUR = 3600;
+/** Only what comes in a row is counted. */
+const MOST_TODAY = { ...MOST_WRONG_CODES, today: 1000 };
 
 let house: TestHouse;
 let owner: Visitor;
@@ -217,5 +221,120 @@ describe('a known browser', () => {
       expect(stranger.path).toBe('/account');
     }
     expect(await told()).toHaveLength(3);
+  });
+});
+
+describe('somebody who has the password and guesses codes', () => {
+  const DAY = 24 * HOUR;
+  const origin = { networkAddress: '127.0.0.1', network: '127.0.0.1', requestId: 'setup' };
+  let secret: string;
+  let recoveryCodes: readonly string[];
+  let stranger: Visitor;
+
+  beforeEach(async () => {
+    ({ secret, recoveryCodes } = await house.house.proofs.addAuthenticator(accountId, 'anna', origin));
+    stranger = createVisitor(house);
+    await enter(owner, { code: await nextCode() });
+    await signOut(owner);
+  });
+
+  async function nextCode(): Promise<string> {
+    house.clock.advance(60);
+    return totpCode(secret, house.clock.now());
+  }
+
+  const notRight = async () =>
+    (await totpCode(secret, house.clock.now())) === '000000' ? '111111' : '000000';
+
+  /** The right password, and then a code, or a recovery code. */
+  async function enter(browser: Visitor, typed: Record<string, string>): Promise<void> {
+    await browser.signIn('anna');
+    if ('recovery_code' in typed) await browser.visit('/sign-in/recovery');
+    await browser.submit(typed);
+  }
+
+  /** On the account's own count, from networks and browsers that it does not know. */
+  async function guess(kind: 'totp' | 'recovery', times: number, perDay = 20): Promise<void> {
+    const today = Math.floor(house.clock.now().getTime() / 1000 / DAY);
+    const days = Math.ceil(times / perDay);
+    await house.house.inTransaction(async ({ proofs }) => {
+      for (let count = 0; count < times; count += 1) {
+        const day = today - days + 1 + Math.floor(count / perDay);
+        await proofs.charge({ accountId, kind, day, at: house.clock.now() }, MOST_WRONG_CODES);
+      }
+    });
+  }
+
+  it('locks the day’s codes elsewhere, and not in a browser that the account knows (CHECKLIST 3.2)', async () => {
+    await guess('totp', 20);
+    await enter(stranger, { code: await nextCode() });
+    expect([stranger.path, stranger.status]).toEqual(['/sign-in/code', 403]);
+    await enter(owner, { code: await nextCode() });
+    expect(owner.path).toBe('/account');
+    await enter(stranger, { code: await nextCode() });
+    expect(stranger.status).toBe(403);
+  });
+
+  it('locks the authenticator at the hundredth, and a right code in a known browser frees it', async () => {
+    await guess('totp', 100);
+    await enter(stranger, { code: await nextCode() });
+    expect(stranger.status).toBe(403);
+    await enter(owner, { code: await nextCode() });
+    expect(owner.path).toBe('/account');
+    house.clock.advance(DAY);
+    await enter(stranger, { code: await nextCode() });
+    expect(stranger.path).toBe('/account');
+  });
+
+  it('locks recovery codes, and not in a browser that the account knows', async () => {
+    await guess('recovery', 20);
+    await enter(stranger, { recovery_code: recoveryCodes[0]! });
+    expect(stranger.status).toBe(403);
+    await enter(owner, { recovery_code: recoveryCodes[1]! });
+    expect(owner.path).toBe('/sign-in/recovered');
+  });
+
+  it('does not end what the owner has half done in a known browser, however often it is locked elsewhere', async () => {
+    await guess('totp', 20);
+    await owner.signIn('anna');
+    for (let tries = 0; tries < 3; tries += 1) await enter(stranger, { code: await notRight() });
+    expect(stranger.text).toMatch(/locked/i);
+    await owner.submit({ code: await nextCode() });
+    expect(owner.path).toBe('/account');
+  });
+
+  it('has ten tries a day with the cookie of a known browser, which count toward the account’s twenty too (CHECKLIST 3.3)', async () => {
+    const wrong = async (times: number) => {
+      for (let tries = 0; tries < times; tries += 1) {
+        if (tries % 4 === 0) await owner.signIn('anna');
+        await owner.submit({ code: await notRight() });
+      }
+    };
+    await wrong(10);
+    // Used up, it is a stranger's: ten of the account's twenty are left, for all strangers together.
+    await guess('totp', 10);
+    await enter(owner, { code: await nextCode() });
+    expect(owner.status).toBe(403);
+    house.clock.advance(DAY);
+    await enter(owner, { code: await nextCode() });
+    expect(owner.path).toBe('/account');
+  });
+
+  it('has fifty in a row there, over all days, and then those of a stranger', async () => {
+    const day = () => Math.floor(house.clock.now().getTime() / 1000 / DAY);
+    for (let days = 0; days < 5; days += 1) {
+      for (let tries = 0; tries < 10; tries += 1) {
+        if (tries % 4 === 0) await owner.signIn('anna');
+        await owner.submit({ code: await notRight() });
+      }
+      house.clock.advance(DAY);
+    }
+    await house.house.inTransaction(async ({ proofs }) => {
+      for (let count = 0; count < 50; count += 1)
+        await proofs.charge({ accountId, kind: 'totp', day: day() - 1, at: house.clock.now() }, MOST_TODAY);
+    });
+    await enter(owner, { code: await nextCode() });
+    expect(owner.status).toBe(403);
+    expect(await house.house.proofs.hasSecondFactor(accountId)).toBe(true);
   });
 });

@@ -110,6 +110,28 @@ describe('the code', () => {
     expect(visitor.title).toBe('Too many tries: Link a tool · Linchpin');
   });
 
+  it('that was entered while signed out and is wrong costs one try, and the box says so after the sign-in', async () => {
+    for (let wrong = 1; wrong <= 5; wrong += 1) {
+      const browser = createVisitor(house);
+      await browser.visit('/auth');
+      await browser.submit({ user_code: 'BCDF-GHJK', brought: 'BCDF-GHJK' });
+      await browser.submit({ login: 'anna', password: PASSWORD });
+      expect([browser.path, browser.status]).toEqual(['/link', 200]);
+      expect(browser.title).toContain('Code not found');
+      expect(browser.forms[0]?.fields.user_code).toBe('BCDF-GHJK');
+      await browser.visit('/link');
+      expect(browser.title).not.toContain('Code not found');
+    }
+    await visitor.signIn('anna');
+    await reviewAs(visitor, 'BCDF-GHJK');
+    expect(visitor.status).toBe(429);
+    const rows = await house.house.stores.audit.findByAccount(
+      (await house.house.accounts.findByLogin('anna'))!.accountId,
+      100,
+    );
+    expect(rows.filter(({ event }) => event === 'user-code-unknown')).toHaveLength(5);
+  });
+
   it('says at the box that it is missing', async () => {
     await visitor.signIn('anna');
     await reviewAs(visitor, '');

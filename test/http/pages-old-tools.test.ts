@@ -91,6 +91,9 @@ describe('switching the fallback door off', () => {
     expect(section(visitor)).toContain('Off. No tool can sign in with your password.');
     expect(await switches()).toMatchObject({ fallback: false, 'link-by-token': false });
     expect(await countEvents(house, accountId)).toBe(1);
+    await house.sendMail();
+    const told = house.mails.filter(({ notice }) => notice === 'account-switched');
+    expect(told).toMatchObject([{ details: { username: 'anna', switched: 'fallback', turned: 'off' } }]);
   });
 
   it.each([

@@ -46,6 +46,7 @@ const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
   'fallback-wrong-code': { ...tool, securityAddress: 'https://pin.example.org/account/security' },
   'sign-in-unknown-browser': change,
   'app-password-made': { ...change, name: 'Living room' },
+  'account-switched': { ...change, switched: 'link-by-token', turned: 'on' },
   'app-password-used': { ...change, name: 'Living room', tool: 'PhotoSync (Kitchen)' },
   'tool-linked': {
     ...changed,
@@ -70,7 +71,7 @@ const samples: { [Name in NoticeName]: NoticeDetails[Name] } = {
 const names = Object.keys(samples) as NoticeName[];
 const languages = ['en', 'de'] as const;
 
-/** About an address or a name, not about what was done in an account: nothing in it needs to be undone. */
+/** About an address or a name, or about what others have decided for themselves: nothing in it needs to be undone. */
 const ABOUT_AN_ADDRESS: readonly string[] = [
   'verify-email',
   'email-already-known',
@@ -86,7 +87,7 @@ const ABOUT_AN_ADDRESS: readonly string[] = [
 const BY_OPERATOR: readonly string[] = ['account-unlocked', 'two-factor-removed'] satisfies NoticeName[];
 
 /** Says which words are said, and stands in none. */
-const CHOOSES_WORDS: readonly string[] = ['factor', 'what', 'change'];
+const CHOOSES_WORDS: readonly string[] = ['factor', 'switched', 'turned', 'what', 'change'];
 
 /** The pages that a mail may lead to. None of them approves a tool. */
 const PAGES =
@@ -292,4 +293,13 @@ describe('the words of a mail', () => {
     const details = { ...samples['verify-email'], address: 'javascript:alert(1)' };
     expect(() => render('verify-email', details, 'en')).toThrow('no web address');
   });
+});
+
+it('says of each switch which way it was turned', () => {
+  const said = new Set<string>();
+  for (const language of languages)
+    for (const switched of ['fallback', 'app-passwords', 'link-by-token'] as const)
+      for (const turned of ['on', 'off'] as const)
+        said.add(render('account-switched', { ...change, switched, turned }, language).text);
+  expect(said.size).toBe(12);
 });

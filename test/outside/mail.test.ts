@@ -1,5 +1,5 @@
 // Mail as it leaves the house: to a real SMTP sink, or to a folder. What it says: mail-text.test.ts.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -41,13 +41,18 @@ async function openSink(...asked: Parameters<typeof openSmtpSink>) {
   return sink;
 }
 
-const mailTo = (smtpUrl?: string, announced: string[] = [], from = 'Linchpin <no-reply@pin.example.org>') =>
+const mailTo = (
+  smtpUrl?: string,
+  announced: string[] = [],
+  from = 'Linchpin <no-reply@pin.example.org>',
+  clock = createTestClock(),
+) =>
   createMail({
     smtpUrl,
     from,
     outboxFolder: join(folder, 'outbox'),
     render,
-    now: createTestClock().now,
+    now: clock.now,
     announce: (file) => announced.push(file),
   });
 
@@ -64,6 +69,30 @@ describe('without a mail server', () => {
     expect(statSync(join(folder, 'outbox')).mode & 0o777).toBe(0o700);
     for (const file of announced) expect(statSync(file).mode & 0o777).toBe(0o600);
     await mail.close();
+  });
+
+  it('removes what has lain in the folder for 30 days, and nothing that it did not write', async () => {
+    const clock = createTestClock();
+    const mail = mailTo(undefined, [], undefined, clock);
+    const outbox = join(folder, 'outbox');
+    expect(await mail.removeOldFiles()).toBe(0);
+    await mail.deliver(verify);
+    const [first = ''] = readdirSync(outbox);
+    writeFileSync(
+      join(outbox, `.${first.replace('.eml', '')}`),
+      'half a mail, from a process that was ended',
+    );
+    writeFileSync(join(outbox, 'a note of mine.eml'), '');
+    writeFileSync(join(outbox, '2001-01-01 my own.eml'), '');
+    clock.advance(30 * 86_400);
+    await mail.deliver(verify);
+    expect(await mail.removeOldFiles()).toBe(0);
+    clock.advance(1);
+    expect(await mail.removeOldFiles()).toBe(2);
+    const left = readdirSync(outbox);
+    expect(left).toHaveLength(3);
+    expect(left).not.toContain(first);
+    expect(left).toContain('a note of mine.eml');
   });
 
   it('writes what a mail program opens: headers, and the same words as text and as HTML (RFC 2046 §5.1.4)', async () => {
@@ -163,6 +192,17 @@ describe('with a mail server', () => {
       expect(sink.mails).toEqual([]);
     },
   );
+
+  it.each([
+    ['refuses', true],
+    ['quotes', true],
+    ['hangs up', false],
+  ] as const)('says whether a mail is refused for good: a server that %s, %s', async (manner, isForGood) => {
+    const mail = mailTo((await openSink(manner)).url);
+    const error = await mail.deliver(verify).catch((cause: unknown) => cause);
+    await mail.close();
+    expect(error).toMatchObject({ isForGood });
+  });
 
   it('rejects when nobody listens', async () => {
     const sink = await openSink();

@@ -38,6 +38,7 @@ export async function startTestHouse({
   const { port } = server.address() as AddressInfo;
   const url = `http://localhost:${port}`;
   const mails: Mail[] = [];
+  const mailServer = { isDown: false };
   const schema = ENGINE === 'postgres' ? await createSchema(process.env['TEST_POSTGRES_URL']!) : undefined;
   const house = await wire(
     {
@@ -50,6 +51,7 @@ export async function startTestHouse({
       databaseFile: join(folder, 'linchpin.sqlite'),
       databaseUrl: schema?.url,
       databaseConnections: 6,
+      workers: 1,
       secret: 'a secret for tests that is long enough',
       secretPrevious: undefined,
       smtpUrl: undefined,
@@ -75,7 +77,10 @@ export async function startTestHouse({
       passwordCost: CHEAP,
       ...options,
       now: clock.now,
-      deliver: async (mail) => void mails.push(mail),
+      deliver: async (mail) => {
+        if (mailServer.isDown) throw new Error('nobody listens there');
+        mails.push(mail);
+      },
     },
   );
 
@@ -89,6 +94,8 @@ export async function startTestHouse({
     server,
     /** What was delivered so far; `sendMail` delivers what is due. */
     mails,
+    /** Where the job delivers to; `sendMail` does so in any case. */
+    mailServer,
     async sendMail(): Promise<void> {
       const { newTools, notices, stores, inTransaction } = house;
       await newTools.tellOwners();

@@ -33,7 +33,8 @@ export function createCodeEntry({ links, pendingCodes }: Dependencies) {
 
     /**
      * Goes on with the code that this person entered before they signed in, so that they are not asked for it twice.
-     * Resolves to false where there is none, or where it is not good: then its box says what is wrong.
+     * Resolves to false where there is none, or where it is not good: then its box says what is wrong, and a
+     * code that no tool waits with has cost one try, not two.
      */
     async resume(ctx: PageContext): Promise<boolean> {
       const pending = pendingCodes.find(ctx);
@@ -42,8 +43,9 @@ export function createCodeEntry({ links, pendingCodes }: Dependencies) {
         await reserve(ctx, pending);
         return true;
       } catch (error) {
-        if (!isRefusal(error, 'code-unknown') && !isRefusal(error, 'too-many')) throw error;
-        pendingCodes.keep(ctx, { ...pending, isEntered: false });
+        const isUnknown = isRefusal(error, 'code-unknown');
+        if (!isUnknown && !isRefusal(error, 'too-many')) throw error;
+        pendingCodes.keep(ctx, { ...pending, isEntered: false, isUnknown });
         return false;
       }
     },

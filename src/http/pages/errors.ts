@@ -57,7 +57,7 @@ export const refusalAnswers = {
   'service-busy': answer(503, 'service-busy'),
   'sign-in-over': answer(403, 'sign-in-over', '/sign-in'),
   'sign-up-closed': answer(403, 'sign-up-closed', '/sign-in'),
-  'store-unavailable': answer(503, 'service-busy'),
+  'store-unavailable': answer(503, 'store-unavailable'),
   'token-expired': answer(403, 'not-allowed'),
   'token-invalid': answer(403, 'not-allowed'),
   'too-many': answer(429, 'too-many'),

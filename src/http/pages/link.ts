@@ -1,6 +1,6 @@
 // Entering a tool's code (RFC 8628 §3.3): sign in first, then the box, then the code is reserved for this browser.
 // A visit never enters a code: whatever the address carries only fills the box (RFC 8628 §3.3.1).
-import { isRefusal } from '../../domain/vocabulary.js';
+import { DomainError, isRefusal } from '../../domain/vocabulary.js';
 import { readUserCode } from '../../domain/user-code.js';
 import { readQuery, type Form } from '../request.js';
 import type { CodeEntry } from './code-entry.js';
@@ -50,10 +50,15 @@ export function createLinkPages({ codeEntry, now, pendingCodes, journeys, render
   const isOver = ({ expiresAt }: PendingCode) => expiresAt !== undefined && expiresAt <= now();
 
   /** The box again, with what was typed, and why that did not do. */
-  function showRefused(ctx: PageContext, error: unknown, { userCode, arrival }: PendingCode): void {
+  function showRefused(
+    ctx: PageContext,
+    error: unknown,
+    { userCode, arrival }: PendingCode,
+    status = explain(error).status,
+  ): void {
     const pending = pendingCodes.find(ctx);
     const wasOver = pending && isSameCode(pending.userCode, userCode) && isOver(pending);
-    const { status, retryAfterSeconds } = explain(error);
+    const { retryAfterSeconds } = explain(error);
     if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
     pendingCodes.forget(ctx);
     const { language } = visitorOf(ctx);
@@ -67,6 +72,10 @@ export function createLinkPages({ codeEntry, now, pendingCodes, journeys, render
       if (!visitorOf(ctx).session) {
         return leadTo(ctx, `/sign-in${journeyQuery({ ...journey, place: 'link' })}`);
       }
+      const { broughtCode } = journey;
+      const pending = pendingCodes.find(ctx);
+      if (pending?.isUnknown && (broughtCode === undefined || isSameCode(broughtCode, pending.userCode)))
+        return showRefused(ctx, new DomainError('code-unknown'), pending, 200);
       const reminder = journeys.reminder(ctx, journey);
       if (reminder?.isOver) return showBox(ctx, { faults: [fault(ctx, 'code-over')], status: 200 });
       const brought = journey.broughtCode ?? '';

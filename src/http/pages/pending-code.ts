@@ -21,6 +21,8 @@ export interface PendingCode {
   readonly isForwardRefused?: boolean | undefined;
   /** This person has pressed the button for it while signed out: signing in goes on with it. */
   readonly isEntered?: boolean | undefined;
+  /** It was entered for them, and no tool waits with it: its box says so, and asks nobody again. */
+  readonly isUnknown?: boolean | undefined;
 }
 
 export type PendingCodes = ReturnType<typeof createPendingCodes>;
@@ -34,6 +36,7 @@ interface Kept {
   readonly forward?: string;
   readonly isForwardRefused?: boolean;
   readonly isEntered?: boolean;
+  readonly isUnknown?: boolean;
   readonly forget: number;
 }
 
@@ -94,6 +97,7 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
         ...(forwardAddress ? { forward: forwardAddress } : {}),
         ...(pending.isForwardRefused ? { isForwardRefused: true } : {}),
         ...(pending.isEntered ? { isEntered: true } : {}),
+        ...(pending.isUnknown ? { isUnknown: true } : {}),
       };
       cookies.write(ctx, 'pending', sealer.seal(JSON.stringify(kept), CONTEXT), KEPT_SECONDS);
     },
@@ -105,9 +109,10 @@ export function createPendingCodes(dependencies: { guards: Guards; sealer: Seale
       const { session } = ctx.state;
       if (kept.account && session && session.accountId !== kept.account) return undefined;
       const { code: userCode, arrival, link: linkId, forward: forwardAddress } = kept;
-      const { isForwardRefused, isEntered } = kept;
+      const { isForwardRefused, isEntered, isUnknown } = kept;
       const expiresAt = kept.expires === undefined ? undefined : new Date(kept.expires);
-      return { userCode, arrival, expiresAt, linkId, forwardAddress, isForwardRefused, isEntered };
+      const facts = { expiresAt, linkId, forwardAddress, isForwardRefused, isEntered, isUnknown };
+      return { userCode, arrival, ...facts };
     },
 
     forget: (ctx: RequestContext): void => {

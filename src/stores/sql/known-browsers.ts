@@ -79,6 +79,14 @@ const deleteByAccount = statement<ByAccount>()((db, p) =>
   db.deleteFrom('known_browsers').where('account_id', '=', p('account_id')),
 );
 
+/** What was counted in one of them, or in all (domain/factor-locks.ts; proofs.ts says how it is kept). */
+const deleteCounts = statement<ByAccount & { counted_in: string }>()((db, p) =>
+  db
+    .deleteFrom('factor_failures')
+    .where('account_id', '=', p('account_id'))
+    .where('kind', 'like', p('counted_in')),
+);
+
 export function createKnownBrowserStore(sql: Sql): KnownBrowserStore {
   return {
     async findKnownBrowser(accountId, browserMac) {
@@ -116,10 +124,14 @@ export function createKnownBrowserStore(sql: Sql): KnownBrowserStore {
     },
     async removeOldestBrowsers(accountId, keep) {
       const kept = await sql.all(selectByAccount, { account_id: accountId });
-      for (const { browser_id } of kept.slice(keep)) await sql.change(deleteOne, { browser_id });
+      for (const { browser_id } of kept.slice(keep)) {
+        await sql.change(deleteOne, { browser_id });
+        await sql.change(deleteCounts, { account_id: accountId, counted_in: `% in ${browser_id}` });
+      }
     },
     async removeKnownBrowsers(accountId) {
       await sql.change(deleteByAccount, { account_id: accountId });
+      await sql.change(deleteCounts, { account_id: accountId, counted_in: '% in %' });
     },
   };
 }

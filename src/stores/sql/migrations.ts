@@ -288,6 +288,10 @@ export const migrations: readonly Migration[] = [
     statements: makeHouseholdTables,
   },
   {
+    name: '010-half-done-in-known-browsers',
+    statements: (db) => addColumns(db, 'sign_ins', { flags: { known_browser: 0 } }),
+  },
+  {
     // A link that is polled by its number draws its user code again: those that are in the air get theirs no more.
     name: '011-drawn-codes',
     statements: (db) => [

@@ -49,6 +49,10 @@ const updateSent = statement<{ mail_id: string; at: number }>()((db, p) =>
     .where('sent_at', 'is', null),
 );
 
+const deleteMail = statement<{ mail_id: string }>()((db, p) =>
+  db.deleteFrom('outbox').where('mail_id', '=', p('mail_id')),
+);
+
 const deleteExpired = statement<{ now: number }>()((db, p) =>
   db
     .deleteFrom('outbox')
@@ -78,6 +82,9 @@ export function createOutboxStore(sql: Sql): OutboxStore {
     },
     async markSent(mailId, at) {
       await sql.change(updateSent, { mail_id: mailId, at: at.getTime() });
+    },
+    async remove(mailId) {
+      await sql.change(deleteMail, { mail_id: mailId });
     },
     removeExpired: (now) => sql.change(deleteExpired, { now: now.getTime() }),
   };

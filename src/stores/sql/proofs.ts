@@ -3,6 +3,7 @@
 import { createRecoveryCodeStore } from './recovery-codes.js';
 import { statement, type Sql } from './statement.js';
 import type { AuthenticatorsTable, FactorFailuresTable } from './tables.js';
+import type { FactorKind } from '../../domain/factor-locks.js';
 import type { Authenticator, AuthenticatorStore, ProofStore } from '../../domain/proofs.js';
 import type { AccountId } from '../../domain/vocabulary.js';
 
@@ -134,23 +135,27 @@ const chargeRow = statement<Charge>()((db, p) =>
     .returning(['consecutive', 'day_count']),
 );
 
-const forgiveRow = statement<{ account_id: string; kind: string }>()((db, p) =>
+const forgiveRow = statement<{ account_id: string; kind: string; back: number }>()((db, p) =>
   db
     .updateTable('factor_failures')
-    .set((row) => ({ consecutive: 0, day_count: row('day_count', '-', 1) }))
+    .set((row) => ({ consecutive: 0, day_count: row('day_count', '-', p('back')) }))
     .where('account_id', '=', p('account_id'))
     .where('kind', '=', p('kind'))
-    .where('day_count', '>', 0),
+    .where('day_count', '>=', p('back')),
 );
 
-const clearRow = statement<{ account_id: string; kind: string }>()((db, p) =>
+const clearRows = statement<{ account_id: string; kind: string; in_browsers: string }>()((db, p) =>
   db
     .updateTable('factor_failures')
     .set({ consecutive: 0, day_count: 0 })
     .where('account_id', '=', p('account_id'))
-    .where('kind', '=', p('kind'))
+    .where((eb) => eb.or([eb('kind', '=', p('kind')), eb('kind', 'like', p('in_browsers'))]))
     .where((eb) => eb.or([eb('consecutive', '>', 0), eb('day_count', '>', 0)])),
 );
+
+/** A known browser's own count is a kind of its own, beside the account's. */
+const countedAs = (kind: FactorKind, browserId: string | undefined): string =>
+  browserId === undefined ? kind : `${kind} in ${browserId}`;
 
 function createAuthenticatorStore(sql: Sql): AuthenticatorStore {
   const remove = (accountId: AccountId, state: string) =>
@@ -195,10 +200,10 @@ export function createProofStore(sql: Sql): ProofStore {
   return {
     ...createAuthenticatorStore(sql),
     ...createRecoveryCodeStore(sql),
-    async charge({ accountId, kind, day, at }, most) {
+    async charge({ accountId, kind, browserId, day, at }, most) {
       const row = await sql.one(chargeRow, {
         account_id: accountId,
-        kind,
+        kind: countedAs(kind, browserId),
         day,
         last_at: at.getTime(),
         most_consecutive: most.consecutive,
@@ -206,11 +211,13 @@ export function createProofStore(sql: Sql): ProofStore {
       });
       return row && { consecutive: row.consecutive, today: row.day_count };
     },
-    async forgive(accountId, kind) {
-      await sql.change(forgiveRow, { account_id: accountId, kind });
+    async forgive(accountId, kind, { browserId, isCharged = true } = {}) {
+      const counter = { account_id: accountId, kind: countedAs(kind, browserId) };
+      await sql.change(forgiveRow, { ...counter, back: isCharged ? 1 : 0 });
     },
     async clearFailures(accountId, kind) {
-      return (await sql.change(clearRow, { account_id: accountId, kind })) === 1;
+      const counters = { account_id: accountId, kind, in_browsers: countedAs(kind, '%') };
+      return (await sql.change(clearRows, counters)) > 0;
     },
   };
 }

@@ -17,6 +17,7 @@ const insertRow = statement<Row>()((db, p) =>
       created_at: p('created_at'),
       expires_at: p('expires_at'),
       remembered: p('remembered'),
+      known_browser: p('known_browser'),
     })
     .onConflict((conflict) => conflict.doNothing()),
 );
@@ -55,6 +56,10 @@ const deleteByAccount = statement<{ account_id: string }>()((db, p) =>
   db.deleteFrom('sign_ins').where('account_id', '=', p('account_id')),
 );
 
+const deleteFromStrangers = statement<{ account_id: string }>()((db, p) =>
+  db.deleteFrom('sign_ins').where('account_id', '=', p('account_id')).where('known_browser', '=', 0),
+);
+
 const deleteExpired = statement<{ now: number }>()((db, p) =>
   db.deleteFrom('sign_ins').where('expires_at', '<=', p('now')),
 );
@@ -70,6 +75,7 @@ export function createSignInStore(sql: Sql): SignInStore {
         created_at: signIn.createdAt.getTime(),
         expires_at: signIn.expiresAt.getTime(),
         remembered: signIn.isRemembered ? 1 : 0,
+        known_browser: signIn.isInKnownBrowser ? 1 : 0,
       };
       return (await sql.change(insertRow, row)) === 1;
     },
@@ -90,6 +96,7 @@ export function createSignInStore(sql: Sql): SignInStore {
       return row && toSignIn(row);
     },
     removeByAccount: (accountId) => sql.change(deleteByAccount, { account_id: accountId }),
+    removeFromStrangers: (accountId) => sql.change(deleteFromStrangers, { account_id: accountId }),
     removeExpired: (now) => sql.change(deleteExpired, { now: now.getTime() }),
   };
 }
@@ -103,5 +110,6 @@ function toSignIn(row: Row): HalfDoneSignIn {
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
     isRemembered: row.remembered === 1,
+    isInKnownBrowser: row.known_browser === 1,
   };
 }

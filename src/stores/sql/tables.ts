@@ -80,6 +80,7 @@ export interface RecoveryCodesTable {
 
 export interface FactorFailuresTable {
   account_id: string;
+  /** `totp`, `recovery`; or one of them in a known browser, whose own count it is: `totp in <browser id>`. */
   kind: string;
   consecutive: number;
   day: number;
@@ -96,6 +97,8 @@ export interface SignInsTable {
   expires_at: number;
   /** 1 or 0: whether the session that it becomes is remembered. */
   remembered: number;
+  /** 1 or 0: whether it was begun in a browser that the account knows. */
+  known_browser: number;
 }
 
 export interface SessionsTable {

@@ -95,6 +95,21 @@ const updateEnded = statement<{ linked_tool_id: string; at: number; why: string 
     .where('ended_at', 'is', null),
 );
 
+/** With those that they linked themselves. */
+const selectLinkedBy = statement<{ parent_tool_id: string }>()((db, p) =>
+  db
+    .selectFrom('linked_tools')
+    .selectAll()
+    .where((tool) => {
+      const linkedBy = tool('parent_tool_id', '=', p('parent_tool_id'));
+      const children = tool.selectFrom('linked_tools as child').select('child.linked_tool_id');
+      const ofChild = children.where('child.parent_tool_id', '=', p('parent_tool_id'));
+      return tool.or([linkedBy, tool('parent_tool_id', 'in', ofChild)]);
+    })
+    .where('ended_at', 'is', null)
+    .orderBy('linked_tool_id'),
+);
+
 const updateChildrenEnded = statement<{ parent_tool_id: string; at: number }>()((db, p) =>
   db
     .updateTable('linked_tools')
@@ -220,6 +235,9 @@ export function createTokenStore(sql: Sql): TokenStore {
       return (
         (await sql.change(updateName, { linked_tool_id: linkedToolId, account_id: accountId, name })) === 1
       );
+    },
+    async findLinkedBy(linkedToolId) {
+      return (await sql.all(selectLinkedBy, { parent_tool_id: linkedToolId })).map(toLinkedTool);
     },
     async endLinkedTool(linkedToolId, at, why) {
       const ended = { linked_tool_id: linkedToolId, at: at.getTime(), why };

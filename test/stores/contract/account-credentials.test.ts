@@ -35,8 +35,9 @@ async function moveIn({ accounts, proofs, signIns }: Stores, accountId: AccountI
   await proofs.putInert({
     ...{ authenticatorId: folded, accountId, sealedSecret: 's', lastStep: 0, createdAt: at(0) },
   });
-  const halfDone = { accountId, methods: ['pwd'], failures: 0, isRemembered: false } as const;
-  await signIns.insert({ signInHash: folded, ...halfDone, createdAt: at(0), expiresAt: at(60) });
+  const halfDone = { accountId, methods: ['pwd'], failures: 0 } as const;
+  const about = { isRemembered: false, isInKnownBrowser: false };
+  await signIns.insert({ signInHash: folded, ...halfDone, ...about, createdAt: at(0), expiresAt: at(60) });
 }
 
 describeOnBackends('a store of credentials', ({ open }) => {

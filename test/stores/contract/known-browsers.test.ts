@@ -3,6 +3,7 @@
 import type { KnownBrowser } from '../../../src/domain/known-browsers.js';
 import type { AccountId } from '../../../src/domain/vocabulary.js';
 import { createKnownBrowserStore } from '../../../src/stores/sql/known-browsers.js';
+import { createProofStore } from '../../../src/stores/sql/proofs.js';
 import { describeOnBackends } from '../../support/databases.js';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
@@ -18,7 +19,10 @@ const browser = (name: string, owner: string, second = 0): KnownBrowser => ({
 });
 
 describeOnBackends('a store of known browsers', ({ open }) => {
-  const database = open((sql) => ({ known: createKnownBrowserStore(sql) }));
+  const database = open((sql) => ({
+    known: createKnownBrowserStore(sql),
+    proofs: createProofStore(sql),
+  }));
   const { known } = database.stores;
   const { inTransaction } = database;
   afterAll(() => database.close());
@@ -70,5 +74,23 @@ describeOnBackends('a store of known browsers', ({ open }) => {
     await inTransaction((s) => s.known.removeKnownBrowsers(account('dan')));
     expect(await known.countKnownBrowsers(account('dan'))).toBe(0);
     expect(await known.countKnownBrowsers(account('eve'))).toBe(1);
+  });
+
+  it('forgets the codes that were counted in a browser with the browser, and no others', async () => {
+    const charge = (browserId?: string) =>
+      inTransaction(({ proofs }) =>
+        proofs.charge(
+          { accountId: account('finn'), kind: 'totp', ...(browserId && { browserId }), day: 1, at: at(1) },
+          { consecutive: 9, today: 9 },
+        ),
+      );
+    for (const second of [1, 2]) await insert(browser(`f${second}`, 'finn', second));
+    for (const browserId of ['finn f1', 'finn f2', undefined]) await charge(browserId);
+    await inTransaction((s) => s.known.removeOldestBrowsers(account('finn'), 1));
+    expect((await charge('finn f1'))?.today).toBe(1);
+    expect((await charge('finn f2'))?.today).toBe(2);
+    await inTransaction((s) => s.known.removeKnownBrowsers(account('finn')));
+    expect((await charge('finn f2'))?.today).toBe(1);
+    expect((await charge())?.today).toBe(2);
   });
 });

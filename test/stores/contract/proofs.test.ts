@@ -208,6 +208,34 @@ describeOnBackends('a store of second factors', ({ open }) => {
       expect(await charge('forgiven', 1)).toEqual({ consecutive: 1, today: 4 });
     });
 
+    it('forgives without giving back what was not charged', async () => {
+      for (let i = 0; i < 4; i++) await charge('uncharged', 1);
+      await inTransaction(({ proofs }) => proofs.forgive(account('uncharged'), 'totp', { isCharged: false }));
+      expect(await charge('uncharged', 1)).toEqual({ consecutive: 1, today: 5 });
+    });
+
+    it('counts each known browser apart, and clears them with the account', async () => {
+      const inBrowser = (browserId: string) =>
+        inTransaction(({ proofs }) =>
+          proofs.charge(
+            { accountId: account('at home'), kind: 'totp', browserId, day: 1, at: at(1) },
+            { consecutive: 50, today: 2 },
+          ),
+        );
+      expect(await inBrowser('b1')).toEqual({ consecutive: 1, today: 1 });
+      expect(await inBrowser('b1')).toEqual({ consecutive: 2, today: 2 });
+      expect(await inBrowser('b1')).toBeUndefined();
+      expect(await inBrowser('b2')).toEqual({ consecutive: 1, today: 1 });
+      expect(await charge('at home', 1)).toEqual({ consecutive: 1, today: 1 });
+      await inTransaction(({ proofs }) =>
+        proofs.forgive(account('at home'), 'totp', { browserId: 'b1', isCharged: true }),
+      );
+      expect(await inBrowser('b1')).toEqual({ consecutive: 1, today: 2 });
+      expect(await charge('at home', 1)).toEqual({ consecutive: 2, today: 2 });
+      await inTransaction(({ proofs }) => proofs.clearFailures(account('at home'), 'totp'));
+      expect(await inBrowser('b1')).toEqual({ consecutive: 1, today: 1 });
+    });
+
     it('counts each account and each kind apart', async () => {
       await charge('apart', 1);
       expect(await charge('apart2', 1)).toEqual({ consecutive: 1, today: 1 });

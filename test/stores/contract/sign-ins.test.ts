@@ -14,6 +14,7 @@ const signIn = (name: string, owner = 'a'): HalfDoneSignIn => ({
   createdAt: at(0),
   expiresAt: at(600),
   isRemembered: name.startsWith('remembered'),
+  isInKnownBrowser: name.startsWith('known'),
 });
 
 describeOnBackends('a store of half-done sign-ins', ({ open }) => {
@@ -32,6 +33,15 @@ describeOnBackends('a store of half-done sign-ins', ({ open }) => {
     await insert(signIn('remembered'));
     expect(await stores.signIns.find('remembered')).toEqual(signIn('remembered'));
     expect(await stores.signIns.find('none')).toBeUndefined();
+  });
+
+  it('removes those that were begun in no known browser, of one account', async () => {
+    for (const name of ['known', 'strange']) await insert(signIn(name, 'locked'));
+    await insert(signIn('another’s', 'not locked'));
+    const remove = () => inTransaction(({ signIns }) => signIns.removeFromStrangers('locked' as AccountId));
+    expect([await remove(), await remove()]).toEqual([1, 0]);
+    expect(await stores.signIns.find('known')).toEqual(signIn('known', 'locked'));
+    expect(await stores.signIns.find('another’s')).toBeDefined();
   });
 
   it('charges no more than the given number, however many come at once', async () => {

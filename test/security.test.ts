@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { APP_PASSWORD_LENGTH, APP_PASSWORD_LETTERS } from '../src/domain/app-password-records.js';
-import { MOST_FAILURES as MOST_WRONG_CODES } from '../src/domain/factor-locks.js';
+import { MOST_FAILURES as MOST_WRONG_CODES, MOST_IN_A_BROWSER } from '../src/domain/factor-locks.js';
 import { pinFault } from '../src/domain/household-pin-rule.js';
 import { MOST_FAILURES as MOST_WRONG_PINS } from '../src/domain/household-pin-tries.js';
 import { HIGHEST_NUMBER } from '../src/domain/links-numbered.js';
@@ -133,6 +133,13 @@ const SUMS: Readonly<Record<string, string>> = {
   ),
   'The same in a year, 20 a day, where the owner’s sign-ins keep the lock away': `${(
     (1 - (1 - RIGHT_CODE) ** (365 * MOST_WRONG_CODES.today)) *
+    100
+  ).toFixed(1)} %`,
+  'Guesses with the password and the cookie of a browser that the account knows, until both locks': oneIn(
+    (MOST_WRONG_CODES.consecutive + MOST_IN_A_BROWSER.consecutive) * RIGHT_CODE,
+  ),
+  'The same in a year, 30 a day': `${(
+    (1 - (1 - RIGHT_CODE) ** (365 * (MOST_WRONG_CODES.today + MOST_IN_A_BROWSER.today))) *
     100
   ).toFixed(1)} %`,
   'Guesses at recovery codes until the lock': ((MOST_WRONG_CODES.consecutive * 10) / 32 ** 16).toExponential(

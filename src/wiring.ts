@@ -56,17 +56,20 @@ function openPinDoor(
   rooms: Rooms,
   reportFault: Parameters<typeof createPinDoor>[0]['reportFault'],
 ) {
-  const { linksByNumber, tokensLasting, deviceKeys, fallback, accounts, proofs, sessions, linkedTools, now } =
-    rooms;
+  const { linksByNumber, tokensLasting, deviceKeys, fallback, proofs, sessions, linkedTools, now } = rooms;
+  const { household, householdInvitations, profilePins, profileSwitch } = rooms;
   return createPinDoor({
     linksByNumber,
     tokensLasting,
     deviceKeys,
     fallback,
-    accounts,
     proofs,
     sessions,
     linkedTools,
+    household,
+    householdInvitations,
+    profilePins,
+    profileSwitch,
     now,
     publicUrl: config.publicUrl,
     serviceName: SERVICE_NAME,

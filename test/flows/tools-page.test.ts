@@ -86,6 +86,18 @@ describe('the PIN door', () => {
     expect(known['uuid']).toBe(await uuidOf('anna'));
   });
 
+  it('lists a household and switches to a member, with its curls', async () => {
+    const { authToken = '' } = await documents.follow(documents.curlsOf(PAGE, 'pin'), {}, approveHeld);
+    const ask = (path: string) => house.request.post(path).set('X-Plex-Token', authToken).expect(201);
+    const made = await ask('/api/home/users.json?title=Mia');
+    const { id, uuid } = (JSON.parse(made.text) as { User: { id: number; uuid: string } }).User;
+    await ask(`/api/v2/home/users/restricted/${id}?pin=8305`);
+    const given = { authToken, member: String(id), profilePin: '8305' };
+    const known = await documents.follow(documents.curlsOf(PAGE, 'household'), given, () => undefined);
+    expect(known).toMatchObject({ uuid, title: 'Mia', authToken: expect.stringMatching(/^eyJ/) as string });
+    expect(known['authToken']).not.toBe(authToken);
+  });
+
   it.each(languages)(
     'tells %s whom its token speaks for',
     async (language) => {
@@ -114,5 +126,7 @@ it('shows each door in each language, and runs no block that is not marked', () 
     expect([language, count(language, 'oauth'), count(language, 'pin'), count(language)]).toEqual([
       ...[language, 1, 1, 2],
     ]);
-  expect(count('sh')).toBe(count('sh', 'oauth') + count('sh', 'pin') + count('sh', 'fallback'));
+  const marked = (['oauth', 'pin', 'household', 'fallback'] as const).map((door) => count('sh', door));
+  expect(marked).not.toContain(0);
+  expect(count('sh')).toBe(marked.reduce((sum, blocks) => sum + blocks, 0));
 });

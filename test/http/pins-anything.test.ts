@@ -9,10 +9,16 @@ import { startPinHouse, type PinHouse } from './pins-house.js';
 let house: PinHouse;
 let token: string;
 let number: number;
+let member: number;
 beforeAll(async () => {
   house = await startPinHouse({ limits: { 'live-links-by-network': { limit: 100_000 } } });
   token = await house.linkTool();
   number = (await house.createPin()).id;
+  const made = await house.request
+    .post('/api/home/users.json?title=Mia')
+    .set(house.withToken(token))
+    .expect(201);
+  member = (JSON.parse(made.text) as { User: { id: number } }).User.id;
 });
 afterAll(() => house.close());
 
@@ -64,7 +70,7 @@ const segment = fc.oneof(
   ),
   fc.constantFrom('BCDFGHJK', 'a'.repeat(25), 'link', 'info', 'qr'),
   fc.integer({ min: 0, max: 2 ** 31 }).map(String),
-  fc.constant('{own}'),
+  fc.constantFrom('{own}', '{member}'),
 );
 const PATHS = [
   '/api/v2/pins',
@@ -86,6 +92,15 @@ const PATHS = [
   '/api/users',
   '/api/users/',
   '/api/servers/{}/shared_servers',
+  '/api/v2/home',
+  '/api/v2/home/users',
+  '/api/v2/home/users/{}',
+  '/api/v2/home/users/{}/switch',
+  '/api/v2/home/users/restricted',
+  '/api/v2/home/users/restricted/{}',
+  '/api/home/users',
+  '/api/home/users/{}',
+  '/api/home/users/{}/switch',
   '/api/v2/auth/nonce',
   '/api/v2/auth/jwk',
   '/api/v2/auth/token',
@@ -104,9 +119,13 @@ const pair = fc
   .tuple(
     fc.constantFrom(
       ...['X-Plex-Client-Identifier', 'X-Plex-Token', 'X-Plex-Product', 'X-Plex-Device', 'strong', 'code'],
-      ...['deviceJWT', 'jwt', 'jwk', '__proto__', 'login', 'user[login]', 'password'],
+      ...['deviceJWT', 'jwt', 'jwk', '__proto__', 'login', 'user[login]', 'password', 'pin', 'currentPin'],
+      ...['friendlyName', 'restrictionProfile', 'removePin', 'title', 'invitedEmail'],
     ),
-    fc.oneof(segment, fc.constantFrom('1', 'True', '%F0%9F%98%80', '%ED%A0%80', '<b>"&', '{token}')),
+    fc.oneof(
+      segment,
+      fc.constantFrom('1', 'True', '8305', 'teen', '%F0%9F%98%80', '%ED%A0%80', '<b>"&', '{token}'),
+    ),
   )
   .map(([name, value]) => `${name}=${value}`);
 const fields = fc.array(pair, { maxLength: 5 }).map((pairs) => pairs.join('&'));
@@ -130,6 +149,9 @@ const json = fc.oneof(
         login: fc.jsonValue({ maxDepth: 1 }),
         password: fc.jsonValue({ maxDepth: 1 }),
         user: fc.jsonValue({ maxDepth: 2 }),
+        pin: fc.jsonValue({ maxDepth: 1 }),
+        friendlyName: fc.jsonValue({ maxDepth: 1 }),
+        title: fc.jsonValue({ maxDepth: 1 }),
       },
       { requiredKeys: [] },
     )
@@ -174,7 +196,11 @@ const request = fc.record({
 
 type Asked = typeof request extends fc.Arbitrary<infer Value> ? Value : never;
 
-const fill = (text: string): string => text.replaceAll('{token}', token).replaceAll('{own}', String(number));
+const fill = (text: string): string =>
+  text
+    .replaceAll('{token}', token)
+    .replaceAll('{own}', String(number))
+    .replaceAll('{member}', String(member));
 
 function written({ method, path: asked, query, headers, body: sent }: Asked) {
   const target = fill(asked + query).replace(/[\0-\x20\x7f-\uffff]/g, '');
@@ -215,7 +241,7 @@ it('is answered clearly, well-formed and without a fault (CHECKLIST 4; PIN-API 2
       if (asked.method === 'HEAD' || answered.status === 204) expect(answered.body).toBe('');
       else expectReadable(answered);
     }),
-    { numRuns: 400 },
+    { numRuns: 500 },
   );
   expect(house.lines.filter((line) => line.includes('"fault"'))).toEqual([]);
 });

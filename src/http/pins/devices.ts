@@ -1,4 +1,4 @@
-// The linked tools of an account as this API lists them, and how one is removed. No tool ever reads another's token, nor ends
+// The linked tools that a tool may know of as this API lists them, and how one is removed. No tool ever reads another's token, nor ends
 // one that it has not linked: that is for the owner, on the pages. PIN-API 4.7 and "Decided", DESIGN 7.
 import { createHash } from 'node:crypto';
 import { originOf } from '../request.js';
@@ -11,7 +11,7 @@ import type { LinkedTool } from '../../domain/tokens.js';
 
 export interface DevicesDependencies {
   readonly findBearer: FindBearer;
-  readonly linkedTools: Pick<LinkedTools, 'listLinkedTools'>;
+  readonly linkedTools: Pick<LinkedTools, 'listForTool'>;
   readonly tokensLasting: Pick<TokensLasting, 'endLastingToken'>;
 }
 
@@ -64,13 +64,13 @@ function presentDevices(tools: readonly LinkedTool[], bearer: LastingStanding): 
 export function createDevices({ findBearer, linkedTools, tokensLasting }: DevicesDependencies) {
   const listDevices: Endpoint = async (ctx, call) => {
     const bearer = await findBearer(ctx);
-    const tools = await linkedTools.listLinkedTools(bearer.tool.accountId);
+    const tools = await linkedTools.listForTool(bearer.tool);
     answer(ctx, call, 200, presentDevices(tools, bearer));
   };
 
   const removeDevice: Endpoint = async (ctx, { parameter }) => {
     const { tool: own } = await findBearer(ctx);
-    const tools = await linkedTools.listLinkedTools(own.accountId);
+    const tools = await linkedTools.listForTool(own);
     const found = tools.filter((tool) => String(numberOf(tool)) === parameter);
     // Two with one number: neither is removed by it, and the list on the page still removes both.
     if (found.length !== 1) throw new DoorRefusal(refusals.notFound);

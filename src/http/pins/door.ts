@@ -12,12 +12,20 @@ type Suffix = '' | '.json' | '.xml';
 /** By what an address ends with: a format, or what the Accept header says. An ending that is not named leads nowhere. */
 export type Formats = Readonly<Partial<Record<Suffix, Format | 'by Accept'>>>;
 
+/** With a suffix, or as Accept says. */
+export const BOTH: Formats = { '': 'by Accept', '.json': 'json', '.xml': 'xml' };
+export const OLDER: Formats = { '': 'xml', '.json': 'json', '.xml': 'xml' };
+export const XML_ALONE: Formats = { '': 'xml' };
+
+export const OPEN = 'open to scripts';
+export const CLOSED = 'closed to scripts';
+
 /** `{}` stands for the one part of a path that differs from call to call. */
 export type Route = readonly [
   method: Method,
   path: string,
   formats: Formats,
-  scripts: 'open to scripts' | 'closed to scripts',
+  scripts: typeof OPEN | typeof CLOSED,
   endpoint: Endpoint,
 ];
 
@@ -53,7 +61,7 @@ function placesOf(table: readonly Route[]): Place[] {
       const address = path + suffix;
       const known = places.get(address);
       const endpoints = (known?.endpoints ?? new Map<string, Endpoint>()).set(method, endpoint);
-      const isOpen = scripts === 'open to scripts';
+      const isOpen = scripts === OPEN;
       const methods = [
         ...endpoints.keys(),
         ...(endpoints.has('GET') ? ['HEAD'] : []),

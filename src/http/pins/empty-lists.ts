@@ -1,5 +1,5 @@
-// What clients ask for after a login and what a service that only signs people in has none of: servers, shares, other
-// members. Each is answered as an empty list, to whoever has a token. PIN-API 4.9, 4.10 and "Decided".
+// What clients ask for after a login and what a service that only signs people in has none of: servers, and shares of them.
+// Each is answered as an empty list, to whoever has a token. PIN-API 4.9 and "Decided".
 import { answer, type Endpoint } from './answers.js';
 import { readMessage } from './message.js';
 import type { FindBearer } from './token-bearer.js';
@@ -8,10 +8,9 @@ import type { XmlElement } from './xml.js';
 
 export interface EmptyListsDependencies {
   readonly findBearer: FindBearer;
-  readonly serviceName: string;
 }
 
-export function createEmptyLists({ findBearer, serviceName }: EmptyListsDependencies) {
+export function createEmptyLists({ findBearer }: EmptyListsDependencies) {
   const empty =
     (status: number, element: XmlElement): Endpoint =>
     async (ctx, call) => {
@@ -29,10 +28,6 @@ export function createEmptyLists({ findBearer, serviceName }: EmptyListsDependen
   return {
     listResources,
     listOlderResources: empty(200, { name: 'MediaContainer', attributes: { size: 0 } }),
-    listMembers: empty(200, {
-      name: 'MediaContainer',
-      attributes: { friendlyName: serviceName, identifier: '', machineIdentifier: '', totalSize: 0, size: 0 },
-    }),
     /** Libraries share a server with the member that they have made; there is none to share. */
     shareNothing: empty(201, { name: 'MediaContainer', attributes: { size: 0 } }),
   };

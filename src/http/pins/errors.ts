@@ -10,7 +10,12 @@ export interface RefusalAnswer {
   readonly number: number;
   readonly message: string;
   /** What the older paths say, where it is not the same. */
-  readonly older?: { readonly status?: number; readonly message: string };
+  readonly older?: {
+    readonly status?: number;
+    readonly message: string;
+    /** With the status beside the text, as only these answers have it. */
+    readonly isResponse?: true;
+  };
   /** Sent as `Retry-After`, unless the refusal knows better. */
   readonly retryAfterSeconds?: number;
 }
@@ -76,7 +81,18 @@ export const refusals = {
   memberMayNot: refusal([403, 1009, "Managed users aren't allowed to perform this action"]),
   /** Of a household member's own four digits. */
   pinInvalid: refusal([422, 1038, 'PIN must be 4 digits']),
+  pinCommon: refusal([422, 1038, 'PIN must be 4 digits that are not so easy to guess']),
   pinNeeded: refusal([403, 1041, 'A valid PIN is required to perform this action']),
+  /** Of one's own, before it is changed (PIN-API 6). */
+  ownPinWrong: refusal([401, 1041, 'A valid PIN is required to perform this action'], {
+    older: { message: 'Incorrect PIN', isResponse: true },
+  }),
+  /** The one older path that knows nothing of whoever has no good token (PIN-API 6). */
+  editTokenWrong: refusal([401, 1001, NOT_AUTHENTICATED], {
+    older: { status: 404, message: 'Invalid authentication token.' },
+  }),
+  emailInvalid: refusal([422, 1035, 'The email address is not valid']),
+  notForThisUser: refusal([403, 1043, 'This action is not available for this user']),
   notForThisTool: refusal([403, 1068, 'This action is not available for this device']),
   /** A nonce is for somebody: without saying who, there is none (PIN-API 5). */
   nonceForNobody: refusal([422, 1000, 'X-Plex-Client-Identifier is missing']),
@@ -84,7 +100,7 @@ export const refusals = {
 
 /** Numbers whose error carries no status inside (PIN-API 2). */
 const hasNoStatus = (number: number): boolean =>
-  [1010, 1011, 1020, 1039, 1062, 1063, 1071].includes(number) || (number >= 1030 && number <= 1037);
+  [1010, 1011, 1020, 1062, 1063, 1071].includes(number) || (number >= 1030 && number <= 1039);
 
 const { fault } = refusals;
 
@@ -99,7 +115,7 @@ export const domainAnswers = {
   'code-unknown': refusals.codeUnknown,
   'code-wrong': fault,
   'credentials-wrong': refusals.notAuthenticated,
-  'email-invalid': fault,
+  'email-invalid': refusals.emailInvalid,
   'factor-already-on': fault,
   'factor-locked': fault,
   'factor-not-on': fault,
@@ -124,7 +140,7 @@ export const domainAnswers = {
   'not-found': refusals.notFound,
   'password-breaks-rule': fault,
   'profile-pin-changed': refusals.notPossible,
-  'profile-pin-common': refusals.pinInvalid,
+  'profile-pin-common': refusals.pinCommon,
   'profile-pin-invalid': refusals.pinInvalid,
   'profile-pin-wrong': refusals.pinNeeded,
   'proof-required': refusals.passwordNeeded,
@@ -166,13 +182,20 @@ function presentRefusal({ number, message, status }: RefusalAnswer): Answer {
   };
 }
 
-function presentOlderRefusal({ message, older }: RefusalAnswer): Answer {
+function presentOlderRefusal({ message, status, older }: RefusalAnswer): Answer {
   const text = older?.message ?? message;
+  if (older?.isResponse) return presentResponse(older.status ?? status, text);
   return {
     json: () => ({ error: text }),
     xml: () => ({ name: 'errors', children: [{ name: 'error', text }] }),
   };
 }
+
+/** How the older paths say what came of an edit (PIN-API 6). */
+export const presentResponse = (code: number, status: string): Answer => ({
+  json: () => ({ Response: { code, status } }),
+  xml: () => ({ name: 'Response', attributes: { code, status } }),
+});
 
 /** Writes the answer to an error. A fault of ours tells nothing but that it is ours; its id is in `X-Request-Id`. */
 export function writeError(ctx: RequestContext, call: Call, error: unknown): void {

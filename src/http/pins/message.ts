@@ -63,6 +63,17 @@ function one(form: Form, name: string): string | undefined {
   return form.get(name);
 }
 
+/** The value wherever it stands, a JSON object included. Throws MessageFault `malformed` for what is no text there, and `repeated`. */
+export function wordOf(message: Message, name: string): string | undefined {
+  const value = message.json[name] ?? fieldOf(message, name);
+  if (value === undefined || typeof value === 'string') return value === '' ? undefined : value;
+  throw new MessageFault('malformed', `The parameter ${name} must be text.`, name);
+}
+
+/** Whether it was sent at all, even if empty. */
+export const wasSent = ({ query, form, json }: Message, name: string): boolean =>
+  query.names().includes(name) || form.names().includes(name) || Object.hasOwn(json, name);
+
 /** `true`, `True` and `1` are yes, whether as text or as JSON; any other text is no (PIN-API 1.5). Throws MessageFault `malformed`. */
 export function flagOf(message: Message, name: string): boolean {
   const value = message.json[name] ?? fieldOf(message, name) ?? false;

@@ -6,14 +6,30 @@ import { contentTypeOf, wantsJson, type Format } from './answers.js';
 import { OPEN_TO_SCRIPTS } from './cross-origin.js';
 import { createDeviceKeyEndpoints, type DeviceKeysDependencies } from './device-keys.js';
 import { createDevices, type DevicesDependencies } from './devices.js';
-import { createDoor, type DoorDependencies, type Formats, type Route } from './door.js';
+import {
+  BOTH,
+  CLOSED,
+  createDoor,
+  OLDER,
+  OPEN,
+  XML_ALONE,
+  type DoorDependencies,
+  type Formats,
+  type Route,
+} from './door.js';
 import { createEmptyLists, type EmptyListsDependencies } from './empty-lists.js';
+import { createHomeRoutes, type HomeRoutesDependencies } from './home-routes.js';
 import { createPendingAnswers } from './pending-answers.js';
 import { createPoll, type PollDependencies } from './poll.js';
 import { createQr } from './qr.js';
 import { createSignInEndpoint, type SignInEndpointDependencies } from './sign-in.js';
 import { createStart, type StartDependencies } from './start.js';
-import { createFindBearer, type TokenBearerDependencies } from './token-bearer.js';
+import {
+  createFindBearer,
+  createFindUser,
+  type TokenBearerDependencies,
+  type UserDependencies,
+} from './token-bearer.js';
 import { createUserCodeEndpoints, type UserCodesDependencies } from './user-codes.js';
 
 /** The rooms below, as far as this door asks them. */
@@ -22,25 +38,20 @@ export type PinDoorDependencies = Omit<
     PollDependencies &
     UserCodesDependencies &
     TokenBearerDependencies &
+    UserDependencies &
     AccountDependencies &
     DevicesDependencies &
     DeviceKeysDependencies &
     EmptyListsDependencies &
+    HomeRoutesDependencies &
     SignInEndpointDependencies &
     Pick<DoorDependencies, 'reportFault'>,
-  'findBearer' | 'pendingAnswers'
+  'findBearer' | 'findUser' | 'pendingAnswers'
 >;
 
-/** With a suffix, or as Accept says. */
-const BOTH: Formats = { '': 'by Accept', '.json': 'json', '.xml': 'xml' };
-const OLDER: Formats = { '': 'xml', '.json': 'json', '.xml': 'xml' };
-const XML_ALONE: Formats = { '': 'xml' };
 const JSON_ALONE: Formats = { '': 'json' };
 /** What it gives is neither; what it refuses is told as Accept says. */
 const IMAGE: Formats = { '': 'by Accept' };
-
-const OPEN = 'open to scripts';
-const CLOSED = 'closed to scripts';
 
 /** All that starts so is this door's, also what it does not know. */
 const FOLDERS = ['/api/', '/pins/', '/users/', '/devices/'];
@@ -49,8 +60,9 @@ const FOLDERS = ['/api/', '/pins/', '/users/', '/devices/'];
 export function createPinDoor(dependencies: PinDoorDependencies) {
   const { publicUrl, now, reportFault } = dependencies;
   const findBearer = createFindBearer(dependencies);
+  const findUser = createFindUser(dependencies);
   const pendingAnswers = createPendingAnswers({ publicUrl, now });
-  const parts = { ...dependencies, findBearer, pendingAnswers };
+  const parts = { ...dependencies, findBearer, findUser, pendingAnswers };
   const { startLink, startOlderLink } = createStart(parts);
   const { pollLink, pollOlderLink } = createPoll(parts);
   const { linkByToken, describeCode } = createUserCodeEndpoints(parts);
@@ -58,7 +70,7 @@ export function createPinDoor(dependencies: PinDoorDependencies) {
   const { signIn, signInOlder } = createSignInEndpoint(parts);
   const { listDevices, removeDevice } = createDevices(parts);
   const { giveNonce, bringKey, exchangeProof, listKeys } = createDeviceKeyEndpoints(parts);
-  const { listResources, listOlderResources, listMembers, shareNothing } = createEmptyLists(parts);
+  const { listResources, listOlderResources, shareNothing } = createEmptyLists(parts);
 
   const table: readonly Route[] = [
     ['POST', '/api/v2/pins', BOTH, OPEN, startLink],
@@ -80,9 +92,9 @@ export function createPinDoor(dependencies: PinDoorDependencies) {
     ['DELETE', '/devices/{}', OLDER, CLOSED, removeDevice],
     ['GET', '/api/v2/resources', BOTH, CLOSED, listResources],
     ['GET', '/api/resources', XML_ALONE, CLOSED, listOlderResources],
-    ['GET', '/api/users', XML_ALONE, CLOSED, listMembers],
-    ['GET', '/api/users/', XML_ALONE, CLOSED, listMembers],
     ['POST', '/api/servers/{}/shared_servers', XML_ALONE, CLOSED, shareNothing],
+
+    ...createHomeRoutes(parts),
 
     ['GET', '/api/v2/auth/nonce', JSON_ALONE, OPEN, giveNonce],
     ['POST', '/api/v2/auth/jwk', JSON_ALONE, OPEN, bringKey],

@@ -7,6 +7,7 @@ import { MessageFault, originOf, parseForm, refuseRepeats } from '../request.js'
 import { answer, type Answer, type Call, type Endpoint } from './answers.js';
 import { DoorRefusal, refusals } from './errors.js';
 import { readMessage, type Message } from './message.js';
+import type { FindUser } from './token-bearer.js';
 import { readToolValues, requireIdentifier, type ToolValues } from './tool-values.js';
 import { presentOlderUser, presentUser, type PresentedUser } from './user.js';
 import type { Fallback } from '../../domain/fallback.js';
@@ -14,6 +15,7 @@ import { isRefusal } from '../../domain/vocabulary.js';
 
 export interface SignInEndpointDependencies {
   readonly fallback: Fallback;
+  readonly findUser: FindUser;
 }
 
 interface Credentials {
@@ -77,7 +79,7 @@ async function readSignIn(ctx: RequestContext): Promise<{ values: ToolValues; cr
   return { values, credentials: message ? readCredentials(ctx, message) : UNREADABLE };
 }
 
-export function createSignInEndpoint({ fallback }: SignInEndpointDependencies): {
+export function createSignInEndpoint({ fallback, findUser }: SignInEndpointDependencies): {
   signIn: Endpoint;
   signInOlder: Endpoint;
 } {
@@ -107,9 +109,9 @@ export function createSignInEndpoint({ fallback }: SignInEndpointDependencies): 
       const { values, credentials } = await readSignIn(ctx);
       const found = await attempt(ctx, credentials, values, identifierOf(values));
       if (found.outcome !== 'issued') throw new DoorRefusal(MISSED[found.outcome]);
-      const { account, token, tool, hasSecondFactor } = found;
+      const { token, tool } = found;
       const { expiresAt } = tool.firstAccess;
-      answer(ctx, call, 201, present({ account, token, expiresAt, hasSecondFactor }));
+      answer(ctx, call, 201, present(await findUser({ tool, token, expiresAt })));
     };
 
   return {

@@ -1,33 +1,46 @@
-// How an account looks to the tools of this door: every member that any strict parser insists on, with null where there is
+// How a person looks to the tools of this door: every member that any strict parser insists on, with null where there is
 // nothing to know. What is the same for everybody is written once. What a token may see is decided before. PIN-API 4.1, 4.5.
 import { presentEpoch, type Answer } from './answers.js';
 import { writeAttributes, writeOnce } from './xml.js';
-import type { Account } from '../../domain/accounts.js';
+import type { Person } from '../../domain/household.js';
 
 export interface PresentedUser {
-  readonly account: Account;
+  readonly person: Person;
+  /** How many their household has, themselves included; one where they are in none. */
+  readonly homeSize: number;
   /** Told again: a client takes what stands here for its token from now on (PIN-API 4.1). */
   readonly token: string;
   /** When the token ends. */
   readonly expiresAt: Date;
+  /** False where the tool may not know. */
   readonly hasSecondFactor: boolean;
 }
 
 /** Sixteen digits of the 32 that a subject's UUID has: older tools keep no more. */
-export const shortIdOf = ({ accountId }: Pick<Account, 'accountId'>): string =>
-  accountId.replaceAll('-', '').slice(0, 16);
+export const shortIdOf = ({ subjectId }: Pick<Person, 'subjectId'>): string =>
+  subjectId.replaceAll('-', '').slice(0, 16);
+
+/** The guest has no name of their own. */
+export const titleOf = ({ name }: Pick<Person, 'name'>): string => (name === '' ? 'Guest' : name);
 
 /**
- * The address, if it was proved. Services of this API take two accounts with one address for the same person, so that a
- * made-up one would let its author in as somebody else, and an empty one everybody. The stand-in is nobody else's.
+ * The address, if it was proved and the tool may know it. Services of this API take two accounts with one address for the same
+ * person, so that a made-up one would let its author in as somebody else, and an empty one everybody. The stand-in is nobody
+ * else's.
  */
-const addressOf = ({ email, isEmailVerified, publicNumber }: Account): string =>
-  isEmailVerified && email !== '' ? email : `${publicNumber}@unverified.invalid`;
+export const addressOf = ({ account, publicNumber }: Person): string =>
+  account?.isEmailVerified && account.email !== '' ? account.email : `${publicNumber}@unverified.invalid`;
 
 const NONE: readonly never[] = [];
 
 /** What of a library a member may see: there is no library here. */
-const FILTERS = { filterAll: '', filterMovies: '', filterMusic: '', filterPhotos: '', filterTelevision: '' };
+export const FILTERS = {
+  filterAll: '',
+  filterMovies: '',
+  filterMusic: '',
+  filterPhotos: '',
+  filterTelevision: '',
+};
 
 const SUBSCRIPTION = {
   active: false,
@@ -65,20 +78,13 @@ const LISTS = {
 /** What is so for everybody. */
 const SAME = {
   emailOnlyAuth: false,
-  hasPassword: true,
-  protected: false,
   thumb: '',
   mailingListStatus: 'removed',
   mailingListActive: false,
   scrobbleTypes: '',
   country: '',
   subscriptionDescription: null,
-  restricted: false,
   anonymous: null,
-  home: false,
-  guest: false,
-  homeSize: 1,
-  homeAdmin: false,
   maxHomeSize: 15,
   adsConsent: null,
   adsConsentSetAt: null,
@@ -107,22 +113,40 @@ const SAME_CHILDREN = [
   ...Object.keys(LISTS).map((name) => ({ name })),
 ].map(writeOnce);
 
-function membersOf({ account, token, expiresAt, hasSecondFactor }: PresentedUser) {
+/** What somebody is by being in a household, or in none. */
+function standingOf({ member, isOwn }: Person, homeSize: number) {
+  const isManaged = member?.kind === 'managed' || member?.kind === 'guest';
   return {
-    id: account.publicNumber,
-    uuid: shortIdOf(account),
-    username: account.username,
-    title: account.displayName,
-    email: addressOf(account),
-    friendlyName: account.displayName,
-    locale: account.language ?? null,
-    confirmed: account.isEmailVerified,
-    joinedAt: presentEpoch(account.createdAt),
+    hasPassword: !isManaged,
+    protected: member?.isPinRequired ?? false,
+    restricted: isManaged,
+    home: member !== undefined,
+    guest: member?.kind === 'guest',
+    homeSize,
+    // A token that was switched to the owner edits nothing.
+    homeAdmin: isOwn && member?.kind === 'owner',
+  };
+}
+
+function membersOf({ person, homeSize, token, expiresAt, hasSecondFactor }: PresentedUser) {
+  const { publicNumber, username, account, createdAt } = person;
+  return {
+    id: publicNumber,
+    uuid: shortIdOf(person),
+    // Empty for who has no account: the name that was chosen for them must not pass for somebody's user name.
+    username,
+    title: titleOf(person),
+    email: addressOf(person),
+    friendlyName: titleOf(person),
+    locale: account?.language ?? null,
+    confirmed: account?.isEmailVerified ?? false,
+    joinedAt: presentEpoch(createdAt),
     authToken: token,
     rememberExpiresAt: presentEpoch(expiresAt),
     twoFactorEnabled: hasSecondFactor,
     // They are drawn as the second factor is turned on.
     backupCodesCreated: hasSecondFactor,
+    ...standingOf(person, homeSize),
   };
 }
 
@@ -146,11 +170,11 @@ export function presentOlderUser(about: PresentedUser): Answer {
         id: members.id,
         uuid: members.uuid,
         email: members.email,
-        joined_at: about.account.createdAt.toISOString(),
+        joined_at: about.person.createdAt.toISOString(),
         username: members.username,
         title: members.title,
         thumb: '',
-        hasPassword: true,
+        hasPassword: members.hasPassword,
         authToken: about.token,
         authentication_token: about.token,
         subscription: { active, status, plan, features: NONE },

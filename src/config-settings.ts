@@ -15,7 +15,6 @@ import {
   smtpUrl,
   text,
   whole,
-  workers,
 } from './config-values.js';
 
 export interface Setting {
@@ -97,13 +96,6 @@ export const settings = {
     schema: whole(3, 500),
     default: '12',
     description: 'How many connections one process opens to PostgreSQL at most.',
-    group: 'Storage',
-  },
-  WORKERS: {
-    key: 'workers',
-    schema: workers,
-    default: '1',
-    description: 'How many processes serve on this machine; `auto` for one for each processor.',
     group: 'Storage',
   },
   LINCHPIN_SECRET: {

@@ -59,6 +59,14 @@ export interface ResetAnswer {
   readonly recoveryCode?: string | undefined;
 }
 
+/** What the reset comes in between. */
+export interface ResetAbout {
+  /** A code that waits; it waits on behind the address in the mail. */
+  readonly userCode?: string | undefined;
+  /** The profile PIN is forgotten, too: the address in the mail leads on to that. */
+  readonly leadsOnTo?: 'pin-reset' | undefined;
+}
+
 export type AccountReset = ReturnType<typeof createAccountReset>;
 
 export function createAccountReset(dependencies: AccountResetDependencies) {
@@ -72,14 +80,15 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
   async function writeMail(
     stores: AccountResetStores,
     to: Addressee,
-    userCode: string | undefined,
+    { userCode, leadsOnTo }: ResetAbout,
     origin: Origin,
   ): Promise<void> {
     const { accountId, email, username } = to;
     const isAnybody = accountId !== NOBODY;
     const asked = { accountId, purpose: 'reset-password', email, seconds: RESET_SECONDS } as const;
     const token = await mailTokens.mint(stores, { ...asked, email: email.toLowerCase(), userCode });
-    const address = `${settings.publicUrl}/reset-password?token=${token}`;
+    const onwards = leadsOnTo === undefined ? '' : `&next=${leadsOnTo}`;
+    const address = `${settings.publicUrl}/reset-password?token=${token}${onwards}`;
     const recipient = { email, language: to.language ?? 'en', accountId };
     const details = { username, address, minutes: RESET_SECONDS / 60, ...whereAndWhen(origin, now()) };
     await notices.tell(stores, 'password-reset-link', recipient, details, isAnybody ? RESET_SECONDS : 0);
@@ -126,16 +135,16 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
     /**
      * Mails a one-time address to the owner of a login; the one before it is dead. The same comes of it, by the same work,
      * for a login that nobody has, one whose address is not proved, and one that has had its share of mails. Refuses only
-     * `too-many`, by network. `userCode`: a code that waits; it waits on behind the address in the mail.
+     * `too-many`, by network.
      */
-    async askReset(login: string, about: { readonly userCode?: string }, origin: Origin): Promise<void> {
+    async askReset(login: string, about: ResetAbout, origin: Origin): Promise<void> {
       await throttle.spend('reset-by-network', origin.network);
       const folded = foldLogin(login) ?? '';
       const record = await store.findByLoginName(folded);
       const owner = record && mayReset(record) ? record : undefined;
       const isMailDue = await mayMail(owner ? parseEmail(owner.email).folded : folded);
       const to = owner && isMailDue ? owner : STAND_IN;
-      await inTransaction((stores) => writeMail(stores, to, about.userCode, origin));
+      await inTransaction((stores) => writeMail(stores, to, about, origin));
     },
 
     /** Whose password a token would change, without using it up; undefined for one that is good for nothing. */

@@ -4,6 +4,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
 import type { IssuedSession, Session, Sessions } from '../domain/sessions.js';
+import type {
+  IssuedSwitchedSession,
+  SwitchedSession,
+  SwitchedSessions,
+} from '../domain/sessions-switched.js';
 import type { Origin } from '../domain/vocabulary.js';
 import { readForm, type Form } from './request.js';
 
@@ -12,6 +17,8 @@ export interface RequestState {
   origin: Origin;
   /** The signed-in browser, where there is one; read by `loadSession`. */
   session?: Session;
+  /** A browser that acts for a member of a household; it has no session then. Read by `loadSession`. */
+  switched?: SwitchedSession;
   /** The form of a page's post; read by `refuseForgery`. */
   form?: Form;
   /** Names a browser that is not signed in, for the forms it is shown. */
@@ -157,6 +164,7 @@ export type CookieName = 'session' | 'known' | 'sign-in' | 'pending' | 'browser'
 
 export interface GuardsDependencies {
   readonly sessions: Pick<Sessions, 'findSession'>;
+  readonly switchedSessions: Pick<SwitchedSessions, 'findSwitched'>;
   /** The issuer, without a trailing slash: the one address whose pages may post to us. */
   readonly publicUrl: string;
   /** Keyed hashes for forms: with the current key, and with every key that is still accepted. */
@@ -169,15 +177,21 @@ export interface GuardsDependencies {
 export type Guards = ReturnType<typeof createGuards>;
 
 /** Makes what pages need around their handlers: `loadSession`, then `refuseForgery`, and the functions to sign in and out. */
-export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: GuardsDependencies) {
+export function createGuards(dependencies: GuardsDependencies) {
+  const { sessions, switchedSessions, publicUrl, mac, macs, newSecret } = dependencies;
   const cookies = createCookies({ isHttps: publicUrl.startsWith('https:') });
   const ownOrigin = new URL(publicUrl).origin;
 
-  /** Leaves the session in `ctx.state.session`. A garbage, foreign or ended cookie is nobody, never an error. */
+  /**
+   * Leaves the session in `ctx.state.session`, or in `ctx.state.switched` what acts for a member of a household: a browser has
+   * one cookie, and one of the two. A garbage, foreign or ended cookie is nobody, never an error.
+   */
   const loadSession: Guard = async (ctx, next) => {
     const token = cookies.read(ctx, 'session');
     const session = token === undefined ? undefined : await sessions.findSession(token);
     if (session) ctx.state.session = session;
+    const switched = token === undefined || session ? undefined : await switchedSessions.findSwitched(token);
+    if (switched) ctx.state.switched = switched;
     await next();
   };
 
@@ -210,7 +224,8 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
      * not signed in it sets a cookie, so call it before the answer is sent.
      */
     csrfToken(ctx: RequestContext): string {
-      if (!ctx.state.session) ctx.state.browserId ??= cookies.read(ctx, 'browser') ?? newBrowser(ctx);
+      const isKnown = ctx.state.session || ctx.state.switched;
+      if (!isKnown) ctx.state.browserId ??= cookies.read(ctx, 'browser') ?? newBrowser(ctx);
       const nonce = newSecret().slice(0, 16);
       return `${nonce}.${mac(nonce, ...bindingOf(ctx.state, ctx.state.browserId)!)}`;
     },
@@ -218,18 +233,34 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
     /** Signs this browser in: its cookie from now on, and `ctx.state.session` for the rest of this request. */
     beginSession(ctx: RequestContext, { token, session, browserKey }: IssuedSession): void {
       if (browserKey !== undefined) cookies.write(ctx, 'known', browserKey, KNOWN_SECONDS);
-      const { isRemembered, expiresAt, lastSeenAt } = session;
-      const seconds = Math.floor((expiresAt.getTime() - lastSeenAt.getTime()) / 1000);
-      cookies.write(ctx, 'session', token, isRemembered ? seconds : undefined);
+      keepToken(ctx, token, session);
+      delete ctx.state.switched;
       ctx.state.session = session;
+    },
+
+    /** From now on this browser acts for a member of a household; what it had before is over. */
+    beginSwitched(ctx: RequestContext, { token, session }: IssuedSwitchedSession): void {
+      keepToken(ctx, token, session);
+      delete ctx.state.session;
+      ctx.state.switched = session;
     },
 
     /** Forgets the session in the browser. Ending it in the house is the domain's. */
     forgetSession(ctx: RequestContext): void {
       cookies.clear(ctx, 'session');
       delete ctx.state.session;
+      delete ctx.state.switched;
     },
   };
+
+  function keepToken(
+    ctx: RequestContext,
+    token: string,
+    { isRemembered, expiresAt, lastSeenAt }: Pick<Session, 'isRemembered' | 'expiresAt' | 'lastSeenAt'>,
+  ): void {
+    const seconds = Math.floor((expiresAt.getTime() - lastSeenAt.getTime()) / 1000);
+    cookies.write(ctx, 'session', token, isRemembered ? seconds : undefined);
+  }
 
   function newBrowser(ctx: RequestContext): string {
     const browserId = newSecret();
@@ -238,9 +269,16 @@ export function createGuards({ sessions, publicUrl, mac, macs, newSecret }: Guar
   }
 }
 
-/** A form belongs to one session; before there is one, to one browser. A rotated session leaves its old forms behind. */
-function bindingOf({ session }: RequestState, browserId: string | undefined): [string, string] | undefined {
+/**
+ * A form belongs to one session, or to a browser while it acts for one member; before there is either, to one browser. A
+ * rotated session leaves its old forms behind, and so does switching.
+ */
+function bindingOf(
+  { session, switched }: RequestState,
+  browserId: string | undefined,
+): [string, string] | undefined {
   if (session) return ['session', session.sessionHash];
+  if (switched) return ['switched', switched.sessionHash];
   return browserId === undefined ? undefined : ['browser', browserId];
 }
 

@@ -4,6 +4,7 @@ import request from 'supertest';
 import { createKeyring, randomSecret, sha256 } from '../../src/crypto/secrets.js';
 import { createAudit } from '../../src/domain/audit.js';
 import { createSessions } from '../../src/domain/sessions.js';
+import { createSwitchedSessions } from '../../src/domain/sessions-switched.js';
 import type { AccountId, Origin, SessionHash, SubjectId } from '../../src/domain/vocabulary.js';
 import {
   ForgeryRefusal,
@@ -18,6 +19,7 @@ import {
 import { MessageFault } from '../../src/http/request.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createSessionStore } from '../../src/stores/sql/sessions.js';
+import { createSwitchedSessionStore } from '../../src/stores/sql/switched-sessions.js';
 import { createTestClock } from '../support/clock.js';
 import { openTestDatabase } from '../support/databases.js';
 
@@ -147,22 +149,28 @@ describe('cookies', () => {
 describe('pages', () => {
   const clock = createTestClock();
   const open = () =>
-    openTestDatabase((sql) => ({ sessions: createSessionStore(sql), audit: createAuditStore(sql) }));
+    openTestDatabase((sql) => ({
+      sessions: createSessionStore(sql),
+      switchedSessions: createSwitchedSessionStore(sql),
+      audit: createAuditStore(sql),
+    }));
   let database: ReturnType<typeof open>;
   let sessions: ReturnType<typeof createSessions>;
+  let switchedSessions: ReturnType<typeof createSwitchedSessions>;
   let keyring = createKeyring({ secret: randomSecret() });
 
   beforeEach(() => {
     database = open();
     keyring = createKeyring({ secret: randomSecret() });
-    sessions = createSessions({
-      store: database.stores.sessions,
+    const given = {
       inTransaction: database.inTransaction,
       audit: createAudit(clock),
       now: clock.now,
       newSecret: randomSecret,
       hash: sha256,
-    });
+    };
+    sessions = createSessions({ ...given, store: database.stores.sessions });
+    switchedSessions = createSwitchedSessions({ ...given, store: database.stores.switchedSessions });
   });
 
   afterEach(() => database.close());
@@ -170,6 +178,7 @@ describe('pages', () => {
   function guardsOf(publicUrl = 'http://localhost:8484'): Guards {
     return createGuards({
       sessions,
+      switchedSessions,
       publicUrl,
       mac: (...parts) => keyring.mac('csrf', ...parts),
       macs: (...parts) => keyring.macs('csrf', ...parts),

@@ -18,12 +18,14 @@ const attribute = (tag: string, name: string): string | undefined => {
   return found === undefined ? undefined : unescape(found);
 };
 
+const isChoice = (input: string): boolean => ['checkbox', 'radio'].includes(attribute(input, 'type') ?? '');
+
 function formsOf(html: string): PageForm[] {
   return [...html.matchAll(/<form\s[^>]*>[\s\S]*?<\/form>/g)].map(([form]) => ({
     action: attribute(form, 'action') ?? '',
     fields: Object.fromEntries(
       [...form.matchAll(/<input\s[^>]*>/g)]
-        .filter(([input]) => attribute(input, 'type') !== 'checkbox' || /\schecked\b/.test(input))
+        .filter(([input]) => !isChoice(input) || /\schecked\b/.test(input))
         .map(([input]) => [attribute(input, 'name') ?? '', attribute(input, 'value') ?? '']),
     ),
   }));

@@ -96,12 +96,31 @@ function addCountdown(element) {
   setInterval(tell, 5000);
 }
 
+/** Keys for a PIN beside its field, for fingers: the field stays what is read out, typed into and sent. */
+function addPinPad(pad) {
+  const field = document.getElementById(pad.dataset.pinPad);
+  const typed = pad.parentElement.querySelector('[data-pin-typed]');
+  pad.hidden = false;
+  const tell = () => {
+    typed.textContent = pad.dataset.typed.replace('{n}', String(field.value.length));
+  };
+  pad.addEventListener('click', ({ target }) => {
+    const key = target.closest('button');
+    if (!key) return;
+    const { digit } = key.dataset;
+    if (digit === undefined) field.value = field.value.slice(0, -1);
+    else if (field.value.length < 4) field.value += digit;
+    tell();
+  });
+}
+
 function enhance(root) {
   inside(root, '[data-toggle]').forEach(addToggle);
   inside(root, '[data-cleans]').forEach(addCleaner);
   inside(root, '[data-copy]').forEach(addCopy);
   inside(root, '[data-print]').forEach(addPrint);
   inside(root, '[data-inert-for]').forEach(addWait);
+  inside(root, '[data-pin-pad]').forEach(addPinPad);
   inside(root, '[data-expires-at]').forEach(addCountdown);
   root.querySelector('[data-summary]')?.focus();
 }

@@ -9,12 +9,17 @@ import type { Accounts } from '../../domain/accounts.js';
 import type { Activity } from '../../domain/activity.js';
 import type { AppPasswords } from '../../domain/app-passwords.js';
 import type { FallbackMode } from '../../domain/fallback.js';
+import type { Households } from '../../domain/household.js';
+import type { HouseholdInvitations } from '../../domain/household-invitations.js';
+import type { ProfilePins } from '../../domain/household-pins.js';
+import type { ProfileSwitch } from '../../domain/household-switch.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
 import type { NewTools } from '../../domain/new-tools.js';
 import type { Proofs } from '../../domain/proofs.js';
 import type { Sessions } from '../../domain/sessions.js';
+import type { SwitchedSessions } from '../../domain/sessions-switched.js';
 import type { SignIn } from '../../domain/sign-in.js';
 import type { TwoFactor } from '../../domain/two-factor.js';
 import type { Clock } from '../../domain/vocabulary.js';
@@ -57,6 +62,11 @@ export interface PagesDependencies {
     Sessions,
     'hasFreshProof' | 'isRecent' | 'listSessions' | 'nameOf' | 'endNamed' | 'endAllSessions' | 'rememberDays'
   >;
+  readonly switchedSessions: Pick<SwitchedSessions, 'listSwitched' | 'endSwitched'>;
+  readonly household: Omit<Households, 'editorOfToken' | 'describePerson'>;
+  readonly householdInvitations: HouseholdInvitations;
+  readonly profilePins: ProfilePins;
+  readonly profileSwitch: Pick<ProfileSwitch, 'switchSession'>;
   readonly activity: Activity;
   readonly newTools: Pick<NewTools, 'findNewTool' | 'disownTool'>;
   readonly links: LinksForPerson;

@@ -31,8 +31,9 @@ export type Route = readonly [
  */
 function guardOf(access: Access, { isRecent }: DoorDependencies['sessions']): Guard {
   return async (ctx, next) => {
-    const { session, account } = visitorOf(ctx);
-    const isKnown = access === 'anyone' || session;
+    const { session, account, switched } = visitorOf(ctx);
+    // A browser that acts for a member may go on to another one, and nowhere else that anybody has to sign in for.
+    const isKnown = access === 'anyone' || session || (access === 'switch' && switched);
     if (!isKnown) return leadTo(ctx, `/sign-in?next=${access === 'person' ? 'account' : access}`);
     const isOpen = access === 'anyone' || access === 'person';
     if (!isOpen && account?.mayOnlyVerify) return leadTo(ctx, '/verify-email');
@@ -106,7 +107,7 @@ function inOrder(steps: readonly Middleware[]): Middleware {
 
 export interface DoorDependencies extends Pick<
   PagesDependencies,
-  'accounts' | 'browserMarks' | 'guards' | 'sessions' | 'settings'
+  'accounts' | 'household' | 'browserMarks' | 'guards' | 'sessions' | 'settings'
 > {
   readonly languages: Languages;
   readonly assets: Assets;
@@ -115,12 +116,12 @@ export interface DoorDependencies extends Pick<
 }
 
 export function createDoor(dependencies: DoorDependencies): Middleware {
-  const { accounts, guards, sessions, settings, languages, assets, renderer, table } = dependencies;
+  const { guards, sessions, settings, languages, assets, renderer, table } = dependencies;
   const guarded: readonly Guard[] = [
     createArrival(languages, dependencies),
     createErrorPages(table, renderer),
     guards.loadSession,
-    createRecognition(accounts, languages),
+    createRecognition(dependencies, languages),
     refuseUnknown(table, renderer),
     guards.refuseForgery,
   ];

@@ -22,6 +22,14 @@ const PLACES = {
   'app-passwords': '/account/security/app-passwords',
   email: '/account/email',
   'not-me': '/not-me',
+  household: '/account/household',
+  'new-member': '/account/household/new',
+  member: '/account/household/member',
+  invite: '/account/household/invite',
+  'own-pin': '/account/household/pin',
+  'pin-reset': '/pin-reset',
+  switch: '/household/switch',
+  invitation: '/household/invitation',
 } as const;
 
 export type Place = keyof typeof PLACES;
@@ -46,9 +54,14 @@ export interface Journey {
   readonly broughtCode?: string;
   /** What the address in a mail carried, for the page that the mail leads to. */
   readonly mailToken?: string;
+  /** Whom of the household the page is about. */
+  readonly member?: string;
 }
 
 const MAIL_TOKEN = /^[\w.-]{20,200}$/;
+/** Where the address in a mail leads. */
+const MAIL_PLACES: ReadonlySet<string | undefined> = new Set(['not-me', 'invitation'] satisfies Place[]);
+const MEMBER = /^[\da-f-]{36}$/;
 
 /** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
 export interface Reminder {
@@ -69,19 +82,22 @@ export function readJourney(fields: Form, codeNames: readonly string[] = ['user_
   const isCode = (found: string | undefined) => found !== undefined && readUserCode(found) !== undefined;
   const code = codeNames.map((name) => typedCode(fields.get(name))).find(isCode);
   const token = fields.get('token');
+  const member = fields.get('member');
   return {
     ...(isPlace(next) ? { place: next } : {}),
     ...(code ? { broughtCode: code } : {}),
-    ...(next === 'not-me' && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
+    ...(MAIL_PLACES.has(next) && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
+    ...(next === 'member' && member && MEMBER.test(member) ? { member } : {}),
   };
 }
 
 /** The same journey as the query of an address; empty for none. */
-export function journeyQuery({ place, broughtCode, mailToken }: Journey): string {
+export function journeyQuery({ place, broughtCode, mailToken, member }: Journey): string {
   const query = new URLSearchParams({
     ...(place ? { next: place } : {}),
     ...(broughtCode ? { user_code: broughtCode } : {}),
     ...(mailToken ? { token: mailToken } : {}),
+    ...(member ? { member } : {}),
   }).toString();
   return query && `?${query}`;
 }
@@ -90,6 +106,13 @@ export function journeyQuery({ place, broughtCode, mailToken }: Journey): string
 export const withRecovery = (query: string): string => `${query === '' ? '?' : `${query}&`}with=recovery`;
 
 export const addressOf = (place: Place): string => PLACES[place];
+
+/** The address of a page that is about one thing, such as what a mail carried. */
+export const addressAbout = (place: Place, about: Readonly<Record<string, string>>): string =>
+  `${PLACES[place]}?${new URLSearchParams(about).toString()}`;
+
+/** Whether this is the page that a mail leads to: nothing comes before it. */
+export const isFromMail = ({ place }: Journey): boolean => MAIL_PLACES.has(place);
 
 export type Journeys = ReturnType<typeof createJourneys>;
 
@@ -107,9 +130,9 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
      * code waits.
      */
     destination(ctx: PageContext, journey: Journey, { isBack = false } = {}): string {
-      const { place, broughtCode, mailToken = '' } = journey;
-      if (place === 'not-me')
-        return `${PLACES[place]}?${new URLSearchParams({ token: mailToken }).toString()}`;
+      const { place, broughtCode, mailToken = '', member } = journey;
+      if (place && isFromMail(journey)) return addressAbout(place, { token: mailToken });
+      if (place === 'member') return member ? addressAbout(place, { member }) : PLACES.household;
       if (place === 'review') return PLACES.review;
       if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;

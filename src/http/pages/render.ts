@@ -30,10 +30,10 @@ export interface PageModel {
 }
 
 const ICONS = [
-  'arrow-down', 'arrow-right', 'check', 'circle-alert', 'circle-check', 'circle-x', 'clock', 'copy', 'download',
-  'eye', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'log-out', 'mail', 'monitor-smartphone', 'network',
-  'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone', 'triangle-alert', 'tv', 'unplug',
-  'user-round', 'x',
+  'arrow-down', 'arrow-right', 'check', 'circle-alert', 'circle-check', 'circle-x', 'clock', 'copy', 'delete',
+  'download', 'eye', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'lock', 'lock-open', 'log-out', 'mail',
+  'monitor-smartphone', 'network', 'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone',
+  'triangle-alert', 'tv', 'unplug', 'user-plus', 'user-round', 'users-round', 'x',
 ] as const; // prettier-ignore
 
 /** Names that every template may use. */
@@ -142,12 +142,28 @@ const NOTICES = [
   'codes-renewed',
   'email-changed',
   'email-verified',
+  'guest-off',
+  'guest-on',
+  'household-joined',
+  'household-left',
+  'invitation-declined',
+  'invitation-withdrawn',
+  'invited',
   'language-saved',
   'mail-sent',
+  'member-added',
+  'member-changed',
+  'member-removed',
   'no-tools',
   'operator-made',
+  'own-pin-removed',
+  'own-pin-reset',
+  'own-pin-set',
   'password-changed',
   'password-reset',
+  'pin-removed',
+  'pin-set',
+  'pin-unlocked',
   'session-ended',
   'sessions-ended',
   'signed-out',

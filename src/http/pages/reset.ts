@@ -2,7 +2,7 @@
 // changes nothing, because mail scanners open every address. What a link is worth is decided in domain/account-reset.
 import { isRefusal } from '../../domain/vocabulary.js';
 import { readUserCode } from '../../domain/user-code.js';
-import { readQuery } from '../request.js';
+import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, refusalAnswers } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
@@ -23,6 +23,20 @@ interface Dependencies extends Pick<PagesDependencies, 'accountReset' | 'setting
 type With = 'code' | 'recovery';
 const FIELDS = { code: 'code', recovery: 'recovery_code' } as const;
 
+interface ResetForm {
+  readonly token: string;
+  readonly kind: With;
+  /** Where to go on after signing in with the new password. */
+  readonly journey: Journey;
+}
+
+/** From the address in the mail, or from the form that it led to. */
+function readResetForm(fields: Form): ResetForm {
+  const { place } = readJourney(fields);
+  const kind = fields.get('with') === 'recovery' ? 'recovery' : 'code';
+  return { token: fields.get('token') ?? '', kind, journey: place === 'pin-reset' ? { place } : {} };
+}
+
 export function createResetPages(dependencies: Dependencies) {
   const { accountReset, settings, pendingCodes, journeys, leadOn, renderer } = dependencies;
 
@@ -38,13 +52,19 @@ export function createResetPages(dependencies: Dependencies) {
   }
 
   /** The form for the new password; for a link that is good for nothing, the page that says so. */
-  async function showReset(ctx: PageContext, token: string, kind: With, extra: object = {}): Promise<void> {
+  async function showReset(
+    ctx: PageContext,
+    { token, kind, journey }: ResetForm,
+    extra: object = {},
+  ): Promise<void> {
     const found = await accountReset.findReset(token);
     if (!found) return renderer.showAnswer(ctx, { ...refusalAnswers['mail-token-invalid'], ...RESET_OVER });
     renderer.show(ctx, 'reset-password', {
       title: visitorOf(ctx).language.t('reset.title'),
       ...found,
       token,
+      journey,
+      query: journeyQuery(journey).replace('?', '&'),
       asks: found.hasSecondFactor ? kind : 'nothing',
       ...extra,
     });
@@ -68,10 +88,15 @@ export function createResetPages(dependencies: Dependencies) {
     ctx: PageContext,
     { accountId, userCode }: Awaited<ReturnType<typeof accountReset.resetPassword>>,
     newPassword: string,
+    journey: Journey,
   ): void {
     const isCode = userCode !== undefined && readUserCode(userCode) !== undefined;
     if (isCode && !pendingCodes.find(ctx)) pendingCodes.keep(ctx, { userCode, arrival: 'link', accountId });
-    leadOn(ctx, newPassword, '/sign-in?notice=password-reset');
+    const query = new URLSearchParams({
+      notice: 'password-reset',
+      ...(journey.place ? { next: journey.place } : {}),
+    });
+    leadOn(ctx, newPassword, `/sign-in?${query.toString()}`);
   }
 
   return {
@@ -88,7 +113,8 @@ export function createResetPages(dependencies: Dependencies) {
       journeys.settle(ctx, journey);
       const userCode = journey.broughtCode ?? pendingCodes.find(ctx)?.userCode;
       try {
-        await accountReset.askReset(login, userCode ? { userCode } : {}, origin);
+        const leadsOnTo = journey.place === 'pin-reset' ? journey.place : undefined;
+        await accountReset.askReset(login, { userCode, leadsOnTo }, origin);
       } catch (error) {
         if (!isRefusal(error, 'too-many')) throw error;
         const faults = [faultOf(language, error, 'login')];
@@ -110,14 +136,14 @@ export function createResetPages(dependencies: Dependencies) {
 
     async show(ctx: PageContext): Promise<void> {
       const query = readQuery(ctx);
-      await showReset(ctx, query.get('token') ?? '', query.get('with') === 'recovery' ? 'recovery' : 'code');
+      await showReset(ctx, readResetForm(query));
     },
 
     async reset(ctx: PageContext): Promise<void> {
       const { language, origin } = visitorOf(ctx);
       const form = formOf(ctx);
-      const token = form.get('token') ?? '';
-      const kind = form.get('with') === 'recovery' ? 'recovery' : 'code';
+      const asked = readResetForm(form);
+      const { token, kind, journey } = asked;
       const newPassword = form.get('new_password');
       const typed = form.get(FIELDS[kind]);
       const found = await accountReset.findReset(token);
@@ -128,17 +154,17 @@ export function createResetPages(dependencies: Dependencies) {
           : []),
       ];
       if (!found || newPassword === undefined || faults.length > 0) {
-        return showReset(ctx, token, kind, { faults });
+        return showReset(ctx, asked, { faults });
       }
       try {
         const factor = kind === 'recovery' ? { recoveryCode: typed } : { code: typed };
         const done = await accountReset.resetPassword({ token, newPassword, ...factor }, origin);
-        leadToSignIn(ctx, done, newPassword);
+        leadToSignIn(ctx, done, newPassword, journey);
       } catch (error) {
-        if (isRefusal(error, 'mail-token-invalid')) return showReset(ctx, '', kind);
+        if (isRefusal(error, 'mail-token-invalid')) return showReset(ctx, { ...asked, token: '' });
         const fault = refused(ctx, error, kind, found.hasSecondFactor);
         if (!fault) throw error;
-        await showReset(ctx, token, kind, { faults: [fault], status: explain(error).status });
+        await showReset(ctx, asked, { faults: [fault], status: explain(error).status });
       }
     },
   };

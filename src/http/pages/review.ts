@@ -1,10 +1,11 @@
 // Who is asking, and the decision (RFC 8628 §3.3, §5.4): the facts as the server knows them, Decline first. Whether a
 // decision still counts is decided in domain/links; a visit decides nothing.
-import { isRefusal, type LinkId } from '../../domain/vocabulary.js';
+import { isRefusal, type LinkId, type SubjectId } from '../../domain/vocabulary.js';
 import { readQuery } from '../request.js';
 import type { LinkReview } from '../../domain/links-person.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
+import { nameOfMember } from './household-words.js';
 import { hostOf } from './forward-address.js';
 import { addressOf, type Journeys } from './journey.js';
 import type { Language, MessageKey } from './language.js';
@@ -55,11 +56,25 @@ export function createReviewPages(dependencies: Dependencies) {
     return sessions.hasFreshProof(session, { kind }) ? undefined : '/step-up?next=review';
   }
 
+  const scopeWords = (scope: string, { t }: Language): string =>
+    KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope });
+
+  /** Whom the tool may be for, and what it does not get for them: who is restricted has less than what was asked for. */
+  function presentWhom({ forWhom, scopes }: LinkReview, language: Language) {
+    return forWhom.map(({ subjectId, kind, name, isSelf, scopes: narrowed }) => ({
+      ...{ subjectId, isSelf },
+      name: nameOfMember({ kind: kind ?? 'owner', name }, language),
+      without: scopes
+        .filter((scope) => !narrowed.includes(scope))
+        .map((scope) => scopeWords(scope, language))
+        .join(' · '),
+    }));
+  }
+
   /** What approving lets the tool do, in plain words: first that it signs in, and for how long. */
-  function powersOf({ door, isKeyed, scopes }: LinkReview, { t, count }: Language): string[] {
-    const words = scopes.map((scope) =>
-      KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope }),
-    );
+  function powersOf({ door, isKeyed, scopes }: LinkReview, language: Language): string[] {
+    const { t, count } = language;
+    const words = scopes.map((scope) => scopeWords(scope, language));
     if (door === 'oauth') return [t('review.may.sign-in'), ...words];
     const signsIn = isKeyed
       ? t('review.may.sign-in-keyed')
@@ -88,6 +103,7 @@ export function createReviewPages(dependencies: Dependencies) {
       backTo: review.forwardAddress && hostOf(review.forwardAddress),
       isBackRefused: isPending && pending.isForwardRefused,
       powers: powersOf(review, language),
+      forWhom: presentWhom(review, language),
       ...extra,
     });
   }
@@ -97,14 +113,20 @@ export function createReviewPages(dependencies: Dependencies) {
     renderer.show(ctx, 'link/over', { title: visitorOf(ctx).language.t('over.title'), status });
   }
 
-  async function decide(ctx: PageContext, review: LinkReview, decision: string, page: string): Promise<void> {
-    const asked = { ...askerOf(ctx), linkId: review.linkId, page };
+  async function decide(
+    ctx: PageContext,
+    review: LinkReview,
+    decision: 'approve' | 'decline',
+  ): Promise<void> {
+    const form = formOf(ctx);
+    const asked = { ...askerOf(ctx), linkId: review.linkId, page: form.get('page') ?? '' };
+    const subjectId = form.get('for') as SubjectId | undefined;
     if (decision === 'decline') {
       await links.denyLink(asked);
     } else {
       const before = await findStepBefore(ctx);
       if (before) return leadTo(ctx, before);
-      await links.approveLink(asked);
+      await links.approveLink({ ...asked, ...(subjectId ? { subjectId } : {}) });
     }
     pendingCodes.forget(ctx);
     leadTo(ctx, doneAddress(review));
@@ -129,11 +151,13 @@ export function createReviewPages(dependencies: Dependencies) {
       if (!review) return showOver(ctx, 410);
       if (decision !== 'approve' && decision !== 'decline') return leadTo(ctx, addressOf('review'));
       try {
-        await decide(ctx, review, decision, form.get('page') ?? '');
+        await decide(ctx, review, decision);
       } catch (error) {
         if (isRefusal(error, 'link-over') || isRefusal(error, 'link-expired')) return showOver(ctx, 410);
         if (!isRefusal(error, 'link-too-hasty')) throw error;
-        showReview(ctx, review, { faults: [faultOf(language, error)], status: explain(error).status });
+        const chosen = form.get('for');
+        const again = { faults: [faultOf(language, error)], status: explain(error).status, chosen };
+        showReview(ctx, review, again);
       }
     },
 

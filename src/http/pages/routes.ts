@@ -13,6 +13,12 @@ import { createDoor, type Route } from './door.js';
 import { createEmailPages } from './email.js';
 import { createHelpPages } from './help.js';
 import { createHomePage } from './home.js';
+import { createHouseholdEditing } from './household-editing.js';
+import { createInvitationPages } from './household-invitations.js';
+import { createMemberPages } from './household-members.js';
+import { createProfilePinPages } from './household-pins.js';
+import { createSwitchPages } from './household-switch.js';
+import { createHouseholdPages } from './household.js';
 import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
 import { createLinkPages } from './link.js';
@@ -91,6 +97,40 @@ function accountTable(pages: Pages): readonly Route[] {
   ];
 }
 
+/** The people at home, and who of them a browser acts for. */
+function householdTable({ household, members, pins, invitations, switching }: Pages): readonly Route[] {
+  return [
+    ['GET', '/account/household', 'household', household.show],
+    ['GET', '/account/household/new', 'new-member', members.showNew],
+    ['POST', '/account/household/new', 'new-member', members.add],
+    ['GET', '/account/household/member', 'member', members.show],
+    ['POST', '/account/household/member', 'member', members.edit],
+    ['GET', '/account/household/member/pin', 'household', household.show],
+    ['POST', '/account/household/member/pin', 'member', members.setPin],
+    ['GET', '/account/household/unlock', 'household', household.show],
+    ['POST', '/account/household/unlock', 'household', members.unlock],
+    ['GET', '/account/household/remove', 'member', members.askRemove],
+    ['POST', '/account/household/remove', 'member', members.remove],
+    ['GET', '/account/household/guest', 'household', household.show],
+    ['POST', '/account/household/guest', 'household', household.turnGuest],
+    ['GET', '/account/household/leave', 'household', household.askLeave],
+    ['POST', '/account/household/leave', 'household', household.leave],
+    ['GET', '/account/household/invite', 'invite', invitations.showInvite],
+    ['POST', '/account/household/invite', 'invite', invitations.invite],
+    ['GET', '/account/household/withdraw', 'household', household.show],
+    ['POST', '/account/household/withdraw', 'household', invitations.withdraw],
+    ['GET', '/account/household/pin', 'own-pin', pins.showOwn],
+    ['POST', '/account/household/pin', 'own-pin', pins.changeOwn],
+    ['GET', '/pin-reset', 'pin-reset', pins.showReset],
+    ['POST', '/pin-reset', 'pin-reset', pins.reset],
+    ['GET', '/household/invitation', 'anyone', invitations.show],
+    ['POST', '/household/invitation', 'anyone', invitations.decide],
+    ['GET', '/household', 'anyone', switching.showStart],
+    ['GET', '/household/switch', 'switch', switching.show],
+    ['POST', '/household/switch', 'switch', switching.submit],
+  ];
+}
+
 /** The credentials of an account, and its end: changed by its owner, signed in or by a link in a mail. */
 function credentialTable({ password, reset, email, closing }: Pages): readonly Route[] {
   return [
@@ -151,6 +191,7 @@ function pageTable(pages: Pages): readonly Route[] {
     ['POST', '/verify-email/again', 'person', verifyEmail.sendAgain],
     ...accountTable(pages),
     ...credentialTable(pages),
+    ...householdTable(pages),
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
     ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
@@ -167,6 +208,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const oldTools = createOldToolsPages({ ...dependencies, renderer });
   const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, leadOn, oldTools, renderer };
   const steps = createTwoFactorSteps(given);
+  const editing = createHouseholdEditing(dependencies);
   return {
     home: createHomePage(given),
     signIn: createSignInPages(given),
@@ -190,6 +232,11 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     sessions: createSessionPages(given),
     activity: createActivityPage(given),
     notMe: createNotMePages(given),
+    household: createHouseholdPages({ ...given, editing }),
+    members: createMemberPages({ ...given, editing }),
+    pins: createProfilePinPages({ ...given, editing }),
+    invitations: createInvitationPages({ ...given, editing }),
+    switching: createSwitchPages(given),
     help: createHelpPages(given),
     demo: createDemoPages(given),
   };

@@ -7,7 +7,14 @@ import type { IssuedSession } from '../../domain/sessions.js';
 import type { CodeEntry } from './code-entry.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import { journeyQuery, readJourney, withRecovery, type Journey, type Journeys } from './journey.js';
+import {
+  isFromMail,
+  journeyQuery,
+  readJourney,
+  withRecovery,
+  type Journey,
+  type Journeys,
+} from './journey.js';
 import { codeFault } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
@@ -16,7 +23,7 @@ const HALF_DONE_SECONDS = 600;
 
 interface Dependencies extends Pick<
   PagesDependencies,
-  'signIn' | 'proofs' | 'sessions' | 'settings' | 'accounts' | 'guards'
+  'signIn' | 'proofs' | 'sessions' | 'switchedSessions' | 'settings' | 'accounts' | 'guards'
 > {
   readonly codeEntry: CodeEntry;
   readonly journeys: Journeys;
@@ -30,7 +37,7 @@ function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
 }
 
 export function createSignInPages(dependencies: Dependencies) {
-  const { signIn, proofs, sessions, settings, accounts, guards } = dependencies;
+  const { signIn, proofs, sessions, switchedSessions, settings, accounts, guards } = dependencies;
   const { codeEntry, journeys, enter, renderer } = dependencies;
   const { cookies } = guards;
 
@@ -74,6 +81,13 @@ export function createSignInPages(dependencies: Dependencies) {
     showSignIn(ctx, journey, { faults: [faultOf(visitorOf(ctx).language, error)], status: 403 });
   }
 
+  /** Whatever the browser is signed in to, or acts for, is over. */
+  async function endPresent(ctx: PageContext): Promise<void> {
+    const { session, switched, origin } = visitorOf(ctx);
+    if (session) await signIn.signOut(session, origin);
+    if (switched) await switchedSessions.endSwitched(switched.session, origin);
+  }
+
   /** After a second factor: whether it is time to make new recovery codes. */
   async function areCodesFew({ session }: IssuedSession): Promise<boolean> {
     const hasSecondFactor = session.proofMethods.includes('otp');
@@ -87,13 +101,12 @@ export function createSignInPages(dependencies: Dependencies) {
     address?: string,
   ): Promise<void> {
     cookies.clear(ctx, 'sign-in');
-    const { session: before, origin } = visitorOf(ctx);
     // The browser holds one session: nobody could end one that it has forgotten.
-    if (before) await signIn.signOut(before, origin);
+    await endPresent(ctx);
     enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
     journeys.settle(ctx, journey);
     if (address !== undefined) return leadTo(ctx, address);
-    const mayGoOn = journey.broughtCode === undefined && journey.place !== 'not-me';
+    const mayGoOn = journey.broughtCode === undefined && !isFromMail(journey);
     const goesOn = mayGoOn && (await codeEntry.resume(ctx));
     const goingOn: Journey = goesOn ? { ...journey, place: 'review' } : journey;
     if (await areCodesFew(issued)) return leadTo(ctx, `/sign-in/few-codes${journeyQuery(goingOn)}`);
@@ -212,8 +225,7 @@ export function createSignInPages(dependencies: Dependencies) {
     },
 
     async signOut(ctx: PageContext): Promise<void> {
-      const { session, origin } = visitorOf(ctx);
-      if (session) await signIn.signOut(session, origin);
+      await endPresent(ctx);
       guards.forgetSession(ctx);
       cookies.clear(ctx, 'pending');
       leadTo(ctx, '/');

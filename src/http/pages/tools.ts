@@ -3,14 +3,17 @@
 import type { AppPassword } from '../../domain/app-password-records.js';
 import { DomainError, isRefusal, type LinkedToolId } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
+import type { Member } from '../../domain/household-records.js';
 import type { LinkedTool } from '../../domain/tokens.js';
+import { isSwitched } from '../../domain/tokens-claims.js';
 import type { PagesDependencies } from './dependencies.js';
+import { nameOfMember } from './household-words.js';
 import type { Language } from './language.js';
 import { formFault, type Renderer } from './render.js';
 import { deviceWords } from './tool-words.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'linkedTools' | 'appPasswords'> {
+interface Dependencies extends Pick<PagesDependencies, 'linkedTools' | 'appPasswords' | 'household'> {
   readonly renderer: Renderer;
 }
 
@@ -20,6 +23,15 @@ const LONGEST_NAME = 60;
 interface Listed {
   readonly tools: readonly LinkedTool[];
   readonly appPasswords: readonly AppPassword[];
+  readonly members: readonly Member[];
+}
+
+/** For whom a tool is linked, where that is not the owner of the account themself. */
+function forWhom(tool: LinkedTool, { members }: Listed, language: Language): string | undefined {
+  if ((tool.subjectId as string) === tool.accountId && !isSwitched(tool)) return undefined;
+  const member = members.find(({ subjectId }) => subjectId === tool.subjectId);
+  const name = member ? nameOfMember(member, language) : language.t('tools.for.nobody');
+  return language.t(isSwitched(tool) ? 'tools.for.switched' : 'tools.for', { name });
 }
 
 /** How a tool came to be on the list. */
@@ -43,17 +55,23 @@ function presentTool(tool: LinkedTool, all: Listed, language: Language) {
     ...{ linkedToolId, name, linkedAt, linkedFrom, lastUsedAt, lastUsedFrom },
     about: [description?.product, deviceWords(description, name)].filter((words) => words && words !== name),
     came: cameBy(tool, all, language),
+    forWhom: forWhom(tool, all, language),
     // A tool with a key of its own renews its token, and one with a refresh token does too.
     endsAt: tool.door === 'pin' && !tool.keyThumbprint ? tool.firstAccess.expiresAt : undefined,
   };
 }
 
-export function createToolPages({ linkedTools, appPasswords, renderer }: Dependencies) {
+export function createToolPages({ linkedTools, appPasswords, household, renderer }: Dependencies) {
   async function showList(ctx: PageContext, extra: object = {}): Promise<void> {
     const { language } = visitorOf(ctx);
-    const { accountId } = signedIn(ctx).account;
+    const { account, session } = signedIn(ctx);
+    const { accountId } = account;
     const tools = await linkedTools.listLinkedTools(accountId);
-    const all = { tools, appPasswords: await appPasswords.listAppPasswords(accountId) };
+    const all = {
+      tools,
+      appPasswords: await appPasswords.listAppPasswords(accountId),
+      members: (await household.findHousehold(session.subjectId))?.members ?? [],
+    };
     renderer.show(ctx, 'account/tools', {
       title: language.t('tools.title'),
       width: 'wide',

@@ -1,7 +1,9 @@
 // Who looks at a page: the language they read, and the account that their browser is signed in to, if it is.
 // Reading the session cookie belongs to the guards; what a visitor may see is said in the table of routes.
 import type { Account } from '../../domain/accounts.js';
+import type { Member } from '../../domain/household-records.js';
 import type { IssuedSession, Session } from '../../domain/sessions.js';
+import type { SwitchedSession } from '../../domain/sessions-switched.js';
 import { DomainError, type Origin } from '../../domain/vocabulary.js';
 import type { Guard, Guards, RequestContext, RequestState } from '../guards.js';
 import type { Form } from '../request.js';
@@ -13,7 +15,14 @@ export interface SignedInVisitor {
   readonly account: Account;
 }
 
+/** A browser that acts for a member of a household: it may see the page of that member, switch on and sign out. */
+export interface SwitchedVisitor {
+  readonly session: SwitchedSession;
+  readonly member: Member;
+}
+
 export interface Visitor extends Partial<SignedInVisitor> {
+  readonly switched?: SwitchedVisitor;
   readonly language: Language;
   readonly origin: Origin;
 }
@@ -63,17 +72,32 @@ export function createArrival(
   };
 }
 
-/** Finds who it is, after the guards have found the session. A closed account counts as nobody. */
-export function createRecognition(accounts: PagesDependencies['accounts'], languages: Languages): Guard {
+/** Finds who it is, after the guards have found the session. A closed account counts as nobody, and so does who is no member. */
+export function createRecognition(
+  { accounts, household }: Pick<PagesDependencies, 'accounts' | 'household'>,
+  languages: Languages,
+): Guard {
+  async function findSwitched(session: SwitchedSession): Promise<SwitchedVisitor | undefined> {
+    const found = await household.findHousehold(session.subjectId);
+    const member = found?.members.find(({ subjectId }) => subjectId === session.subjectId);
+    const isOfIt = member?.householdId === session.householdId;
+    return isOfIt ? { session, member } : undefined;
+  }
+
   return async (ctx, next) => {
-    const { session } = ctx.state;
+    const { session, switched: acting } = ctx.state;
+    const { language, origin } = visitorOf(ctx);
     const account = session && (await accounts.findAccount(session.accountId));
-    if (session && account && !account.isClosed) {
-      const { origin } = visitorOf(ctx);
-      const language = languages.choose(account.language, ctx.get('Accept-Language'));
-      visitors.set(ctx.state, { language, origin, session, account });
-    } else {
-      delete ctx.state.session;
+    const switched = acting && (await findSwitched(acting));
+    delete ctx.state.session;
+    delete ctx.state.switched;
+    if (switched) {
+      ctx.state.switched = switched.session;
+      visitors.set(ctx.state, { language, origin, switched });
+    } else if (session && account && !account.isClosed) {
+      ctx.state.session = session;
+      const own = languages.choose(account.language, ctx.get('Accept-Language'));
+      visitors.set(ctx.state, { language: own, origin, session, account });
     }
     await next();
   };

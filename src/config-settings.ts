@@ -15,6 +15,7 @@ import {
   smtpUrl,
   text,
   whole,
+  workers,
 } from './config-values.js';
 
 export interface Setting {
@@ -96,6 +97,13 @@ export const settings = {
     schema: whole(3, 500),
     default: '12',
     description: 'How many connections one process opens to PostgreSQL at most.',
+    group: 'Storage',
+  },
+  WORKERS: {
+    key: 'workers',
+    schema: workers,
+    default: '1',
+    description: 'How many processes serve on this machine; `auto` for one for each processor.',
     group: 'Storage',
   },
   LINCHPIN_SECRET: {

@@ -1,6 +1,7 @@
 // The kinds of values that settings have: how each is read from text, and the sentence that says what would be right.
 // Which settings there are is in config.ts. A sentence never repeats what was written: it may hold a password.
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
@@ -110,3 +111,9 @@ export const smtpUrl = text((value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return url && /^smtps?:$/.test(url.protocol) && url.hostname !== '' ? value : undefined;
 }, 'must be smtp:// or smtps://, with the user, password, host and port of the mail server');
+
+/** How many processes; `auto` for as many as there are processors. */
+export const workers = judged((value, wrong) => {
+  if (value === 'auto') return availableParallelism();
+  return /^[1-9]\d?$/.test(value) ? Number(value) : wrong('must be auto, or a whole number from 1 to 99');
+});

@@ -1,12 +1,15 @@
 // Starts the service: config, wiring, listening; and ends it: no new requests, held polls answered, ten seconds at most.
 // What it serves is put together in wiring.ts. Its record goes to the standard error, what a person should read to the output.
 // CHECKLIST 4 (slow clients, draining on SIGTERM).
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { withSecret } from './config-secret.js';
+import { createLog } from './http/observe.js';
 import { wire, type House } from './wiring.js';
+import { isEnd, runWorkers } from './workers.js';
 
 const DRAIN_MS = 9_000;
 const END_MS = 10_000;
@@ -116,7 +119,8 @@ function endOnSignal(house: House, server: Server): void {
     process.exit(1);
   };
   const end = (signal: string): void => {
-    if (isEnding) process.exit(1);
+    if (isEnding && !cluster.isWorker) process.exit(1);
+    if (isEnding) return;
     isEnding = true;
     house.log.info({ signal, held: house.waiting.count() }, 'ending');
     drain(house, server).then(() => {
@@ -124,7 +128,12 @@ function endOnSignal(house: House, server: Server): void {
       process.exit(0);
     }, fail);
   };
-  process.on('SIGTERM', end).on('SIGINT', end);
+  if (cluster.isWorker) {
+    // The process that started this one says when; signals to the whole group are its own to take.
+    process.on('SIGTERM', () => undefined).on('SIGINT', () => undefined);
+    process.on('message', (message) => isEnd(message) && end('end'));
+    process.on('disconnect', () => end('disconnect'));
+  } else process.on('SIGTERM', end).on('SIGINT', end);
   // After a fault that nobody caught nothing is known for sure; the database keeps what was acknowledged.
   process.on('uncaughtException', fail);
 }
@@ -133,6 +142,10 @@ async function start(): Promise<void> {
   // Whatever this process writes is for its owner alone.
   process.umask(0o077);
   const config = withSecret(loadConfig(process.env));
+  if (config.workers > 1 && cluster.isPrimary) {
+    const log = createLog({ level: config.logLevel });
+    process.exit(await runWorkers({ count: config.workers, log }));
+  }
   const house = await wire(config);
   const server = openServer(house.app);
   boundConnections(server, house);
@@ -145,7 +158,8 @@ async function start(): Promise<void> {
   endOnSignal(house, server);
   house.jobs.start();
   house.log.info({ address: config.publicUrl, host: config.host, port: config.port }, 'ready');
-  await greet(house, config);
+  // Each would make a new address for the first run, and the one before would be over.
+  if (cluster.isPrimary || cluster.worker?.id === 1) await greet(house, config);
 }
 
 start().catch((error: unknown) => {

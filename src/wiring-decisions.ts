@@ -1,6 +1,7 @@
 // How a process hears that links were decided: of its own decisions at once, and of those of other processes, where there are
 // any on the same database, by messages that may get lost.
 import type { Config } from './config.js';
+import { createWorkerDecisions } from './stores/ephemeral/decisions-workers.js';
 import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
 import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
 import { createDecisions } from './stores/sql/decisions-postgres.js';
@@ -10,23 +11,26 @@ import type { Ground } from './wiring-ground.js';
 /** Where messages may get lost, a pending link is looked up again so often: nobody waits longer for a decision. */
 const TRUSTED_SECONDS = 10;
 
-export function openDecisions({ databaseUrl: url }: Config, { now, log }: Ground) {
+export function openDecisions({ databaseUrl: url, workers }: Config, { now, log }: Ground) {
   const wakeUps = createMemoryWakeUps();
-  if (url === undefined) return { gate: createMemoryPollGate({ now }), wakeUps, decisions: undefined };
+  if (url === undefined && workers === 1)
+    return { gate: createMemoryPollGate({ now }), wakeUps, decisions: undefined };
 
   const gate = createMemoryPollGate({ now, trustedSeconds: TRUSTED_SECONDS });
-  const decisions = createDecisions({
-    url,
-    onDecision(key) {
-      gate.decide(key);
-      wakeUps.wake(key);
-    },
-    onGap() {
-      gate.clear();
-      wakeUps.wakeAll();
-    },
-    onFault: (error) => log.warn({ err: error }, 'decisions of other processes cannot be heard'),
-  });
+  const onDecision = (key: string): void => {
+    gate.decide(key);
+    wakeUps.wake(key);
+  };
+  const onGap = (): void => {
+    gate.clear();
+    wakeUps.wakeAll();
+  };
+  const onFault = (error: unknown): void =>
+    log.warn({ err: error }, 'decisions of other processes cannot be heard');
+  const decisions =
+    url === undefined
+      ? createWorkerDecisions({ channel: process, onDecision })
+      : createDecisions({ url, onDecision, onGap, onFault });
   const telling: WakeUps = {
     listen: wakeUps.listen,
     wake(key) {

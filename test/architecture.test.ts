@@ -31,8 +31,9 @@ const door = ['src/http/request', 'src/http/guards', 'src/http/observe', 'src/do
 const rooms: readonly Room[] = [
   {
     room: 'src/main.ts',
-    may: ['src/config', 'src/wiring.ts', 'src/app.ts', 'src/jobs.ts', 'src/http/observe'],
+    may: ['src/config', 'src/wiring.ts', 'src/workers.ts', 'src/app.ts', 'src/jobs.ts', 'src/http/observe'],
   },
+  { room: 'src/workers.ts', may: ['src/stores/ephemeral/decisions-workers.ts'] },
   { room: 'src/config', packages: ['node:', 'zod'] },
   {
     room: 'src/wiring.ts',

@@ -1,4 +1,5 @@
 // Every setting: its default, what it takes, what it refuses; where it is written; and that the documents say the same.
+import { availableParallelism } from 'node:os';
 import {
   chmodSync,
   existsSync,
@@ -54,6 +55,7 @@ describe('settings', () => {
       dataDir: './data',
       databaseFile: 'data/linchpin.sqlite',
       databaseConnections: 12,
+      workers: 1,
       mailFrom: 'Linchpin <linchpin@localhost>',
       signUp: 'open',
       emailVerification: 'optional',
@@ -103,6 +105,8 @@ describe('settings', () => {
     ['DATABASE_URL', 'file:/srv/here.sqlite', { databaseFile: '/srv/here.sqlite' }],
     ['DATABASE_URL', 'file:///srv/a%20b.sqlite', { databaseFile: '/srv/a b.sqlite' }],
     ['DATABASE_CONNECTIONS', '3', { databaseConnections: 3 }],
+    ['WORKERS', '3', { workers: 3 }],
+    ['WORKERS', 'auto', { workers: availableParallelism() }],
     ['LINCHPIN_SECRET', SECRET, { secret: SECRET }],
     ['LINCHPIN_SECRET_PREVIOUS', SECRET, { secretPrevious: SECRET }],
     ['MAIL_FROM', 'login@example.com', { mailFrom: 'login@example.com' }],

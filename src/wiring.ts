@@ -86,6 +86,7 @@ function openPagesDoor(
   const { keyring, accounts, proofs, signIn, sessions, linksForPerson, linkedTools, now } = rooms;
   const guards = createGuards({
     sessions,
+    switchedSessions: rooms.switchedSessions,
     publicUrl: config.publicUrl,
     mac: (...parts) => keyring.mac('csrf', ...parts),
     macs: (...parts) => keyring.macs('csrf', ...parts),
@@ -100,6 +101,11 @@ function openPagesDoor(
     accountEmail: rooms.accountEmail,
     accountClosing: rooms.accountClosing,
     activity: rooms.activity,
+    switchedSessions: rooms.switchedSessions,
+    household: rooms.household,
+    householdInvitations: rooms.householdInvitations,
+    profilePins: rooms.profilePins,
+    profileSwitch: rooms.profileSwitch,
     newTools: rooms.newTools,
     browserMarks: (key) => browserMarksOf(keyring, key),
     twoFactor: rooms.twoFactor,

@@ -11,9 +11,11 @@ import {
   type Purpose,
 } from './crypto/secrets.js';
 import { createAudit } from './domain/audit.js';
+import type { NewSigningKey } from './domain/keys.js';
 import type { DrawUserCode } from './domain/links-number-pending.js';
 import type { LinkCheckpoint } from './domain/links.js';
 import { createNotices, type Deliver, type Sealer } from './domain/notices.js';
+import type { EstimateStrength } from './domain/password-rule.js';
 import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
 import type { Clock } from './domain/vocabulary.js';
 import { createLog } from './http/observe.js';
@@ -30,6 +32,10 @@ export interface WiringOptions {
   /** Seconds between polls; 5 for everybody but the bench. */
   readonly pollIntervalSeconds?: number;
   readonly passwordCost?: { readonly memoryKib: number; readonly passes: number };
+  /** Takes the place of a thread of the house's own, whose dictionaries take a third of a second to read. */
+  readonly estimateStrength?: EstimateStrength;
+  /** Takes the place of a new key each time: RSA ones take a core for a while. */
+  readonly newSigningKey?: NewSigningKey;
   /** Takes the place of SMTP and the outbox folder. */
   readonly deliver?: Deliver;
   readonly logTo?: DestinationStream;

@@ -39,7 +39,7 @@ import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
 
 /** The rooms of tools: what they are, what they hold, what signs it. */
-function openToolRooms(config: Config, ground: Ground) {
+function openToolRooms(config: Config, ground: Ground, options: WiringOptions) {
   const { stores, inTransaction, keyring, audit, now, newId, throttle } = ground;
   const issuer = config.publicUrl;
   const keys = createKeys({
@@ -51,6 +51,7 @@ function openToolRooms(config: Config, ground: Ground) {
     issuer,
     algs: config.signingAlgs,
     longestTokenSeconds: ACCESS_TOKEN_SECONDS,
+    newSigningKey: options.newSigningKey,
   });
   const clients = createClients({
     ...ground,
@@ -77,7 +78,8 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     busy: () => new DomainError('service-busy', { retryAfterSeconds: 5 }),
   });
   const { signUp, emailVerification, publicUrl } = config;
-  const rule = createPasswordRule({ estimateStrength: strength.estimate, serviceWords: [SERVICE_NAME] });
+  const estimateStrength = options.estimateStrength ?? strength.estimate;
+  const rule = createPasswordRule({ estimateStrength, serviceWords: [SERVICE_NAME] });
   const accounts = createAccounts({
     ...ground,
     store: stores.accounts,
@@ -221,7 +223,7 @@ export type Rooms = Ground &
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
   const ground = await openGround(config, options);
-  const toolRooms = openToolRooms(config, ground);
+  const toolRooms = openToolRooms(config, ground, options);
   const people = openPeopleRooms(config, ground, options);
   const linkRooms = openLinkRooms(config, ground, toolRooms, people, options);
   await toolRooms.keys.open();

@@ -2,7 +2,7 @@
 // published until the last token they signed has expired (retiring). Private halves are sealed before they are kept.
 // It signs and verifies; what a token says is the business of `tokens`. RFC 7517, RFC 9068 §2.1.
 import { createSigner, createVerifier, generateSigningKey } from '../crypto/jwt.js';
-import type { PublicJwk, Signer, SigningAlg, Verifier } from '../crypto/jwt.js';
+import type { PublicJwk, Signer, SigningAlg, SigningKey, Verifier } from '../crypto/jwt.js';
 import type { Audit, AuditStore } from './audit.js';
 import type { Sealer } from './notices.js';
 import { DomainError, type Clock, type InTransaction } from './vocabulary.js';
@@ -30,6 +30,9 @@ export interface KeyStore {
   removeRetiring(kid: string, tokensUntil: Date): Promise<boolean>;
 }
 
+/** Makes a key of its own for one algorithm. */
+export type NewSigningKey = (alg: SigningAlg) => Promise<SigningKey>;
+
 interface KeyStores {
   readonly keys: KeyStore;
   readonly audit: AuditStore;
@@ -46,6 +49,7 @@ export interface KeysDependencies {
   readonly algs: readonly SigningAlg[];
   /** The longest that a token signed here can live, in seconds; those that live longer name their key in the store. */
   readonly longestTokenSeconds: number;
+  readonly newSigningKey?: NewSigningKey | undefined;
 }
 
 /** A key is published this long before it signs: longer than any verifier keeps the JWKS. */
@@ -129,6 +133,7 @@ export function createKeys({
   issuer,
   algs,
   longestTokenSeconds,
+  newSigningKey = generateSigningKey,
 }: KeysDependencies) {
   const loaded = createLoadedKeys({ store, sealer, algs });
   const { refresh, published } = loaded;
@@ -138,7 +143,7 @@ export function createKeys({
 
   /** Slow for RSA: never inside a transaction. */
   async function makeKey(alg: SigningAlg, state: SigningKeyState): Promise<void> {
-    const { kid, publicJwk, privateJwk } = await generateSigningKey(alg);
+    const { kid, publicJwk, privateJwk } = await newSigningKey(alg);
     const at = now();
     const sealedPrivateJwk = sealer.seal(privateJwk, kid);
     await inTransaction(async (stores) => {

@@ -8,13 +8,13 @@ import { createAudit } from '../../src/domain/audit.js';
 import { createNotices, type Deliver } from '../../src/domain/notices.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createThrottle } from '../../src/domain/throttle.js';
-import { DomainError, type Origin } from '../../src/domain/vocabulary.js';
-import { createPasswordStrength } from '../../src/outside/password-strength.js';
+import type { Origin } from '../../src/domain/vocabulary.js';
 import { createAccountStore } from '../../src/stores/sql/accounts.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
 import { createOutboxStore } from '../../src/stores/sql/outbox.js';
 import { createTestClock } from './clock.js';
+import { estimateStrength } from './costly.js';
 import { openTestDatabase } from './databases.js';
 
 export const origin: Origin = {
@@ -23,12 +23,6 @@ export const origin: Origin = {
   userAgent: 'a browser',
   requestId: 'request-1',
 };
-
-/** One thread for all tests of a file. */
-const strength = createPasswordStrength({
-  busy: () => new DomainError('service-busy', { retryAfterSeconds: 5 }),
-});
-afterAll(() => strength.close());
 
 export const PASSWORD = 'seven brass otters hum at dusk';
 
@@ -77,7 +71,7 @@ export function openTestAccounts({
     notices,
     throttle: createThrottle({ now, budgets: stores.budgets, inTransaction, coarse }),
     passwords,
-    rule: createPasswordRule({ estimateStrength: strength.estimate, serviceWords: ['Linchpin'] }),
+    rule: createPasswordRule({ estimateStrength, serviceWords: ['Linchpin'] }),
     keyring,
     now,
     newId: randomUUID,

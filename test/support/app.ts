@@ -11,6 +11,7 @@ import type { Deliver } from '../../src/domain/notices.js';
 import { wire, type House } from '../../src/wiring.js';
 import type { WiringOptions } from '../../src/wiring-rooms.js';
 import { createTestClock } from './clock.js';
+import { createKeyRack, estimateStrength } from './costly.js';
 import { createSchema } from './databases.js';
 
 export interface TestHouseOptions extends Omit<WiringOptions, 'now' | 'deliver'> {
@@ -75,6 +76,8 @@ export async function startTestHouse({
     },
     {
       passwordCost: CHEAP,
+      estimateStrength,
+      newSigningKey: createKeyRack(),
       ...options,
       now: clock.now,
       deliver: async (mail) => {

@@ -100,6 +100,21 @@ export async function startHomeHouse({ limits, ...options }: TestHouseOptions = 
     await house.householdInvitations.acceptInvitation(session, invitation, origin);
   }
 
+  /** The token of a tool that its owner has approved for one of those they manage. */
+  async function linkFor(name: string, publicNumber: number): Promise<string> {
+    const { session } = await house.signIn.startSessionFor(await house.accountOf(name), origin);
+    const { subjectId } = await house.household.findMember(session.subjectId, { publicNumber });
+    const headers = { 'X-Plex-Client-Identifier': `${IDENTIFIER}-for-${publicNumber}` };
+    const { id, code } = await house.createPin('?strong=true', headers);
+    const about = { session, origin };
+    const reserved = await house.linksForPerson.reserveLink({ userCode: code, arrival: 'typed', ...about });
+    const { linkId } = reserved;
+    const { page } = (await house.linksForPerson.findForReview({ linkId, ...about }))!;
+    house.clock.advance(2);
+    await house.linksForPerson.approveLink({ linkId, page, subjectId, ...about });
+    return jsonOf(await house.poll(id, headers).expect(200))['authToken'] as string;
+  }
+
   /** What the owner does on the pages. */
   async function turnGuest(name: string, isOn: boolean): Promise<void> {
     const { session } = await house.signIn.startSessionFor(await house.accountOf(name), origin);
@@ -120,6 +135,7 @@ export async function startHomeHouse({ limits, ...options }: TestHouseOptions = 
       switchTo,
       switched,
       join,
+      linkFor,
       turnGuest,
     },
   };

@@ -294,6 +294,18 @@ describe('somebody who has the password and guesses codes', () => {
     expect(owner.path).toBe('/sign-in/recovered');
   });
 
+  it('takes no fresh proof away from a session in a known browser', async () => {
+    await enter(owner, { code: await nextCode() });
+    await guess('totp', 20);
+    await owner.visit('/step-up?next=tools');
+    await owner.submit({ code: await nextCode() });
+    expect(owner.path).toBe('/account/tools');
+    await owner.visit('/account/password');
+    const changed = { password: PASSWORD, code: await nextCode(), new_password: 'eleven owls keep a ledger' };
+    await owner.submit(changed, '/account/password');
+    expect(owner.address).toBe('/account?notice=password-changed');
+  });
+
   it('does not end what the owner has half done in a known browser, however often it is locked elsewhere', async () => {
     await guess('totp', 20);
     await owner.signIn('anna');

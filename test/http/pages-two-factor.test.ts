@@ -54,9 +54,10 @@ async function leave(left: number): Promise<void> {
   }
 }
 
-/** A hundred wrong ones in a row, on as many days. */
+/** A hundred wrong ones in a row, on as many days; and no browser has tries of its own left. */
 async function lock(kind: 'totp' | 'recovery'): Promise<void> {
   const { inTransaction } = house.house;
+  await inTransaction(({ accounts }) => accounts.removeKnownBrowsers(accountId));
   const today = Math.floor(house.clock.now().getTime() / A_DAY_MS);
   for (let day = today - 99; day <= today; day++) {
     const attempt = { accountId, kind, day, at: house.clock.now() };

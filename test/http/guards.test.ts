@@ -5,7 +5,7 @@ import { createKeyring, randomSecret, sha256 } from '../../src/crypto/secrets.js
 import { createAudit } from '../../src/domain/audit.js';
 import { createSessions } from '../../src/domain/sessions.js';
 import { createSwitchedSessions } from '../../src/domain/sessions-switched.js';
-import type { AccountId, Origin, SessionHash, SubjectId } from '../../src/domain/vocabulary.js';
+import type { AccountId, HouseholdId, Origin, SessionHash, SubjectId } from '../../src/domain/vocabulary.js';
 import {
   ForgeryRefusal,
   createCookies,
@@ -25,6 +25,7 @@ import { openTestDatabase } from '../support/databases.js';
 
 const origin: Origin = { networkAddress: '192.0.2.1', network: '192.0.2.1', requestId: 'r-1' };
 const accountId = 'f0a4bb0c-6a4f-4c8e-9d61-2d7f0c1b9a11' as AccountId;
+const memberId = '0b7d5c1e-3a52-4a8e-8f5b-6d1f0a9c2e44' as SubjectId;
 
 function serve(...middleware: Koa.Middleware<RequestState>[]) {
   const app = new Koa<RequestState>();
@@ -211,7 +212,7 @@ describe('pages', () => {
       guards.loadSession,
       guards.refuseForgery,
       (ctx) => {
-        const who = ctx.state.session?.accountId ?? null;
+        const who = ctx.state.session?.accountId ?? ctx.state.switched?.subjectId ?? null;
         ctx.body =
           ctx.method === 'GET'
             ? { who, csrf: guards.csrfToken(ctx), again: guards.csrfToken(ctx) }
@@ -234,6 +235,38 @@ describe('pages', () => {
     expect(await who(`__Host-linchpin=${token}`)).toBeNull();
     clock.advance(3601);
     expect(await who(`linchpin=${token}`)).toBeNull();
+  });
+
+  /** The session is over, and its browser acts for a member of a household. */
+  async function newSwitched(token: string) {
+    const session = (await sessions.findSession(token))!;
+    const member = { accountId, subjectId: memberId, householdId: 'a household' as HouseholdId };
+    return database.inTransaction((stores) =>
+      switchedSessions.startSwitched(stores, session, member, origin),
+    );
+  }
+
+  it('know whom a switched browser acts for, and that its session is over', async () => {
+    const { token } = await newSession();
+    const switched = await newSwitched(token);
+    const who = async (cookie: string) =>
+      ((await page().get('/').set('Cookie', cookie)).body as { who: unknown }).who;
+    expect(await who(`linchpin=${switched.token}`)).toBe(memberId);
+    expect(await who(`linchpin=${token}`)).toBeNull();
+    clock.advance(3601);
+    expect(await who(`linchpin=${switched.token}`)).toBeNull();
+  });
+
+  it('take from a switched browser the forms that it was given since, and none from before', async () => {
+    const guarded = page();
+    const { token } = await newSession();
+    const before = fieldOf(await guarded.get('/').set('Cookie', `linchpin=${token}`));
+    const cookie = `linchpin=${(await newSwitched(token)).token}`;
+    const shown = await guarded.get('/').set('Cookie', cookie);
+    expect(shown.headers).not.toHaveProperty('set-cookie');
+    const post = (_csrf: string) => guarded.post('/').set('Cookie', cookie).type('form').send({ _csrf });
+    expect((await post(fieldOf(shown))).body).toMatchObject({ who: memberId });
+    expect((await post(before)).body).toEqual({ refused: 'stale-form' });
   });
 
   it('over https read only the cookie that no other host can plant', async () => {

@@ -101,16 +101,18 @@ function addPinPad(pad) {
   const field = document.getElementById(pad.dataset.pinPad);
   const typed = pad.parentElement.querySelector('[data-pin-typed]');
   pad.hidden = false;
-  const tell = () => {
+  const put = (digits) => {
+    field.value = digits.slice(0, 4);
     typed.textContent = pad.dataset.typed.replace('{n}', String(field.value.length));
   };
   pad.addEventListener('click', ({ target }) => {
     const key = target.closest('button');
-    if (!key) return;
-    const { digit } = key.dataset;
-    if (digit === undefined) field.value = field.value.slice(0, -1);
-    else if (field.value.length < 4) field.value += digit;
-    tell();
+    if (key) put(key.dataset.digit ? field.value + key.dataset.digit : field.value.slice(0, -1));
+  });
+  // Whoever has tapped a key may go on with a keyboard.
+  pad.addEventListener('keydown', ({ key }) => {
+    if (/^\d$/.test(key)) put(field.value + key);
+    if (key === 'Backspace') put(field.value.slice(0, -1));
   });
 }
 

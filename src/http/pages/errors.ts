@@ -44,7 +44,7 @@ export const refusalAnswers = {
   'link-too-hasty': answer(409, 'link-too-hasty', '/link/review'),
   'live-links-exceeded': answer(429, 'too-many'),
   'mail-token-invalid': answer(410, 'mail-token-invalid', '/sign-in'),
-  'member-may-not': answer(403, 'member-may-not', '/household/switch'),
+  'member-may-not': answer(403, 'member-may-not', '/account/household'),
   'member-name-invalid': answer(400, 'member-name-invalid', '/account/household'),
   'not-found': answer(404, 'not-found'),
   'password-breaks-rule': answer(400, 'password-breaks-rule', '/sign-up'),

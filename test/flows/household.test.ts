@@ -196,10 +196,21 @@ describeInBrowser('a household', () => {
       await theirs.click('[value=accept]');
       await theirs.waitForURL('**notice=household-joined');
       await look(theirs, '21-household-of-another');
+      const meant = await test.newPerson();
+      await test.house.householdInvitations.inviteToHousehold(owner.editor, meant.email);
+      const others = await test.tokenMailedTo(meant.email, 'household-invitation');
+      await theirs.goto(`/household/invitation?token=${others}`);
+      await look(theirs, '26-invitation-of-another');
       await theirs.goto('/household/switch');
       await look(theirs, '22-who-is-it-without-pins');
       await theirs.goto(`/household/switch?member=${mia.subjectId}`);
-      await tapPin(theirs, PIN);
+      // Tapped and typed: the pad and the keyboard write into one field.
+      await theirs.click(`[data-digit="${PIN[0]}"]`);
+      await theirs.keyboard.type(PIN[1]!);
+      await theirs.click('[data-delete]');
+      await theirs.keyboard.type(PIN.slice(1));
+      expect(await theirs.locator('[data-pin-typed]').innerText()).toContain('4');
+      await theirs.click('[data-pin-form] [type=submit]');
       await theirs.waitForURL('**/household');
 
       // A tool for Mia, approved by who looks after her.

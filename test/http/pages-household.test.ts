@@ -224,6 +224,7 @@ describe('an invitation', () => {
     await stranger.visit(invitationPage(token));
     expect([stranger.status, stranger.title]).toEqual([403, expect.stringContaining('for somebody else')]);
     expect(stranger.text).not.toContain(kim.email);
+    expect(stranger.text).toContain(`You are signed in as ${other.username}.`);
     await stranger.visit('/account');
     const { fields } = stranger.forms[0]!;
     const form = { ...fields, token, decision: 'accept' };

@@ -28,6 +28,12 @@ export function createInvitationPages(dependencies: Dependencies) {
     });
   }
 
+  /** It went to another address: whose, it does not say, but who is signed in here, and how to be somebody else. */
+  function showNotYours(ctx: PageContext, error: unknown): void {
+    const { title, text } = faultOf(visitorOf(ctx).language, error);
+    renderer.show(ctx, 'household/invitation-not-yours', { title, text, status: explain(error).status });
+  }
+
   /** Leads on to the sign-in, and from there back to the invitation. True when it did. */
   function leadsToSignIn(ctx: PageContext, mailToken: string): boolean {
     const { session, account } = visitorOf(ctx);
@@ -78,12 +84,14 @@ export function createInvitationPages(dependencies: Dependencies) {
     async show(ctx: PageContext): Promise<void> {
       const token = readQuery(ctx).get('token') ?? '';
       if (leadsToSignIn(ctx, token)) return;
-      const { ownerName, expiresAt } = await householdInvitations.findInvitation(
-        signedIn(ctx).session,
-        token,
-      );
       const title = visitorOf(ctx).language.t('invitation.title');
-      renderer.show(ctx, 'household/invitation', { title, ownerName, expiresAt, token });
+      try {
+        const found = await householdInvitations.findInvitation(signedIn(ctx).session, token);
+        renderer.show(ctx, 'household/invitation', { title, ...found, token });
+      } catch (error) {
+        if (!isRefusal(error, 'invitation-not-yours')) throw error;
+        showNotYours(ctx, error);
+      }
     },
 
     async decide(ctx: PageContext): Promise<void> {

@@ -1,4 +1,6 @@
 // One jest run for every suite; `npm test -- links` narrows by path.
+import { availableParallelism } from 'node:os';
+
 export default {
   rootDir: '..',
   roots: ['<rootDir>/src', '<rootDir>/test'],
@@ -10,8 +12,11 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   setupFiles: ['<rootDir>/.config/jest-sqlite.js'],
   reporters: ['default', '<rootDir>/.config/jest-totals.js'],
-  // The default leaves a two-core machine with one worker.
-  maxWorkers: '100%',
+  testSequencer: '<rootDir>/.config/jest-order.js',
+  // Two beyond the cores: suites with a browser wait for it half of their time.
+  maxWorkers: availableParallelism() + 2,
+  // What a worker has loaded and thrown away by then takes a while to give back: more than the half second of the default.
+  workerGracefulExitTimeout: 20_000,
   // Generous: a real browser starts, and argon2id takes its time, beside other suites.
   testTimeout: 20_000,
 };

@@ -1,9 +1,8 @@
 // A whole house for tests: the real wiring over a real SQLite file, behind a real server on a free loopback port, with the
 // clock and the mailbox in the test's hands.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import type { Config } from '../../src/config.js';
@@ -12,6 +11,7 @@ import { wire, type House } from '../../src/wiring.js';
 import type { WiringOptions } from '../../src/wiring-rooms.js';
 import { createTestClock } from './clock.js';
 import { createKeyRack, estimateStrength } from './costly.js';
+import { newFolder } from './folder.js';
 import { createSchema } from './databases.js';
 
 export interface TestHouseOptions extends Omit<WiringOptions, 'now' | 'deliver'> {
@@ -32,7 +32,7 @@ export async function startTestHouse({
   clock = createTestClock(),
   ...options
 }: TestHouseOptions = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'linchpin-house-'));
+  const folder = newFolder('house');
   const opened: { house?: House } = {};
   const server: Server = createServer((req, res) => opened.house!.app(req, res));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,12 +1,12 @@
 // Databases for tests: every backend that a store contract runs against, each opened empty and migrated.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openPostgres } from '../../src/stores/sql/database-postgres.js';
 import { openDatabase, type Database, type DatabaseOptions } from '../../src/stores/sql/database.js';
 import type { Sql } from '../../src/stores/sql/statement.js';
+import { newFolder } from './folder.js';
 import { describeWithPostgres } from './postgres.js';
 
 type Options = Omit<DatabaseOptions<unknown>, 'file' | 'createStores'>;
@@ -20,7 +20,7 @@ export function openTestDatabase<Stores>(
   createStores: (sql: Sql) => Stores,
   options: Options = {},
 ): Database<Stores> {
-  const folder = mkdtempSync(join(tmpdir(), 'linchpin-test-'));
+  const folder = newFolder('test');
   const database = openDatabase({ ...options, file: join(folder, 'linchpin.sqlite'), createStores });
   return {
     ...database,

@@ -1,12 +1,13 @@
-// `npm test`: types, lint, format, and then the one jest run with every suite. `npm test -- links` runs only the suites
-// whose path matches. It finds, installs or misses the programs that those suites need, starts the servers among them,
-// and stops them on every way out. The last line counts: a failed step counts as one failure.
+// `npm test`: types, lint and format side by side, and then the one jest run with every suite. `npm test -- links` runs only
+// the suites whose path matches. It finds, installs or misses the programs that those suites need, starts the servers among
+// them, and stops them on every way out. The last line counts: a failed step counts as one failure.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { equipment, installLine, isCi, type EquipmentName } from './equipment.js';
+import { newRunFolder } from './folder.js';
 import { installPackages, mayInstall } from './install.js';
 import { startPostgres, startRedis, type Service } from './services.js';
 
@@ -28,7 +29,7 @@ const STEP_MINUTES = 12;
 const narrowing = process.argv.slice(2);
 const steps: Step[] = [];
 const services: Service[] = [];
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 let interruptedBy: 'SIGHUP' | 'SIGINT' | 'SIGTERM' | undefined;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -36,26 +37,29 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     interruptedBy ??= signal;
-    end(running, signal);
+    for (const child of running) end(child, signal);
   });
 }
 
 await runAll();
 
 async function runAll(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'linchpin-test-run-'));
+  const folder = newRunFolder();
   const totalsFile = join(folder, 'totals.json');
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   try {
-    if (narrowing.length === 0) {
-      for (const script of ['types', 'lint', 'format:check']) await step(script, () => npmRun(script));
-    } else {
+    const checks = narrowing.length === 0 ? ['types', 'lint', 'format:check'] : [];
+    if (checks.length === 0) {
       say(`Only suites that match ${narrowing.join(' ')}: types, lint and format are not checked.`);
     }
     const addresses: Record<string, string> = {};
     const needed = await neededEquipment();
-    if (needed.length > 0) await step('equipment', () => prepare(needed, addresses));
-    await step('jest', () => npmRun('jest', narrowing, { ...addresses, TEST_TOTALS: totalsFile }));
+    await Promise.all([
+      ...checks.map((script) => step(script, () => npmRun(script, { isAside: true }))),
+      ...(needed.length > 0 ? [step('equipment', () => prepare(needed, addresses))] : []),
+    ]);
+    const environment = { ...addresses, TEST_TOTALS: totalsFile, TEST_FOLDER: folder };
+    await step('jest', () => npmRun('jest', { parts: narrowing, environment }));
   } finally {
     await Promise.all(services.map((service) => service.stop()));
   }
@@ -78,16 +82,23 @@ async function step(name: string, work: () => Promise<boolean>): Promise<void> {
   say(`▸ ${name} ${isOk ? 'ok' : 'FAILED'} (${seconds.toFixed(1)} s)`);
 }
 
+interface ScriptRun {
+  readonly parts?: readonly string[];
+  readonly environment?: Record<string, string>;
+  /** Beside other steps: what it writes is shown at its end, in one piece. */
+  readonly isAside?: boolean;
+}
+
 /** Runs a script of package.json with its output in view; answers whether it succeeded. */
 function npmRun(
   script: string,
-  parts: readonly string[] = [],
-  addresses: Record<string, string> = {},
+  { parts = [], environment = {}, isAside = false }: ScriptRun,
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
+    const output = isAside ? 'pipe' : 'inherit';
     const child = spawn('npm', ['run', '--silent', script, '--', ...parts], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...addresses },
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...environment },
       // A group of its own, so that a signal reaches all of it: npm passes one on to a shell, and the shell to nobody.
       detached: true,
     });
@@ -95,18 +106,23 @@ function npmRun(
       say(`${script} is still running after ${STEP_MINUTES} minutes and is ended.`);
       end(child, 'SIGTERM');
     }, STEP_MINUTES * 60_000);
-    running = child;
+    running.add(child);
+    const written: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => void written.push(chunk));
+    }
     child.once('error', reject);
     child.once('close', (code) => {
       clearTimeout(timer);
-      running = undefined;
+      running.delete(child);
+      process.stdout.write(Buffer.concat(written));
       resolve(code === 0);
     });
   });
 }
 
-function end(child: ChildProcess | undefined, signal: NodeJS.Signals): void {
-  if (child?.pid === undefined) return;
+function end(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {

@@ -109,6 +109,20 @@ describe('who is it', () => {
     expect(visitor.path).toBe('/account');
   });
 
+  it('answers a form for nobody, and for somebody of another household, with the same bytes', async () => {
+    const stranger = await test.addGuarded(await test.newOwner(), PIN);
+    const answers: string[] = [];
+    for (const member of ['00000000-0000-4000-8000-000000000000', stranger.subjectId]) {
+      await visitor.visit(pinPage(mia.subjectId));
+      await visitor.submit({ member, pin: PIN }, SWITCH);
+      expect([member, visitor.status]).toEqual([member, 404]);
+      answers.push(bare(visitor.html));
+    }
+    expect(answers[0]).toBe(answers[1]);
+    await visitor.visit('/account');
+    expect(visitor.path).toBe('/account');
+  });
+
   it('does not switch to an account without a PIN, even by a form of one’s own', async () => {
     const full = await test.addFull(owner);
     await visitor.visit(pinPage(full.member.subjectId));
@@ -297,6 +311,15 @@ describe('a tool for a member', () => {
     expect(tool?.subjectId).toBe(owner.session.subjectId);
     await visitor.visit('/account/tools');
     expect(visitor.text).not.toContain('For ');
+  });
+
+  it('stays chosen where the answer came too quickly to be taken', async () => {
+    await review();
+    await visitor.visit('/link/review');
+    await visitor.submit({ decision: 'approve', for: mia.subjectId }, '/link/review');
+    expect(visitor.status).toBe(409);
+    const { fields } = visitor.forms.find(({ action }) => action === '/link/review')!;
+    expect(fields['for']).toBe(mia.subjectId);
   });
 
   it('is no question where nobody else lives', async () => {

@@ -90,6 +90,20 @@ export async function startHomeHouse({ limits, ...options }: TestHouseOptions = 
     throw new Error(`no invitation was mailed to ${email}`);
   }
 
+  let owners = 0;
+
+  /** Somebody with an account who owns a household with one member, and a token that may edit it. */
+  async function newHome({ pin }: { readonly pin?: string } = {}) {
+    const name = `owner${(owners += 1)}`;
+    const token = await freshToken(name);
+    const member = await addMember(token, 'Mia');
+    if (pin !== undefined) await setPin(token, member, pin);
+    return { name, token, member };
+  }
+
+  /** Whatever an edit could have changed. */
+  const stateOf = async (token: string) => ({ users: await listUsers(token), own: await readUser(token) });
+
   /** Somebody with an account of their own is invited by the owner of a token, and accepts. */
   async function join(token: string, name: string): Promise<void> {
     const accountId = await house.accountOf(name);
@@ -136,6 +150,8 @@ export async function startHomeHouse({ limits, ...options }: TestHouseOptions = 
       switched,
       join,
       linkFor,
+      newHome,
+      stateOf,
       turnGuest,
     },
   };

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createKeyring, randomSecret } from '../../src/crypto/secrets.js';
 import { pinFault } from '../../src/domain/household-pin-rule.js';
 import { MOST_FAILURES, pinWaitSeconds } from '../../src/domain/household-pin-tries.js';
 import type { Member } from '../../src/domain/household-records.js';
@@ -177,16 +176,39 @@ describe('setting a PIN (DESIGN 8)', () => {
     );
   });
 
-  it('is hashed anew, under the key of today, when it was right', async () => {
-    const owner = await test.newOwner();
-    const kim = await test.addGuarded(owner, PIN);
-    const { stores, inTransaction } = test.house;
-    const older = createKeyring({ secret: randomSecret() });
-    const kept = (await stores.households.findPin(kim.subjectId))!;
-    const foreign = older.currentId + kept.hash!.slice(older.currentId.length);
-    await inTransaction(({ households }) => households.rehashPin(kim.subjectId, kept.hash!, foreign));
-    // A pepper that is gone opens nothing.
-    expect(await tryPin(owner, kim, PIN)).toBe('profile-pin-wrong');
+  it('is hashed anew, under the key of today, when it was right; under a key that is gone it opens nothing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'linchpin-pins-'));
+    const databaseFile = join(folder, 'linchpin.sqlite');
+    const secretPrevious = 'the secret of yesterday, long enough';
+    const first = await openHouseholdHouse({ config: { databaseFile, secret: secretPrevious } });
+    const owner = await first.newOwner();
+    const [kim, sam] = [
+      await first.addGuarded(owner, PIN),
+      await first.addGuarded(owner, PIN, { name: 'Sam' }),
+    ];
+    await first.close();
+    const config = { databaseFile, secret: 'the secret of today, which is long enough' };
+    const second = await openHouseholdHouse({ config: { ...config, secretPrevious }, clock: first.clock });
+    const hashOf = async ({ house }: HouseholdHouse, { subjectId }: Member) =>
+      (await house.stores.households.findPin(subjectId))!.hash!;
+    const tryAs = async (house: HouseholdHouse, { subjectId }: Member) => {
+      const session = await house.sessionOf(owner.person);
+      return refusalOf(
+        house.house.profileSwitch.switchSession(session, { subjectId, pin: PIN }, newOrigin()),
+      );
+    };
+    const before = await hashOf(second, kim);
+    expect(await tryAs(second, kim)).toBe('nothing refused');
+    expect((await hashOf(second, kim)).slice(0, 8)).not.toBe(before.slice(0, 8));
+    const previous = await hashOf(second, sam);
+    expect(previous.slice(0, 8)).toBe(before.slice(0, 8));
+    const foreign = `AAAAAAAA${previous.slice(8)}`;
+    await second.house.inTransaction(({ households }) =>
+      households.rehashPin(sam.subjectId, previous, foreign),
+    );
+    expect(await tryAs(second, sam)).toBe('profile-pin-wrong');
+    await second.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 });
 

@@ -51,7 +51,9 @@ export async function startHomeHouse({ limits, ...options }: TestHouseOptions = 
   const freshToken = (name: string): Promise<string> =>
     house.linkTool({ name, headers: { 'X-Plex-Client-Identifier': `${IDENTIFIER}-of-${name}` } });
 
+  /** They are listed in the order in which they came. */
   const addMember = async (token: string, friendlyName: string, more: Fields = {}): Promise<HomeUser> => {
+    house.clock.advance(1);
     const query = new URLSearchParams({ friendlyName, ...more }).toString();
     const response = await send('post', `/api/v2/home/users/restricted?${query}`, token).expect(201);
     return jsonOf(response) as unknown as HomeUser;

@@ -1,7 +1,7 @@
 // "Who is it?": a browser that goes over to a member of the household, and what such a browser may see and do: its own start
 // page, switching on, signing out, and nothing that is anybody's account.
 import { addressAbout } from '../../src/http/pages/journey.js';
-import { newOrigin } from '../support/credentials.js';
+import { newOrigin, PASSWORD } from '../support/credentials.js';
 import { openHouseholdHouse, type HouseholdHouse } from '../support/household.js';
 import { createVisitor, type Visitor } from '../support/visitor.js';
 
@@ -320,6 +320,21 @@ describe('a tool for a member', () => {
     expect(visitor.status).toBe(409);
     const { fields } = visitor.forms.find(({ action }) => action === '/link/review')!;
     expect(fields['for']).toBe(mia.subjectId);
+  });
+
+  it('stays chosen where a fresh proof comes first', async () => {
+    test.clock.advance(400);
+    await review();
+    test.clock.advance(300);
+    await visitor.submit({ decision: 'approve', for: mia.subjectId }, '/link/review');
+    expect(visitor.path).toBe('/step-up');
+    await visitor.submit({ password: PASSWORD });
+    expect(visitor.path).toBe('/link/review');
+    const { fields } = visitor.forms.find(({ action }) => action === '/link/review')!;
+    expect(fields['for']).toBe(mia.subjectId);
+    await visitor.visit('/link/review?for=somebody');
+    const again = visitor.forms.find(({ action }) => action === '/link/review')!;
+    expect(again.fields['for']).toBe(owner.session.subjectId);
   });
 
   it('is no question where nobody else lives', async () => {

@@ -61,6 +61,8 @@ export interface Journey {
 const MAIL_TOKEN = /^[\w.-]{20,200}$/;
 /** Where the address in a mail leads. */
 const MAIL_PLACES: ReadonlySet<string | undefined> = new Set(['not-me', 'invitation'] satisfies Place[]);
+/** What is about somebody of the household: their page, and the tool that was to be for them. */
+const MEMBER_PLACES: ReadonlySet<string | undefined> = new Set(['member', 'review'] satisfies Place[]);
 const MEMBER = /^[\da-f-]{36}$/;
 
 /** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
@@ -87,7 +89,7 @@ export function readJourney(fields: Form, codeNames: readonly string[] = ['user_
     ...(isPlace(next) ? { place: next } : {}),
     ...(code ? { broughtCode: code } : {}),
     ...(MAIL_PLACES.has(next) && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
-    ...(next === 'member' && member && MEMBER.test(member) ? { member } : {}),
+    ...(MEMBER_PLACES.has(next) && member && MEMBER.test(member) ? { member } : {}),
   };
 }
 
@@ -133,7 +135,7 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
       const { place, broughtCode, mailToken = '', member } = journey;
       if (place && isFromMail(journey)) return addressAbout(place, { token: mailToken });
       if (place === 'member') return member ? addressAbout(place, { member }) : PLACES.household;
-      if (place === 'review') return PLACES.review;
+      if (place === 'review') return member ? addressAbout(place, { for: member }) : PLACES.review;
       if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;
       return PLACES[place ?? 'account'];

@@ -60,9 +60,10 @@ export function createReviewPages(dependencies: Dependencies) {
     KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope });
 
   /** Whom the tool may be for, and what it does not get for them: who is restricted has less than what was asked for. */
-  function presentWhom({ forWhom, scopes }: LinkReview, language: Language) {
+  function presentWhom({ forWhom, scopes }: LinkReview, language: Language, chosen: string | undefined) {
+    const isKnown = forWhom.some(({ subjectId }) => subjectId === chosen);
     return forWhom.map(({ subjectId, kind, name, isSelf, scopes: narrowed }) => ({
-      ...{ subjectId, isSelf },
+      ...{ subjectId, isSelf, isChosen: isKnown ? subjectId === chosen : isSelf },
       name: nameOfMember({ kind: kind ?? 'owner', name }, language),
       without: scopes
         .filter((scope) => !narrowed.includes(scope))
@@ -82,7 +83,11 @@ export function createReviewPages(dependencies: Dependencies) {
     return [signsIn, ...words, t('review.may.see-tools')];
   }
 
-  function showReview(ctx: PageContext, review: LinkReview, extra: object = {}): void {
+  function showReview(
+    ctx: PageContext,
+    review: LinkReview,
+    { chosen, ...extra }: { readonly chosen?: string | undefined; readonly [name: string]: unknown } = {},
+  ): void {
     const { language } = visitorOf(ctx);
     const toolName = review.toolName || language.t('review.nameless');
     const pending = pendingCodes.find(ctx);
@@ -103,7 +108,7 @@ export function createReviewPages(dependencies: Dependencies) {
       backTo: review.forwardAddress && hostOf(review.forwardAddress),
       isBackRefused: isPending && pending.isForwardRefused,
       powers: powersOf(review, language),
-      forWhom: presentWhom(review, language),
+      forWhom: presentWhom(review, language, chosen),
       ...extra,
     });
   }
@@ -125,7 +130,9 @@ export function createReviewPages(dependencies: Dependencies) {
       await links.denyLink(asked);
     } else {
       const before = await findStepBefore(ctx);
-      if (before) return leadTo(ctx, before);
+      // Whoever was chosen is still so when they come back.
+      if (before)
+        return leadTo(ctx, subjectId ? `${before}&${new URLSearchParams({ member: subjectId })}` : before);
       await links.approveLink({ ...asked, ...(subjectId ? { subjectId } : {}) });
     }
     pendingCodes.forget(ctx);
@@ -140,7 +147,7 @@ export function createReviewPages(dependencies: Dependencies) {
       if (review.state !== 'reserved') return leadTo(ctx, doneAddress(review));
       const before = await findStepBefore(ctx);
       if (before) return leadTo(ctx, before);
-      showReview(ctx, review);
+      showReview(ctx, review, { chosen: readQuery(ctx).get('for') });
     },
 
     async decide(ctx: PageContext): Promise<void> {

@@ -17,6 +17,6 @@ export default {
   maxWorkers: availableParallelism() + 2,
   // What a worker has loaded and thrown away by then takes a while to give back: more than the half second of the default.
   workerGracefulExitTimeout: 20_000,
-  // Generous: a real browser starts, and argon2id takes its time, beside other suites.
-  testTimeout: 20_000,
+  // For a test that hangs; generous, since a real browser starts, and argon2id takes its time, beside other suites.
+  testTimeout: 60_000,
 };

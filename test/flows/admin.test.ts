@@ -9,8 +9,9 @@ import { totpCode } from '../../src/crypto/totp.js';
 import type { AccountId } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { PASSWORD, origin } from '../support/accounts.js';
+import { estimateStrength } from '../support/costly.js';
 
-const wiring = { passwordCost: { memoryKib: 1024, passes: 2 } };
+const wiring = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
 let folder: string;
 let env: Record<string, string>;
 beforeEach(() => {

@@ -36,13 +36,13 @@ describeWithPostgres('three replicas on one PostgreSQL', (postgresUrl) => {
     await client.query(text).finally(() => client.end());
   };
 
-  /** Looks again and again, in real time, for what comes over a connection; gives up after ten seconds. */
+  /** Looks again and again, in real time, for what comes over a connection; gives up after fifty seconds. */
   async function until<Value>(look: () => Promise<Value | undefined> | Value | undefined): Promise<Value> {
-    for (const end = Date.now() + 10_000; Date.now() < end; await pause(10)) {
+    for (const end = Date.now() + 50_000; Date.now() < end; await pause(10)) {
       const found = await look();
       if (found !== undefined) return found;
     }
-    throw new Error('it did not happen within ten seconds');
+    throw new Error('it did not happen within fifty seconds');
   }
 
   it('agree on the signing keys, however many started at once', async () => {

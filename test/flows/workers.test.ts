@@ -20,9 +20,9 @@ let secret: string;
 
 const ready = (): number => started.written().err.split('"msg":"ready"').length - 1;
 
-/** Looks again and again, in real time; gives up after fifteen seconds. */
+/** Looks again and again, in real time; gives up after fifty seconds. */
 async function until<Value>(look: () => Promise<Value | undefined> | Value | undefined): Promise<Value> {
-  for (const end = Date.now() + 15_000; Date.now() < end; await pause(20)) {
+  for (const end = Date.now() + 50_000; Date.now() < end; await pause(20)) {
     const found = await look();
     if (found !== undefined) return found;
   }

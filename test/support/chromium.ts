@@ -67,7 +67,8 @@ export async function openBrowser(): Promise<TestBrowser> {
         javaScriptEnabled: javaScript,
         reducedMotion: 'reduce',
       });
-      context.setDefaultTimeout(10_000);
+      // For what never comes: on a busy machine each page takes its time.
+      context.setDefaultTimeout(30_000);
       return context.newPage();
     },
     close: () => browser.close(),

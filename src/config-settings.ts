@@ -2,6 +2,7 @@
 // How they are read is in config.ts, the kinds of values are in config-values.ts, and what a setting does is each room's own.
 // DESIGN 4 (agreed names), RFC 8628 §5.1 (nothing weaker may be set).
 import type { z } from 'zod';
+import { redisUrl } from './config-redis.js';
 import {
   blocks,
   claim,
@@ -97,6 +98,15 @@ export const settings = {
     schema: whole(3, 500),
     default: '12',
     description: 'How many connections one process opens to PostgreSQL at most.',
+    group: 'Storage',
+  },
+  REDIS_URL: {
+    key: 'redis',
+    schema: redisUrl,
+    defaultShown: 'none',
+    description:
+      'Redis, through which several processes tell each other of decisions and count links together: `redis://`, `rediss://`, `redis+sentinel://host,host/name` or `redis+cluster://host,host`.',
+    secret: true,
     group: 'Storage',
   },
   WORKERS: {

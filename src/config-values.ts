@@ -37,7 +37,7 @@ export const secret = text(
 );
 
 /** A schema whose sentence depends on what was written; `wrong` takes it. */
-const judged = <Value>(read: (value: string, wrong: (right: string) => never) => Value) =>
+export const judged = <Value>(read: (value: string, wrong: (right: string) => never) => Value) =>
   z.string().transform((value, context): Value => {
     const wrong = (message: string): never => {
       context.addIssue({ code: 'custom', message });

@@ -3,6 +3,8 @@
 import type { Config } from './config.js';
 import { createWorkerDecisions } from './stores/ephemeral/decisions-workers.js';
 import { createMemoryPollGate } from './stores/ephemeral/poll-gate.js';
+import { createRedisDecisions } from './stores/ephemeral/redis-decisions.js';
+import type { RedisLine } from './stores/ephemeral/redis-line.js';
 import { createMemoryWakeUps } from './stores/ephemeral/wake-ups.js';
 import { createDecisions } from './stores/sql/decisions-postgres.js';
 import type { WakeUps } from './domain/waiting.js';
@@ -11,7 +13,23 @@ import type { Ground } from './wiring-ground.js';
 /** Where messages may get lost, a pending link is looked up again so often: nobody waits longer for a decision. */
 const TRUSTED_SECONDS = 10;
 
-export function openDecisions({ databaseUrl: url, workers }: Config, { now, log }: Ground) {
+/** By Redis. The line is opened and closed with it: nothing else needs it before, or after. */
+function decisionsByRedis(line: RedisLine, on: { onDecision: (key: string) => void; onGap: () => void }) {
+  const decisions = createRedisDecisions({ line, ...on });
+  return {
+    ...decisions,
+    async open(): Promise<void> {
+      await line.open();
+      await decisions.open();
+    },
+    async close(): Promise<void> {
+      await decisions.close();
+      line.close();
+    },
+  };
+}
+
+export function openDecisions({ databaseUrl: url, workers }: Config, { now, log, redis }: Ground) {
   const wakeUps = createMemoryWakeUps();
   if (url === undefined && workers === 1)
     return { gate: createMemoryPollGate({ now }), wakeUps, decisions: undefined };
@@ -27,8 +45,9 @@ export function openDecisions({ databaseUrl: url, workers }: Config, { now, log 
   };
   const onFault = (error: unknown): void =>
     log.warn({ err: error }, 'decisions of other processes cannot be heard');
-  const decisions =
-    url === undefined
+  const decisions = redis
+    ? decisionsByRedis(redis, { onDecision, onGap })
+    : url === undefined
       ? createWorkerDecisions({ channel: process, onDecision })
       : createDecisions({ url, onDecision, onGap, onFault });
   const telling: WakeUps = {

@@ -6,6 +6,7 @@ import { ConfigError, type Config } from './config.js';
 import {
   createKeyring,
   SecretUnreadable,
+  sha256,
   timeOrderedId,
   type Keyring,
   type Purpose,
@@ -18,8 +19,10 @@ import { createNotices, type Deliver, type Sealer } from './domain/notices.js';
 import type { EstimateStrength } from './domain/password-rule.js';
 import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
 import type { Clock } from './domain/vocabulary.js';
-import { createLog } from './http/observe.js';
+import { createLog, type Log } from './http/observe.js';
 import { createMemoryCounters } from './stores/ephemeral/counters.js';
+import { createRedisCounters } from './stores/ephemeral/redis-counters.js';
+import { createRedisLine, type RedisLine } from './stores/ephemeral/redis-line.js';
 import { openPostgres } from './stores/sql/database-postgres.js';
 import { openDatabase, type Database } from './stores/sql/database.js';
 import { createStores, type Stores } from './stores/sql/stores.js';
@@ -75,11 +78,12 @@ export async function openGround(config: Config, options: WiringOptions) {
     ...(config.secretPrevious === undefined ? {} : { previous: config.secretPrevious }),
   });
   const log = createLog({ level: config.logLevel, ...(options.logTo ? { destination: options.logTo } : {}) });
+  const redis = lineToRedis(config, log);
   const throttle = createThrottle({
     now,
     budgets: stores.budgets,
     inTransaction,
-    coarse: createMemoryCounters({ now }),
+    coarse: redis ? createRedisCounters({ line: redis, now }) : createMemoryCounters({ now }),
     limits: {
       'live-links-by-network': { limit: config.liveLinksPerNetwork, windowSeconds: config.linkTtlSeconds },
       ...options.limits,
@@ -87,10 +91,25 @@ export async function openGround(config: Config, options: WiringOptions) {
   });
   const audit = createAudit({ now });
   const notices = createNotices({ now, newId, sealer: sealerOf(keyring, 'outbox') });
-  return { now, database, stores, inTransaction, keyring, log, throttle, audit, notices, newId };
+  return { now, database, stores, inTransaction, keyring, log, redis, throttle, audit, notices, newId };
 }
 
 export type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** For several processes; one alone has nobody to share anything with. It is opened with the decisions. */
+function lineToRedis({ redis, publicUrl, databaseUrl, workers }: Config, log: Log): RedisLine | undefined {
+  if (redis === undefined) return undefined;
+  if (databaseUrl === undefined && workers === 1) {
+    log.info('REDIS_URL is not used: one process on an SQLite file shares nothing with others');
+    return undefined;
+  }
+  return createRedisLine({
+    address: redis,
+    prefix: `linchpin:${sha256(publicUrl).slice(0, 8)}:`,
+    onAway: (cause) => log.warn({ err: cause }, 'Redis does not answer; the service goes on without it'),
+    onBack: () => log.info('Redis answers'),
+  });
+}
 
 /** SQLite, or PostgreSQL where the settings name one. */
 async function openStorage(

@@ -202,7 +202,9 @@ export async function wire(config: Config, options: WiringOptions = {}) {
   const counters = createCounters();
   const readOrigin = createOriginReader({ trustedProxies: config.trustedProxies });
   const observe = createObserve({ log: rooms.log, counters, originOf: readOrigin });
-  const health = createHealth({ ping: rooms.database.ping });
+  const { redis, decisions } = rooms;
+  const isDegraded = () => redis !== undefined && (redis.isAway() || decisions?.isListening() !== true);
+  const health = createHealth({ ping: rooms.database.ping, isDegraded });
   const demo = config.demoPage ? await findDemoClient(rooms) : undefined;
   const oauth = openOAuthDoor(config, rooms, observe.reportFault);
   const pins = openPinDoor(config, rooms, observe.reportFault);

@@ -105,6 +105,48 @@ describe('settings', () => {
     ['DATABASE_URL', 'file:/srv/here.sqlite', { databaseFile: '/srv/here.sqlite' }],
     ['DATABASE_URL', 'file:///srv/a%20b.sqlite', { databaseFile: '/srv/a b.sqlite' }],
     ['DATABASE_CONNECTIONS', '3', { databaseConnections: 3 }],
+    [
+      'REDIS_URL',
+      'redis://localhost',
+      { redis: { kind: 'single', hosts: [{ host: 'localhost', port: 6379 }], isTls: false, database: 0 } },
+    ],
+    [
+      'REDIS_URL',
+      'rediss://app:p%40ss:word@[::1]:6380/3',
+      {
+        redis: {
+          ...{ kind: 'single', hosts: [{ host: '::1', port: 6380 }], isTls: true, database: 3 },
+          ...{ username: 'app', password: 'p@ss:word' },
+        },
+      },
+    ],
+    [
+      'REDIS_URL',
+      'redis+sentinel://:word@one,two:26380/house/1?sentinel_password=other',
+      {
+        redis: {
+          ...{ kind: 'sentinel', isTls: false, database: 1, masterName: 'house' },
+          ...{ password: 'word', sentinelPassword: 'other' },
+          hosts: [
+            { host: 'one', port: 26_379 },
+            { host: 'two', port: 26_380 },
+          ],
+        },
+      },
+    ],
+    [
+      'REDIS_URL',
+      'rediss+cluster://one:7000,two',
+      {
+        redis: {
+          ...{ kind: 'cluster', isTls: true },
+          hosts: [
+            { host: 'one', port: 7000 },
+            { host: 'two', port: 6379 },
+          ],
+        },
+      },
+    ],
     ['WORKERS', '3', { workers: 3 }],
     ['WORKERS', 'auto', { workers: availableParallelism() }],
     ['LINCHPIN_SECRET', SECRET, { secret: SECRET }],
@@ -161,6 +203,16 @@ describe('settings', () => {
     ['DATABASE_URL', './here.sqlite', /must be file:/],
     ['DATABASE_URL', 'file::memory:', /must be file:/],
     ['DATABASE_URL', 'file:x?mode=ro', /must be file:/],
+    ['REDIS_URL', 'localhost:6379', /must be redis:\/\/user:password@host:6379/],
+    ['REDIS_URL', 'http://localhost', /must be redis:/],
+    ['REDIS_URL', 'redis://localhost:0', /must be redis:/],
+    ['REDIS_URL', 'redis://:p%ss@localhost', /must be redis:/],
+    ['REDIS_URL', 'redis://localhost/house', /nothing behind the host but the number of a database/],
+    ['REDIS_URL', 'redis://one,two', /names several hosts/],
+    ['REDIS_URL', 'redis://localhost?db=1', /nothing behind a \?/],
+    ['REDIS_URL', 'redis+sentinel://one,two', /must end with the name of the master/],
+    ['REDIS_URL', 'redis+sentinel://one/house?password=x', /nothing behind a \? but sentinel_password/],
+    ['REDIS_URL', 'redis+cluster://one/1', /no database of a Cluster/],
     ['LINCHPIN_SECRET', 'short', /at least 32 random characters/],
     ['LINCHPIN_SECRET', 'a'.repeat(64), /at least 32 random characters/],
     ['LINCHPIN_SECRET_PREVIOUS', 'short', /at least 32/],
@@ -230,6 +282,7 @@ describe('settings', () => {
       LINCHPIN_SECRET: 'hunter2',
       SMTP_URL: 'imap://me:hunter2@mail',
       DATABASE_URL: 'postgres://me:hunter2@db',
+      REDIS_URL: 'redis://me:hunter2@db/hunter2',
       LINCHPIN_SECRETS: 'hunter2',
     };
     const files = { '.env': 'AUDIT_DAYS=never\nNO_SUCH=1\nhunter2\n' };
@@ -242,9 +295,10 @@ describe('settings', () => {
       'NO_SUCH',
       'PORT',
       'PUBLIC_URL',
+      'REDIS_URL',
       'SMTP_URL',
     ]);
-    expect(() => load(env, files)).toThrow(/^These settings cannot be used:\n(  .+\n){8}  .+$/);
+    expect(() => load(env, files)).toThrow(/^These settings cannot be used:\n(  .+\n){9}  .+$/);
     expect(() => load(env, files)).not.toThrow(/hunter2/);
   });
 

@@ -217,14 +217,22 @@ function loggedPath(path: string): string {
 
 export type Health = ReturnType<typeof createHealth>;
 
+export interface HealthDependencies {
+  readonly ping: () => Promise<unknown>;
+  /** Whether something is gone that the service does without. */
+  readonly isDegraded?: () => boolean;
+  readonly waitMs?: number;
+}
+
 /**
  * Makes the two doors of whoever runs the process. `/healthz`: the process lives. `/readyz`: it may be sent requests,
  * that is, `ping` (the database) answers within two seconds and it is not draining; else 503. Neither is logged.
+ * A process that is `degraded` answers everything as it should, only later or by a coarser count, and may be sent requests.
  */
-export function createHealth({ ping, waitMs = 2000 }: { ping: () => Promise<unknown>; waitMs?: number }) {
+export function createHealth({ ping, isDegraded = () => false, waitMs = 2000 }: HealthDependencies) {
   let isDraining = false;
 
-  async function state(): Promise<'ready' | 'draining' | 'database-unavailable'> {
+  async function state(): Promise<'ready' | 'degraded' | 'draining' | 'database-unavailable'> {
     if (isDraining) return 'draining';
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, waitMs, false)));
@@ -234,7 +242,8 @@ export function createHealth({ ping, waitMs = 2000 }: { ping: () => Promise<unkn
     );
     const isAnswered = await Promise.race([answered, late]);
     clearTimeout(timer);
-    return isAnswered ? 'ready' : 'database-unavailable';
+    if (!isAnswered) return 'database-unavailable';
+    return isDegraded() ? 'degraded' : 'ready';
   }
 
   return {
@@ -257,7 +266,7 @@ export function createHealth({ ping, waitMs = 2000 }: { ping: () => Promise<unkn
         return;
       }
       const found = ctx.path === '/healthz' ? 'alive' : await state();
-      ctx.status = found === 'alive' || found === 'ready' ? 200 : 503;
+      ctx.status = found === 'draining' || found === 'database-unavailable' ? 503 : 200;
       ctx.body = { status: found };
     },
   };

@@ -27,6 +27,7 @@ const house = await wire(
     databaseFile: join(folder, 'linchpin.sqlite'),
     databaseUrl: undefined,
     databaseConnections: 12,
+    redis: undefined,
     workers: 1,
     secret: 'a secret for the bench that is long enough',
     secretPrevious: undefined,

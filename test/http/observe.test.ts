@@ -177,8 +177,8 @@ describe('a log line', () => {
 });
 
 describe('health', () => {
-  function healthOf(ping: () => Promise<unknown>) {
-    const health = createHealth({ ping, waitMs: 1 });
+  function healthOf(ping: () => Promise<unknown>, isDegraded = () => false) {
+    const health = createHealth({ ping, isDegraded, waitMs: 1 });
     const served = serve((ctx, next) => health.health(ctx, next));
     return { ...served, startDraining: () => health.startDraining() };
   }
@@ -207,6 +207,21 @@ describe('health', () => {
     const { agent } = healthOf(ping);
     const answer = await agent.get('/readyz');
     expect([answer.status, answer.body]).toEqual([503, { status: 'database-unavailable' }]);
+  });
+
+  it('is degraded, and may be sent requests, while something is gone that the service does without', async () => {
+    const found = { isDegraded: true };
+    const { agent, startDraining } = healthOf(
+      () => Promise.resolve(),
+      () => found.isDegraded,
+    );
+    const answer = await agent.get('/readyz');
+    expect([answer.status, answer.body]).toEqual([200, { status: 'degraded' }]);
+    found.isDegraded = false;
+    expect((await agent.get('/readyz')).body).toEqual({ status: 'ready' });
+    found.isDegraded = true;
+    startDraining();
+    expect((await agent.get('/readyz')).status).toBe(503);
   });
 
   it('is 503 while draining, and still alive', async () => {

@@ -52,6 +52,7 @@ export async function startTestHouse({
       databaseFile: join(folder, 'linchpin.sqlite'),
       databaseUrl: schema?.url,
       databaseConnections: 6,
+      redis: undefined,
       workers: 1,
       secret: 'a secret for tests that is long enough',
       secretPrevious: undefined,

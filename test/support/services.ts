@@ -14,17 +14,26 @@ export interface Service {
   /** With user and password. */
   readonly url: string;
   readonly stop: () => Promise<void>;
+  /** For suites that make it hang (SIGSTOP), go on, or die. */
+  readonly signal: (name: NodeJS.Signals) => void;
 }
 
 const START_SECONDS = 30;
 const STOP_SECONDS = 5;
 
-/** Starts an empty Redis that keeps nothing on disk. Refuses where Redis is not installed or does not come up. */
-export async function startRedis(): Promise<Service> {
+/**
+ * Starts an empty Redis that keeps nothing on disk, where `at` says, which is the address of one that was stopped, or anywhere.
+ * `lines` are further settings. Refuses where Redis is not installed or does not come up.
+ */
+export async function startRedis({
+  at,
+  lines = [],
+}: { at?: string; lines?: string[] } = {}): Promise<Service> {
   const program = found('redis');
   const { folder, prefix } = ownFolder('redis');
-  const port = await freePort();
-  const password = randomBytes(16).toString('hex');
+  const before = at === undefined ? undefined : new URL(at);
+  const port = before?.port ?? (await freePort());
+  const password = before?.password ?? randomBytes(16).toString('hex');
   const child = launch([...prefix, program, '-'], folder);
   // The settings go in by standard input: arguments can be read by every user of the machine.
   child.stdin?.end(
@@ -35,6 +44,7 @@ export async function startRedis(): Promise<Service> {
       `dir ${folder}`,
       'save ""',
       'appendonly no',
+      ...lines,
     ].join('\n') + '\n',
   );
   return whenReady(child, folder, `redis://default:${password}@127.0.0.1:${port}`);
@@ -151,6 +161,7 @@ async function whenReady(child: ChildProcess, folder: string, url: string): Prom
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_SECONDS * 1000);
     // PostgreSQL takes it as its fast shutdown; TERM would wait for its clients.
     child.kill('SIGINT');
+    child.kill('SIGCONT');
     await ended;
     clearTimeout(timer);
     process.off('exit', endNow);
@@ -158,7 +169,7 @@ async function whenReady(child: ChildProcess, folder: string, url: string): Prom
   };
   try {
     await readyLine(child);
-    return { url, stop };
+    return { url, stop, signal: (name) => void child.kill(name) };
   } catch (error) {
     if (child.exitCode === null && child.pid !== undefined) await stop();
     else endNow();

@@ -1,22 +1,26 @@
-// Coarse counts in memory (stores/ephemeral/counters.ts): how they fade, what is given back, and what a flood costs.
+// Coarse counts, in memory and in Redis (stores/ephemeral): how they fade, what is given back, and what a flood costs.
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import type { CoarseCounter } from '../../../src/domain/throttle.js';
 import { createMemoryCounters } from '../../../src/stores/ephemeral/counters.js';
+import { createRedisCounters } from '../../../src/stores/ephemeral/redis-counters.js';
+import { createRedisLine, type RedisLine } from '../../../src/stores/ephemeral/redis-line.js';
 import { createTestClock } from '../../support/clock.js';
+import { describeWithRedis, redisAddress } from '../../support/redis.js';
 
 const WINDOW = 600;
 
-function openCounters(mostSpenders?: number) {
+function countersOf(open: (now: () => Date) => CoarseCounter) {
   const clock = createTestClock();
-  const counters = createMemoryCounters({
-    now: clock.now,
-    ...(mostSpenders === undefined ? {} : { mostSpenders }),
-  });
+  const counters = open(clock.now);
   const add = (amount: number, key = 'k') => counters.add(key, amount, WINDOW);
   const find = (key = 'k') => counters.find(key);
   return { clock, add, find };
 }
 
-describe('counters in memory', () => {
+function promise(open: (now: () => Date) => CoarseCounter): void {
+  const openCounters = () => countersOf(open);
+
   it('count each key by itself, and answer nothing for one that they never saw', async () => {
     const { add, find } = openCounters();
     expect(await add(1)).toBe(1);
@@ -103,9 +107,13 @@ describe('counters in memory', () => {
       }),
     );
   });
+}
+
+describe('counters in memory', () => {
+  promise((now) => createMemoryCounters({ now }));
 
   it('forget the stalest spender when there are too many, and not one that is still counting', async () => {
-    const { clock, add, find } = openCounters(3);
+    const { clock, add, find } = countersOf((now) => createMemoryCounters({ now, mostSpenders: 3 }));
     for (const key of ['busy', 'stale', 'third', 'busy', 'fourth']) {
       clock.advance(1);
       await add(1, key);
@@ -113,5 +121,47 @@ describe('counters in memory', () => {
     expect([await find('busy'), await find('stale'), await find('third'), await find('fourth')]).toEqual([
       2, 0, 1, 1,
     ]);
+  });
+});
+
+describeWithRedis('counters in Redis', (url) => {
+  let line: RedisLine;
+  const open = async (address = redisAddress(url)) => {
+    const quiet = { onAway: () => undefined, onBack: () => undefined };
+    const made = createRedisLine({ address, prefix: 'test:', budgetMs: 10_000, ...quiet });
+    await made.open();
+    return made;
+  };
+  beforeAll(async () => void (line = await open()));
+  afterAll(() => line.close());
+
+  const fresh = (): RedisLine => ({ ...line, prefix: `test:${randomUUID()}:` });
+  promise((now) => createRedisCounters({ line: fresh(), now }));
+
+  it('are one count for all processes, and leave nothing behind two windows later', async () => {
+    const shared = fresh();
+    const clock = createTestClock();
+    const [one, two] = [1, 2].map(() => createRedisCounters({ line: shared, now: clock.now }));
+    await one!.add('k', 2, WINDOW);
+    expect(await two!.add('k', 1, WINDOW)).toBe(3);
+    const left = await line.run((client) => client.pttl(`${shared.prefix}{k}`));
+    expect(left).toBeGreaterThan(1.9 * WINDOW * 1000);
+    expect(left).toBeLessThanOrEqual(2 * WINDOW * 1000);
+  });
+
+  it('count in this process where Redis is not there, and in Redis once it is', async () => {
+    const nowhere = await open({
+      kind: 'single',
+      hosts: [{ host: '127.0.0.1', port: 1 }],
+      isTls: false,
+      database: 0,
+    });
+    const lines = { now: nowhere };
+    const shifting: RedisLine = { ...fresh(), run: (work) => lines.now.run(work) };
+    const { add, find } = countersOf((now) => createRedisCounters({ line: shifting, now }));
+    expect([await add(1), await add(1), await find()]).toEqual([1, 2, 2]);
+    lines.now = fresh();
+    expect(await add(5)).toBe(5);
+    nowhere.close();
   });
 });

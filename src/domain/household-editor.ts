@@ -42,7 +42,8 @@ export function createEditors({ sessions, hasSecondFactor, now }: EditorsDepende
 
     /**
      * With a token of the account itself. Refuses `member-may-not` for one that was switched, or speaks for a member;
-     * `proof-required` for one that is older than ten minutes, renews itself with a key, or came in with an app password.
+     * `proof-required` for one that is older than ten minutes, renews itself with a key, came in with an app password, or was
+     * linked by another tool's token: its minutes are not those of a person who proved anything.
      */
     editorOfToken({ kind, tool }: LastingStanding, origin: Origin): Editor {
       const { accountId, clientId, name } = tool;
@@ -50,8 +51,8 @@ export function createEditors({ sessions, hasSecondFactor, now }: EditorsDepende
       if (!isOwn) throw new DomainError('member-may-not');
       const age = now().getTime() - tool.linkedAt.getTime();
       const isYoung = age >= 0 && age <= FRESH_TOKEN_SECONDS * 1000;
-      if (!isYoung || kind !== 'lasting' || tool.bornWith === 'app-password')
-        throw new DomainError('proof-required');
+      const isOfPerson = tool.bornWith !== 'app-password' && tool.parentToolId === undefined;
+      if (!isYoung || kind !== 'lasting' || !isOfPerson) throw new DomainError('proof-required');
       return make({ accountId, isFresh: true, tool: { clientId, name }, origin });
     },
   };

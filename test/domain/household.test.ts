@@ -380,6 +380,9 @@ describe('a tool that changes a household (PIN-API "Decided")', () => {
     const standing = await test.linkedTool(owner.session);
     const { household } = test.house;
     const editor = household.editorOfToken(standing, newOrigin());
+    // Linked by the token of another tool: nobody proved anything for it.
+    const child = { ...standing, tool: { ...standing.tool, parentToolId: standing.tool.linkedToolId } };
+    expect(() => household.editorOfToken(child, newOrigin())).toThrow('proof-required');
     await household.addManaged(editor, { name: 'Kim' });
     const told = (await test.mailsTo(owner.person.email)).map(({ notice }) => notice);
     expect(told).toContain('household-changed-by-tool');

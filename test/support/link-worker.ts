@@ -71,4 +71,4 @@ for (let next = 0; next < order.links; next += order.atOnce) {
   await Promise.all(numbers.map((number) => drive(client, number)));
 }
 say({ step: 'done' });
-rooms.close();
+await rooms.close();

@@ -21,32 +21,39 @@ export interface Service {
 const START_SECONDS = 30;
 const STOP_SECONDS = 5;
 
-/**
- * Starts an empty Redis that keeps nothing on disk, where `at` says, which is the address of one that was stopped, or anywhere.
- * `lines` are further settings. Refuses where Redis is not installed or does not come up.
- */
+export interface RedisAsked {
+  /** The address of one that was stopped; else a free port and a password of its own. */
+  readonly at?: string;
+  readonly password?: string;
+  /** Further settings. */
+  readonly lines?: readonly string[];
+  readonly isSentinel?: boolean;
+}
+
+/** Starts an empty Redis that keeps nothing on disk, or a Sentinel. Refuses where it is not installed or does not come up. */
 export async function startRedis({
   at,
   lines = [],
-}: { at?: string; lines?: string[] } = {}): Promise<Service> {
+  isSentinel,
+  ...asked
+}: RedisAsked = {}): Promise<Service> {
   const program = found('redis');
   const { folder, prefix } = ownFolder('redis');
   const before = at === undefined ? undefined : new URL(at);
   const port = before?.port ?? (await freePort());
-  const password = before?.password ?? randomBytes(16).toString('hex');
-  const child = launch([...prefix, program, '-'], folder);
-  // The settings go in by standard input: arguments can be read by every user of the machine.
-  child.stdin?.end(
-    [
-      'bind 127.0.0.1',
-      `port ${port}`,
-      `requirepass ${password}`,
-      `dir ${folder}`,
-      'save ""',
-      'appendonly no',
-      ...lines,
-    ].join('\n') + '\n',
-  );
+  const password = before?.password ?? asked.password ?? randomBytes(16).toString('hex');
+  // A Sentinel has no data, and knows no settings about them.
+  const keeping = isSentinel ? [] : ['save ""', 'appendonly no'];
+  const settings = ['bind 127.0.0.1', `port ${port}`, `requirepass ${password}`, `dir ${folder}`];
+  const text = `${[...settings, ...keeping, ...lines].join('\n')}\n`;
+  // The settings go in by a file or by standard input: arguments can be read by every user of the machine.
+  const file = join(folder, 'redis.conf');
+  if (isSentinel) {
+    writeFileSync(file, text, { mode: 0o600 });
+    giveAway(file);
+  }
+  const child = launch([...prefix, program, ...(isSentinel ? [file, '--sentinel'] : ['-'])], folder);
+  child.stdin?.end(isSentinel ? '' : text);
   return whenReady(child, folder, `redis://default:${password}@127.0.0.1:${port}`);
 }
 
@@ -125,7 +132,7 @@ function serviceUser(): { uid: number; gid: number } | undefined {
 }
 
 /** `--port 0` is not offered by either program: a port that was free a moment ago is. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
@@ -148,7 +155,7 @@ function bareEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
 }
 
-/** Waits for the line in which both programs say that they take connections. */
+/** Waits for the line in which the programs say that they take connections. */
 async function whenReady(child: ChildProcess, folder: string, url: string): Promise<Service> {
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   const endNow = (): void => {
@@ -185,7 +192,7 @@ function readyLine(child: ChildProcess): Promise<void> {
     const timer = setTimeout(() => fail(`was not ready after ${START_SECONDS} s`), START_SECONDS * 1000);
     const read = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4000);
-      if (!/ready to accept connections/i.test(output)) return;
+      if (!/ready to accept connections|Sentinel ID is/i.test(output)) return;
       clearTimeout(timer);
       resolve();
     };

@@ -33,8 +33,11 @@ export function createPerson(test: Pick<TestHouse, 'clock' | 'house' | 'newAccou
     await submit(page, 'code');
   }
 
-  const enter = (page: Page) =>
-    page.locator('main form[action="/link"] [type=submit]:visible').first().click();
+  async function enter(page: Page): Promise<void> {
+    // Loaded: until its script has run, the page of the popup shows another form.
+    await page.waitForURL(/\/(auth|link)\b/);
+    await page.locator('main form[action="/link"] [type=submit]:visible').first().click();
+  }
 
   async function decide(page: Page, decision: 'approve' | 'decline'): Promise<string> {
     const button = page.locator(`[name=decision][value=${decision}]`);

@@ -1,5 +1,6 @@
 // What is shared through Redis, on one server, behind three Sentinels and in a Cluster of three masters: counts, decisions, and the
 // way back when a server dies or hangs (stores/ephemeral/redis-line.ts, redis-decisions.ts; CHECKLIST 4).
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RedisAddress } from '../../../src/stores/ephemeral/redis-client.js';
 import { createRedisCounters } from '../../../src/stores/ephemeral/redis-counters.js';
@@ -72,22 +73,29 @@ describeWithRedis('Redis', () => {
     const isThere = ({ line, decisions }: Process): boolean => !line.isAway() && decisions.isListening();
     const untilShared = (): Promise<void> => until(() => isThere(one) && isThere(two));
 
-    /** Many keys, so that in a Cluster each master has some. */
-    async function shareCounts(name: string): Promise<void> {
-      const keys = Array.from({ length: 30 }, (_, index) => `${name}:${index}`);
-      for (const key of keys) await one.counters.add(key, 2, 600);
-      for (const key of keys) expect(await two.counters.add(key, 1, 600)).toBe(3);
-    }
+    /** Until counts are shared, each under a new name; many keys, so that in a Cluster each master has some. */
+    const untilCountsAreShared = (): Promise<void> =>
+      until(async () => {
+        const name = randomUUID();
+        const keys = Array.from({ length: 30 }, (_, index) => `${name}:${index}`);
+        for (const key of keys) await one.counters.add(key, 2, 600);
+        const counted = await Promise.all(keys.map((key) => two.counters.add(key, 1, 600)));
+        return counted.every((count) => count === 3);
+      });
 
-    async function tellDecision(key: string): Promise<void> {
-      one.decisions.tell(key);
-      await until(() => two.heard.includes(key));
-    }
+    /** Until one is heard: those before may have been lost. */
+    const untilDecisionsAreHeard = (): Promise<void> =>
+      until(async () => {
+        const key = randomUUID();
+        one.decisions.tell(key);
+        for (const end = Date.now() + 1000; Date.now() < end; await pause(5))
+          if (two.heard.includes(key)) return true;
+        return false;
+      });
 
     it('counts for all processes, and carries decisions between them', async () => {
-      await shareCounts('first');
-      await tellDecision('first');
-      expect(two.heard).toEqual(['first']);
+      await untilCountsAreShared();
+      await untilDecisionsAreHeard();
     });
 
     it('is away while it hangs, and found again, with word that something may have been missed', async () => {
@@ -100,11 +108,8 @@ describeWithRedis('Redis', () => {
       for (const { signal } of group.servers) signal('SIGCONT');
       await untilShared();
       expect(two.told.slice(before)).toEqual(expect.arrayContaining(['back', 'gap']));
-      await until(async () => {
-        await shareCounts(`hung ${performance.now()}`);
-        return true;
-      });
-      await tellDecision('after the hang');
+      await untilCountsAreShared();
+      await untilDecisionsAreHeard();
     });
 
     if (how === 'on one server')
@@ -114,7 +119,7 @@ describeWithRedis('Redis', () => {
         await until(() => two.told.length > before);
         expect(two.told.slice(before)).toEqual(['gap']);
         await untilShared();
-        await tellDecision('after the cut');
+        await untilDecisionsAreHeard();
       });
 
     if (how === 'behind three Sentinels')
@@ -122,8 +127,8 @@ describeWithRedis('Redis', () => {
         group.servers[0]!.signal('SIGKILL');
         await until(() => one.told.at(-1) === 'away' || one.line.isAway());
         await untilShared();
-        await shareCounts('second');
-        await tellDecision('second');
+        await untilCountsAreShared();
+        await untilDecisionsAreHeard();
       });
   });
 });

@@ -18,6 +18,8 @@ interface Prepared {
   readonly order: readonly Slot<Values>[];
   /** The columns of its rows, which the driver gives as lists: it would look each name up again for each row. */
   readonly columns: readonly string[];
+  /** A row of nothing, to be copied and filled: an object that grows column by column becomes a slow one. */
+  readonly blank: Readonly<Record<string, SqlValue>>;
 }
 
 /** One connection. `execute` is for texts without parameters: schema changes and transaction control. */
@@ -88,10 +90,14 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     const { sql, order } = statement.compile(sqliteBuilder);
     const text = driver.prepare(sql);
     const columns = text.reader ? text.raw(true).columns() : [];
+    const names = columns.map(({ name }) => name);
     const made = {
       statement: text,
       order: order as readonly Slot<Values>[],
-      columns: columns.map(({ name }) => name),
+      columns: names,
+      blank: JSON.parse(
+        `{${names.map((name) => `${JSON.stringify(name)}:null`).join(',')}}`,
+      ) as Prepared['blank'],
     };
     prepared.set(key, made);
     return made;
@@ -100,18 +106,18 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
   return {
     async all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]> {
       try {
-        const { statement: text, order, columns } = prepare(statement);
+        const { statement: text, order, columns, blank } = prepare(statement);
         const rows = text.all(fill(order, values)) as SqlValue[][];
-        return rows.map((row) => toRow<Row>(columns, row));
+        return rows.map((row) => toRow<Row>(columns, blank, row));
       } catch (error) {
         throw asStoreFault(error);
       }
     },
     async one<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row | undefined> {
       try {
-        const { statement: text, order, columns } = prepare(statement);
+        const { statement: text, order, columns, blank } = prepare(statement);
         const row = text.get(fill(order, values)) as SqlValue[] | undefined;
-        return row && toRow<Row>(columns, row);
+        return row && toRow<Row>(columns, blank, row);
       } catch (error) {
         throw asStoreFault(error);
       }
@@ -139,8 +145,8 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
   };
 }
 
-function toRow<Row>(columns: readonly string[], values: readonly SqlValue[]): Row {
-  const row: Record<string, SqlValue> = {};
+function toRow<Row>(columns: readonly string[], blank: Prepared['blank'], values: readonly SqlValue[]): Row {
+  const row: Record<string, SqlValue> = { ...blank };
   for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i]!;
   return row as Row;
 }

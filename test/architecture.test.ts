@@ -24,7 +24,10 @@ interface Room {
 }
 
 /** What keeps, sends, hashes or counts on the outside: one room knows each of these, and no other. */
-const drivers = ['argon2', 'better-sqlite3', 'ioredis', 'kysely', 'nodemailer', 'otplib', 'pg'];
+const drivers = [
+  ...['@simplewebauthn/server', 'argon2', 'better-sqlite3', 'ioredis', 'kysely', 'nodemailer'],
+  ...['openid-client', 'otplib', 'pg'],
+];
 
 const door = ['src/http/request', 'src/http/guards', 'src/http/observe', 'src/domain/'];
 
@@ -61,7 +64,10 @@ const rooms: readonly Room[] = [
   // The tool imports nothing but its own parts: it runs against any server.
   { room: 'src/tool' },
   { room: 'src/demo', may: ['src/tool', 'src/crypto/'] },
-  { room: 'src/crypto/', packages: ['node:crypto', 'node:os', 'node:util', 'argon2', 'otplib', 'jose'] },
+  {
+    room: 'src/crypto/',
+    packages: ['node:crypto', 'node:os', 'node:util', 'argon2', 'otplib', 'jose', '@simplewebauthn/server'],
+  },
   { room: 'src/domain/', may: ['src/crypto/'], packages: ['@zxcvbn-ts'] },
   {
     room: 'src/stores/sql/',

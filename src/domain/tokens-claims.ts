@@ -29,7 +29,7 @@ export const isSwitched = ({ methods }: Pick<Claimed['tool'], 'methods'>): boole
 
 /** RFC 8176 names; `mfa` where two factors were proved. */
 function amrOf(methods: readonly AuthenticationMethod[]): string[] {
-  const named = methods.filter((method) => method === 'pwd' || method === 'otp' || method === 'profile');
+  const named = methods.filter((method) => method !== 'recovery' && method !== 'mfa');
   return contextClass(methods) === 'aal2' ? [...named, 'mfa'] : named;
 }
 

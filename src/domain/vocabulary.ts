@@ -34,8 +34,12 @@ export interface Origin {
   readonly requestId: string;
 }
 
-/** How an authentication was made; the values of `amr` (RFC 8176). `profile`: none was, a member was switched to. */
-export type AuthenticationMethod = 'pwd' | 'otp' | 'recovery' | 'mfa' | 'profile';
+/**
+ * How an authentication was made; `amr` names most of them (RFC 8176). `pop`: a passkey, which is two factors at once where
+ * `mfa` stands beside it: then it has verified its user. `fed`: another provider says who it is. `profile`: nothing was
+ * proved, a member was switched to.
+ */
+export type AuthenticationMethod = 'pwd' | 'otp' | 'recovery' | 'pop' | 'mfa' | 'fed' | 'profile';
 
 /** What a person is in a household: it is theirs, they joined with an account, or they have none. */
 export type MemberKind = 'owner' | 'full' | 'managed' | 'guest';
@@ -52,9 +56,11 @@ export interface Authentication {
   readonly methods: readonly AuthenticationMethod[];
 }
 
+const SECOND_FACTORS: ReadonlySet<AuthenticationMethod> = new Set(['otp', 'recovery', 'pop', 'mfa']);
+
 /** The authentication context of RFC 9068 §2.2.1: two factors, or one. */
 export function contextClass(methods: readonly AuthenticationMethod[]): 'aal2' | 'aal1' {
-  return methods.includes('otp') || methods.includes('recovery') ? 'aal2' : 'aal1';
+  return methods.some((method) => SECOND_FACTORS.has(method)) ? 'aal2' : 'aal1';
 }
 
 /**

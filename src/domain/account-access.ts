@@ -5,6 +5,7 @@ import type { Audit, AuditStore } from './audit.js';
 import type { KnownBrowserStore } from './known-browsers.js';
 import type { LinkedTools, LinkedToolsStores } from './linked-tools.js';
 import type { Link, LinkStore } from './links.js';
+import { recordWithdrawn } from './links-withdrawn.js';
 import type { SessionStore } from './sessions.js';
 import type { SignInStore } from './sign-in-half-done.js';
 import type { AccountId, Clock, Origin } from './vocabulary.js';
@@ -39,6 +40,7 @@ export function createAccountAccess({ linkedTools, audit, now }: AccountAccessDe
       // The thief's may be among them.
       await stores.accounts.removeKnownBrowsers(accountId);
       const links = await stores.links.withdrawByAccount(accountId, now());
+      await recordWithdrawn(stores, audit, links, { actor: accountId, origin });
       await linkedTools.unlinkAllWithin(stores, { accountId, origin });
       for (const appPassword of await stores.appPasswords.findByAccount(accountId)) {
         await linkedTools.revokeWithin(stores, appPassword, origin);

@@ -65,3 +65,6 @@ export function refuseStale(editor: Editor): void {
 
 /** Who is remembered to have done it. */
 export const actorOf = ({ tool, accountId }: Editor): string => tool?.clientId ?? accountId;
+
+/** The same, for a tool that ends by it. */
+export const endedBy = (editor: Editor) => ({ actor: actorOf(editor), origin: editor.origin });

@@ -15,6 +15,9 @@ export interface HouseholdEndingDependencies {
   readonly now: Clock;
 }
 
+/** It is the clock that ends an account. */
+const BY = { actor: 'job' } as const;
+
 export type HouseholdEnding = ReturnType<typeof createHouseholdEnding>;
 
 export function createHouseholdEnding(dependencies: HouseholdEndingDependencies) {
@@ -42,10 +45,10 @@ export function createHouseholdEnding(dependencies: HouseholdEndingDependencies)
       const found = await findHouseholdOf(stores.households, ownSubject(record.accountId));
       if (!found) return [];
       const { own, members } = found;
-      if (own.kind !== 'owner') return (await removal.removeMember(stores, own)) ?? [];
+      if (own.kind !== 'owner') return (await removal.removeMember(stores, own, BY)) ?? [];
       const links: Link[] = [];
       for (const member of members.filter(({ kind }) => kind !== 'owner')) {
-        links.push(...((await removal.removeMember(stores, member)) ?? []));
+        links.push(...((await removal.removeMember(stores, member, BY)) ?? []));
         if (member.kind === 'full') await tellEnded(stores, member, record);
       }
       await removal.dissolveEmpty(stores, own);

@@ -69,7 +69,7 @@ export function createProfilePins<Stores extends ProfilePinStores>(
     const { subjectId, pinVersion, accountId, name, kind } = member;
     if (!(await stores.households.replacePin(subjectId, pinVersion, hash, now())))
       throw new DomainError('profile-pin-changed');
-    await removal.endSwitched(stores, member);
+    await removal.endSwitched(stores, member, by);
     const details = { member: name, kind };
     const entry = { event: `profile-pin-${by.as}`, accountId, actor: by.actor } as const;
     await audit.record(stores, { ...entry, origin: by.origin, details });

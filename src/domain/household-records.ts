@@ -149,9 +149,9 @@ export interface MemberAccessStore {
   /** Approved to denied, whatever was approved for this member and not collected. */
   withdrawLinks(member: MemberOfAccount, now: Date): Promise<Link[]>;
   /** Ends tools that were linked for this member in this household, and those that their tools have switched to others. */
-  endTools(member: MemberOfAccount, at: Date): Promise<number>;
+  endTools(member: MemberOfAccount, at: Date): Promise<LinkedTool[]>;
   /** Ends tools that were switched to this member. */
-  endSwitchedTools(member: MemberOfAccount, at: Date): Promise<number>;
+  endSwitchedTools(member: MemberOfAccount, at: Date): Promise<LinkedTool[]>;
   /** The live tool that this one was switched to for a member. */
   findSwitchedTool(parentToolId: LinkedToolId, subjectId: SubjectId): Promise<LinkedTool | undefined>;
   /** Tools say nothing of a household that is no more. */

@@ -3,7 +3,7 @@
 import { randomSecret } from '../crypto/secrets.js';
 import type { Account } from './account-records.js';
 import { cleanClientName } from './clients.js';
-import { createEditors, type Editor, type EditorsDependencies } from './household-editor.js';
+import { createEditors, endedBy, type Editor, type EditorsDependencies } from './household-editor.js';
 import {
   createOpening,
   findTold,
@@ -24,6 +24,7 @@ import { whereAndWhen } from './notices.js';
 import type { Session } from './sessions.js';
 import type { Throttle } from './throttle.js';
 import { isSwitched } from './tokens-claims.js';
+import { endToolWithin, recordToolsEnded, type EndedBy } from './tokens-ending.js';
 import type { LinkedTool, TokenStore } from './tokens.js';
 import { DomainError, type AccountId, type Origin, type SubjectId } from './vocabulary.js';
 
@@ -112,12 +113,16 @@ export function createHousehold<Stores extends HouseholdRoomStores>(
   }
 
   /** Tools that have more than the member may have from now on end, and so does what was approved and not collected. */
-  async function endWiderTools(stores: Stores, member: Member): Promise<Link[]> {
+  async function endWiderTools(stores: Stores, member: Member, by: EndedBy): Promise<Link[]> {
+    const why = 'member-restricted';
     for (const tool of await stores.tokens.findLinkedTools(member.accountId)) {
       const isWider = tool.subjectId === member.subjectId && narrowScope(member, tool.scope) !== tool.scope;
-      if (isWider) await stores.tokens.endLinkedTool(tool.linkedToolId, now(), 'member-restricted');
+      if (!isWider) continue;
+      const { linkedToolId } = tool;
+      if (await endToolWithin(stores, { audit, now }, { linkedToolId, why, ...by }))
+        await recordToolsEnded(stores, audit, [tool], { ...by, why });
     }
-    return stores.memberAccess.withdrawLinks(member, now());
+    return removal.withdrawLinks(stores, member, by);
   }
 
   async function tellRemoved(stores: Stores, member: Member, owner: Member, origin: Origin): Promise<void> {
@@ -132,7 +137,7 @@ export function createHousehold<Stores extends HouseholdRoomStores>(
 
   /** In a transaction that holds the household. */
   async function remove(stores: Stores, editor: Editor, member: Member, owner: Member): Promise<Link[]> {
-    const links = await removal.removeMember(stores, member);
+    const links = await removal.removeMember(stores, member, endedBy(editor));
     if (!links) throw new DomainError('not-found');
     const isGuest = member.kind === 'guest';
     await record(stores, editor, isGuest ? 'household-guest-off' : 'household-member-removed', member);
@@ -203,7 +208,7 @@ export function createHousehold<Stores extends HouseholdRoomStores>(
         const after: Member = { ...before, ...look, ...name };
         await stores.households.changeLook(before, after, now());
         const isTighter = after.restriction !== before.restriction;
-        const withdrawn = isTighter ? await endWiderTools(stores, after) : [];
+        const withdrawn = isTighter ? await endWiderTools(stores, after, endedBy(editor)) : [];
         await record(stores, editor, 'household-member-changed', after);
         await tellOfTool(stores, editor, 'member-changed', after.name);
         return { member: (await stores.households.findMember(subjectId))!, links: withdrawn };
@@ -251,7 +256,7 @@ export function createHousehold<Stores extends HouseholdRoomStores>(
         const member = await stores.households.findMember(ownSubject(accountId));
         if (member?.kind !== 'full') throw new DomainError('not-found');
         await stores.households.hold(member.householdId, now());
-        const withdrawn = await removal.removeMember(stores, member);
+        const withdrawn = await removal.removeMember(stores, member, { actor: accountId, origin });
         if (!withdrawn) throw new DomainError('not-found');
         const members = await stores.households.findMembers(member.householdId);
         const owner = members.find(({ kind }) => kind === 'owner');

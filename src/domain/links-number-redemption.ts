@@ -7,6 +7,7 @@ import { DEVICE_TOKEN_SECONDS } from './device-keys-tokens.js';
 import type { DeviceKeys } from './device-keys.js';
 import type { NumberedLinkRow, NumberedLinkStore, NumberedLinkStores } from './links-numbered.js';
 import type { LinkCheckpoint } from './links.js';
+import { recordWithdrawn } from './links-withdrawn.js';
 import type { Throttle } from './throttle.js';
 import type { TokensLasting } from './tokens-lasting.js';
 import type { TokensStanding } from './tokens-standing.js';
@@ -117,7 +118,10 @@ export function createRedemption<Stores extends NumberedLinkStores>(
       if (tool) await throttle.giveBack('live-links-by-network', link.network);
     } catch (error) {
       if (!isRefusal(error, 'account-closed')) throw error;
-      await inTransaction(({ numberedLinks }) => numberedLinks.withdraw(link.numbered.number, now()));
+      await inTransaction(async (stores) => {
+        const withdrawn = await stores.numberedLinks.withdraw(link.numbered.number, now());
+        if (withdrawn) await recordWithdrawn(stores, audit, [withdrawn], { actor: link.clientId, origin });
+      });
     }
   }
 

@@ -47,7 +47,7 @@ export interface NumberedLinkStore {
   /** Approved to redeemed, for its own client, in time. */
   redeem(number: number, clientId: string, now: Date): Promise<NumberedLinkRow | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */
-  withdraw(number: number, now: Date): Promise<boolean>;
+  withdraw(number: number, now: Date): Promise<Link | undefined>;
   /** Pending to approved, of a link that was started from the same network. */
   approveByToken(
     userCodeMac: string,

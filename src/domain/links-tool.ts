@@ -14,6 +14,7 @@ import type {
   PollGate,
   PollOutcome,
 } from './links.js';
+import { recordWithdrawn } from './links-withdrawn.js';
 import type { Throttle } from './throttle.js';
 import type { IssuedTokens, Issue, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
@@ -187,6 +188,14 @@ export function createLinksForTool<Stores extends LinkStores>(
     return { issue, link };
   }
 
+  /** What was approved by an account that may have no token any more. */
+  async function withdraw(key: DeviceCodeKey, { clientId }: Client, origin: Origin): Promise<void> {
+    await inTransaction(async (stores) => {
+      const link = await stores.links.withdraw(key, now());
+      if (link) await recordWithdrawn(stores, audit, [link], { actor: clientId, origin });
+    });
+  }
+
   return {
     /**
      * Starts a link for a tool (RFC 8628 §3.1, §3.2). The codes are returned once and kept as hashes.
@@ -289,7 +298,7 @@ export function createLinksForTool<Stores extends LinkStores>(
       const result = await inTransaction((stores) => redeemInside(stores, key, asked)).catch(
         async (error: unknown) => {
           if (!isRefusal(error, 'account-closed')) throw error;
-          await inTransaction(({ links }) => links.withdraw(key, now()));
+          await withdraw(key, asked.client, asked.origin);
           return 'lost' as const;
         },
       );

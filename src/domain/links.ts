@@ -149,7 +149,7 @@ export interface LinkStore {
   deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
   redeem(key: DeviceCodeKey, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */
-  withdraw(key: DeviceCodeKey, now: Date): Promise<boolean>;
+  withdraw(key: DeviceCodeKey, now: Date): Promise<Link | undefined>;
   /** Reserved or approved to denied, whatever this account has under way: it is in other hands, or closed, from now on. */
   withdrawByAccount(accountId: AccountId, now: Date): Promise<Link[]>;
   countLive(now: Date): Promise<number>;

@@ -57,7 +57,7 @@ export type SignIn = ReturnType<typeof createSignIn>;
 
 export function createSignIn(dependencies: SignInDependencies) {
   const { inTransaction, accounts, proofs, sessions, knownBrowsers, audit, now } = dependencies;
-  const { tryFromNetwork } = createRefusedSignIns(dependencies);
+  const { tryFromNetwork, rememberBusy } = createRefusedSignIns(dependencies);
   const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
   const { findHalfDone, attemptSecondProof } = halfDone;
   const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
@@ -193,7 +193,14 @@ export function createSignIn(dependencies: SignInDependencies) {
     ): Promise<IssuedSession & { readonly codesLeft: number }> {
       const { signIn, proof } = await attemptSecondProof<{ outcome: 'right'; left: number }>(
         signInToken,
-        (accountId) => proofs.useRecoveryCode(accountId, typed, origin),
+        async (accountId) => {
+          try {
+            return await proofs.useRecoveryCode(accountId, typed, origin);
+          } catch (error) {
+            await rememberBusy(error, { accountId }, origin);
+            throw error;
+          }
+        },
       );
       return { ...(await finish(signIn, 'recovery', origin)), codesLeft: proof.left };
     },

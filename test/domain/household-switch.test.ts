@@ -200,6 +200,9 @@ describe('a tool that is switched (DESIGN 8, PIN-API 6)', () => {
     const { token } = await switchToken(await test.linkedTool(owner.session), kim.subjectId, PIN);
     await test.house.profilePins.setManagedPin(owner.editor, kim.subjectId, { pin: undefined });
     expect(await Promise.all([linked, token].map(test.isAlive))).toEqual([true, false]);
+    const rows = await test.house.stores.audit.findByAccount(owner.person.accountId, 100);
+    const ended = rows.filter(({ event }) => event === 'tool-unlinked');
+    expect(ended.map(({ details }) => details['why'])).toEqual(['pin-changed']);
   });
 });
 

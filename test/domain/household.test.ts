@@ -2,7 +2,7 @@
 import { MOST_MEMBERS } from '../../src/domain/household.js';
 import { narrowScope } from '../../src/domain/household-scopes.js';
 import { GRACE_DAYS } from '../../src/domain/account-closing.js';
-import type { SubjectId } from '../../src/domain/vocabulary.js';
+import type { AccountId, SubjectId } from '../../src/domain/vocabulary.js';
 import { newOrigin, PASSWORD } from '../support/credentials.js';
 import { claimsOf, openHouseholdHouse, refusalOf, type HouseholdHouse } from '../support/household.js';
 
@@ -12,6 +12,15 @@ afterAll(() => test.close());
 
 const membersSeenBy = async (subjectId: SubjectId) =>
   (await test.house.household.findHousehold(subjectId))?.members ?? [];
+
+/** What the owner reads of tools and links that were ended with something else (ASVS 16.3.1). */
+async function endingsOf({ person }: { readonly person: { readonly accountId: AccountId } }) {
+  const rows = await test.house.stores.audit.findByAccount(person.accountId, 1000);
+  return rows
+    .filter(({ event }) => event === 'tool-unlinked' || event === 'link-withdrawn')
+    .map(({ event, details }) => `${event} ${String(details['why'])}`)
+    .sort();
+}
 
 describe('the members of a household (DESIGN 8)', () => {
   it('is no household until somebody is in it', async () => {
@@ -260,6 +269,10 @@ describe('the end of a member (DESIGN 8)', () => {
       ...[true, true],
     ]);
     expect(await house.switchedSessions.findSwitched(browser.token)).toBeUndefined();
+    expect(await endingsOf(owner)).toEqual([
+      'link-withdrawn undefined',
+      ...Array.from({ length: 3 }, () => 'tool-unlinked member-removed'),
+    ]);
     const { deviceCode } = pending;
     expect(await house.linksForTool.redeemLink({ deviceCode, client, origin })).toEqual({
       outcome: 'denied',
@@ -321,6 +334,7 @@ describe('the end of a member (DESIGN 8)', () => {
     const used = tokensStanding.useAccessToken(wide.tokens.accessToken, newOrigin());
     expect(await refusalOf(used)).toBe('token-invalid');
     expect(await test.isAlive(narrow)).toBe(true);
+    expect(await endingsOf(owner)).toEqual(['tool-unlinked member-restricted']);
   });
 
   it('comes with the closing of the owner’s account, and for good fourteen days later', async () => {

@@ -158,6 +158,8 @@ describe('a link with a number', () => {
     expect(await rooms.poll(link.number)).toEqual(UNKNOWN);
     rooms.standing.barred.clear();
     expect(await rooms.poll(link.number)).toEqual(UNKNOWN);
+    const rows = await rooms.database.stores.audit.findByAccount(ANNA, 1000);
+    expect(rows.filter(({ event }) => event === 'link-withdrawn')).toHaveLength(1);
   });
 
   it('shows its token no more once the account is closed, or the tool is unlinked (DESIGN 3)', async () => {

@@ -181,6 +181,8 @@ describe('a link', () => {
     expect((await redeem(deviceCode)).outcome).toBe('denied');
     rooms.standing.barred.clear();
     expect((await redeem(deviceCode)).outcome).toBe('denied');
+    const rows = await rooms.database.stores.audit.findByAccount('anna' as AccountId, 1000);
+    expect(rows.filter(({ event }) => event === 'link-withdrawn')).toHaveLength(1);
   });
 
   it('expires, decided or not, and stays so until it is forgotten a day later (RFC 8628 §3.5)', async () => {

@@ -143,6 +143,12 @@ describe('signing in', () => {
       for (let i = 0; i < 61; i++) {
         await expect(busy.startSignIn(wrong, origin)).rejects.toMatchObject({ code: 'service-busy' });
       }
+      const own = { login: person.username, password: PASSWORD };
+      for (let i = 0; i < 3; i++) {
+        await expect(busy.startSignIn(own, origin)).rejects.toMatchObject({ code: 'service-busy' });
+      }
+      // Once for a name in ten minutes (ASVS 16.3.1).
+      expect(await countEvents(person.accountId, 'sign-in-not-checked')).toBe(1);
       await expect(signIn.startSignIn(wrong, origin)).rejects.toMatchObject({ code: 'credentials-wrong' });
     });
   });
@@ -394,6 +400,7 @@ describe('signing in', () => {
         const attempt = busy.finishWithRecoveryCode(signInToken, person.recoveryCodes[0]!, person.origin);
         await expect(attempt).rejects.toMatchObject({ code: 'service-busy', retryAfterSeconds: 4 });
       }
+      expect(await countEvents(person.accountId, 'sign-in-not-checked')).toBe(1);
       expect((await recover(signInToken, person.recoveryCodes[0]!)).codesLeft).toBe(9);
     });
 

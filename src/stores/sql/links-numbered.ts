@@ -61,7 +61,8 @@ const updateWithdrawn = statement<{ public_number: number; now: number }>()((db,
     .set({ state: 'denied', decided_at: p('now') })
     .where('public_number', '=', p('public_number'))
     .where('door', '=', 'pin')
-    .where('state', '=', 'approved'),
+    .where('state', '=', 'approved')
+    .returningAll(),
 );
 
 type ByToken = {
@@ -121,7 +122,8 @@ export function createNumberedLinkStore(sql: Sql): NumberedLinkStore {
       return found(await sql.one(updateRedeemed, values));
     },
     async withdraw(number, now) {
-      return (await sql.change(updateWithdrawn, { public_number: number, now: now.getTime() })) === 1;
+      const row = await sql.one(updateWithdrawn, { public_number: number, now: now.getTime() });
+      return row && toLink(row);
     },
     async approveByToken(userCodeMac, { approval, parentToolId, network, collectUntil }, now) {
       const row = await sql.one(updateApprovedByToken, {

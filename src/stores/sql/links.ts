@@ -174,7 +174,8 @@ const updateWithdrawn = statement<ByDeviceCode & { now: number }>()((db, p) =>
     .set({ state: 'denied', decided_at: p('now') })
     .where('link_id', '=', p('link_id'))
     .where('device_code_hash', '=', p('device_code_hash'))
-    .where('state', '=', 'approved'),
+    .where('state', '=', 'approved')
+    .returningAll(),
 );
 
 const updateWithdrawnOfAccount = statement<{ account_id: string; now: number }>()((db, p) =>
@@ -292,7 +293,8 @@ export function createLinkStore(sql: Sql): LinkStore {
     },
     async withdraw({ linkId, deviceCodeHash }, now) {
       const key = { link_id: linkId, device_code_hash: deviceCodeHash };
-      return (await sql.change(updateWithdrawn, { ...key, now: now.getTime() })) === 1;
+      const row = await sql.one(updateWithdrawn, { ...key, now: now.getTime() });
+      return row && toLink(row);
     },
     async withdrawByAccount(accountId, now) {
       const rows = await sql.all(updateWithdrawnOfAccount, { account_id: accountId, now: now.getTime() });

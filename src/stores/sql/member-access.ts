@@ -25,7 +25,8 @@ const updateToolsEnded = statement<OfMember & { at: number }>()((db, p) =>
     .where('account_id', '=', p('account_id'))
     .where('subject_id', '=', p('subject_id'))
     .where('household_id', '=', p('household_id'))
-    .where('ended_at', 'is', null),
+    .where('ended_at', 'is', null)
+    .returningAll(),
 );
 
 /** Whatever household their own tools were linked in: as a member, they switched these to somebody else in this one. */
@@ -42,7 +43,8 @@ const updateSwitchedByEnded = statement<OfMember & { at: number }>()((db, p) =>
         .select('own.linked_tool_id')
         .where('own.account_id', '=', p('account_id'))
         .where('own.subject_id', '=', p('subject_id')),
-    ),
+    )
+    .returningAll(),
 );
 
 const updateSwitchedToEnded = statement<OfMember & { at: number }>()((db, p) =>
@@ -53,7 +55,8 @@ const updateSwitchedToEnded = statement<OfMember & { at: number }>()((db, p) =>
     .where('subject_id', '=', p('subject_id'))
     .where('household_id', '=', p('household_id'))
     .where('methods', '=', 'profile')
-    .where('ended_at', 'is', null),
+    .where('ended_at', 'is', null)
+    .returningAll(),
 );
 
 const selectSwitched = statement<{ parent_tool_id: string; subject_id: string }>()((db, p) =>
@@ -89,10 +92,13 @@ export function createMemberAccessStore(sql: Sql): MemberAccessStore {
     },
     async endTools(member, at) {
       const values = { ...columnsOf(member), at: at.getTime() };
-      return (await sql.change(updateSwitchedByEnded, values)) + (await sql.change(updateToolsEnded, values));
+      const switched = await sql.all(updateSwitchedByEnded, values);
+      return [...switched, ...(await sql.all(updateToolsEnded, values))].map(toLinkedTool);
     },
-    endSwitchedTools: (member, at) =>
-      sql.change(updateSwitchedToEnded, { ...columnsOf(member), at: at.getTime() }),
+    async endSwitchedTools(member, at) {
+      const rows = await sql.all(updateSwitchedToEnded, { ...columnsOf(member), at: at.getTime() });
+      return rows.map(toLinkedTool);
+    },
     async findSwitchedTool(parentToolId, subjectId) {
       const values = { parent_tool_id: parentToolId, subject_id: subjectId };
       const row = await sql.one(selectSwitched, values);

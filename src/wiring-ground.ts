@@ -50,6 +50,8 @@ export interface WiringOptions {
 
 export const SERVICE_NAME = 'Linchpin';
 
+const CLOCKS_APART_SECONDS = 2;
+
 export function sealerOf(keyring: Keyring, purpose: Purpose): Sealer {
   return {
     seal: (plaintext, context) => keyring.seal(purpose, plaintext, context),
@@ -68,9 +70,9 @@ export function userCodesOf(keyring: Keyring): DrawUserCode {
 
 /** The rooms that everybody uses: clock, database, keys of the house, budgets, memory of what happened. */
 export async function openGround(config: Config, options: WiringOptions) {
-  const now = options.now ?? (() => new Date());
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const database = await openStorage(config, options);
+  const now = options.now ?? database.now;
   const { stores, inTransaction } = database;
   const newId = (): string => timeOrderedId(now());
   const keyring = createKeyring({
@@ -78,6 +80,7 @@ export async function openGround(config: Config, options: WiringOptions) {
     ...(config.secretPrevious === undefined ? {} : { previous: config.secretPrevious }),
   });
   const log = createLog({ level: config.logLevel, ...(options.logTo ? { destination: options.logTo } : {}) });
+  warnOfClock(database, log);
   const redis = lineToRedis(config, log);
   const throttle = createThrottle({
     now,
@@ -95,6 +98,13 @@ export async function openGround(config: Config, options: WiringOptions) {
 }
 
 export type Ground = Awaited<ReturnType<typeof openGround>>;
+
+/** It harms nothing here, but tokens are read by others, and logs are compared. */
+function warnOfClock({ now }: Pick<Database<Stores>, 'now'>, log: Log): void {
+  const aheadSeconds = Math.round((Date.now() - now().getTime()) / 1000);
+  if (Math.abs(aheadSeconds) > CLOCKS_APART_SECONDS)
+    log.warn({ aheadSeconds }, 'the clock of this machine is not that of the database, which counts here');
+}
 
 /** For several processes; one alone has nobody to share anything with. It is opened with the decisions. */
 function lineToRedis({ redis, publicUrl, databaseUrl, workers }: Config, log: Log): RedisLine | undefined {

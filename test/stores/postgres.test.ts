@@ -119,6 +119,17 @@ describeWithPostgres('PostgreSQL', (postgresUrl) => {
     await database.close();
   });
 
+  it('tells the time of the database, whatever the clock of this machine says (CHECKLIST 4, clock skew)', async () => {
+    const database = await open();
+    const [row] = await admin<{ time: number }>(
+      'select (extract(epoch from clock_timestamp()) * 1000)::float8 as time',
+    );
+    const apart = database.now().getTime() - row!.time;
+    expect(apart).toBeGreaterThan(-100);
+    expect(apart).toBeLessThan(30_000);
+    await database.close();
+  });
+
   it('answers ping, and no longer once it is gone', async () => {
     const database = await open();
     await expect(database.ping()).resolves.toBeUndefined();

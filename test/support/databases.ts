@@ -90,6 +90,7 @@ export function openTestPostgres<Stores>(
     }),
     inTransaction: async (work) => (await opened()).database.inTransaction(({ stores }) => work(stores)),
     ping: async () => (await opened()).database.ping(),
+    now: () => new Date(),
     async close() {
       if (!made) return;
       const { schema, database } = await made;

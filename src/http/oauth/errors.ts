@@ -64,7 +64,7 @@ const tooMany = (description: string): OAuthAnswer => ({
 const unavailable: OAuthAnswer = {
   status: 503,
   error: 'temporarily_unavailable',
-  description: 'The service cannot answer now. Nothing was changed: try again.',
+  description: 'The service cannot answer now: try again.',
   retryAfterSeconds: UNAVAILABLE_SECONDS,
 };
 const fault: OAuthAnswer = {

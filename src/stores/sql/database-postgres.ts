@@ -1,5 +1,6 @@
 // Opens a PostgreSQL database and brings it up to date: a pool whose connections run transactions, and one that reads.
 import type pg from 'pg';
+import { createDatabaseClock } from './clock-postgres.js';
 import { asStoreFault, createPool, createReadingSql, postgresBuilder } from './dialect-postgres.js';
 import { migrations } from './migrations.js';
 import { createPostgresTransactions } from './transaction-postgres.js';
@@ -24,9 +25,14 @@ export async function openPostgres<Stores>(options: PostgresOptions<Stores>): Pr
   const forReading = Math.max(1, Math.floor(mostConnections / 3));
   const writing = createPool(url, Math.max(1, mostConnections - forReading));
   const reading = createPool(url, forReading);
-  const close = async (): Promise<void> => void (await Promise.all([writing.end(), reading.end()]));
+  const clock = createDatabaseClock({ ask: () => askTime(reading) });
+  const close = async (): Promise<void> => {
+    clock.close();
+    await Promise.all([writing.end(), reading.end()]);
+  };
   try {
     await migrate(writing);
+    await clock.open();
   } catch (error) {
     await close();
     throw asStoreFault(error);
@@ -39,8 +45,16 @@ export async function openPostgres<Stores>(options: PostgresOptions<Stores>): Pr
         throw asStoreFault(error);
       });
     },
+    now: clock.now,
     close,
   };
+}
+
+async function askTime(pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query<{ time: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as time',
+  );
+  return rows[0]!.time;
 }
 
 /** All in one transaction, under a lock: replicas that start at the same moment wait here, and then find nothing to do. */

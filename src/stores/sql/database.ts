@@ -12,6 +12,8 @@ export interface Database<Stores> {
   readonly inTransaction: InTransaction<Stores>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
+  /** The time that counts for whatever is kept here: of the machine, or of the server that several machines share. */
+  readonly now: () => Date;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database
     async ping() {
       await reading.one(selectApplied, {});
     },
+    now: () => new Date(),
     async close() {
       reading.close();
       writing.close();

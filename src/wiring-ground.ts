@@ -123,7 +123,7 @@ function lineToRedis({ redis, publicUrl, databaseUrl, workers }: Config, log: Lo
 
 /** SQLite, or PostgreSQL where the settings name one. */
 async function openStorage(
-  { databaseFile: file, databaseUrl: url, databaseConnections: mostConnections }: Config,
+  { databaseFile: file, databaseUrl: url, databaseConnections: mostConnections, workers }: Config,
   { checkpoint, maxPages }: WiringOptions,
 ): Promise<Database<Stores>> {
   const given = { createStores, ...(checkpoint ? { checkpoint } : {}) };
@@ -135,5 +135,6 @@ async function openStorage(
       ]);
     });
   }
-  return openDatabase({ ...given, file, ...(maxPages === undefined ? {} : { maxPages }) });
+  const isAlone = workers === 1;
+  return openDatabase({ ...given, file, isAlone, ...(maxPages === undefined ? {} : { maxPages }) });
 }

@@ -24,6 +24,8 @@ export interface DatabaseOptions<Stores> {
   readonly checkpoint?: Checkpoint;
   /** An upper bound for the file, in pages of 4 KiB: how tests meet a full disk. */
   readonly maxPages?: number;
+  /** No other process serves from this file; one that only administers may write to it now and then. */
+  readonly isAlone?: boolean;
 }
 
 const selectApplied = statement<Record<string, never>>()((db) =>
@@ -32,13 +34,16 @@ const selectApplied = statement<Record<string, never>>()((db) =>
 
 /** Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. */
 export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database<Stores> {
-  const { file, createStores, checkpoint, maxPages } = options;
+  const { file, createStores, checkpoint, maxPages, isAlone = false } = options;
   const writing = openConnection(file, maxPages === undefined ? {} : { maxPages });
   migrate(writing);
-  const reading = openConnection(file, { readOnly: true });
+  const reading = openConnection(file, { readOnly: true, sharesReads: isAlone });
   return {
     stores: createStores(reading),
-    inTransaction: createGroupedTransactions(writing, createStores(writing), checkpoint),
+    inTransaction: createGroupedTransactions(writing, createStores(writing), {
+      checkpoint,
+      beforeCommit: reading.release,
+    }),
     async ping() {
       await reading.one(selectApplied, {});
     },

@@ -28,12 +28,19 @@ export interface Connection extends Sql {
   /** The first column of every row, as text. */
   names(text: string): string[];
   isInTransaction(): boolean;
+  /** Ends the turn's shared look at the database, where there is one: the next read sees what has been committed since. */
+  release(): void;
   close(): void;
 }
 
 export interface ConnectionOptions {
   readonly maxPages?: number;
   readonly readOnly?: boolean;
+  /**
+   * All reads of one turn of the event loop share one look at the database, instead of taking and leaving its locks each. Only
+   * where no other process writes, and where whoever commits calls `release` before: else a read could miss what is done.
+   */
+  readonly sharesReads?: boolean;
 }
 
 export const sqliteBuilder = new Kysely<Tables>({
@@ -67,7 +74,8 @@ export function asStoreFault(error: unknown): unknown {
  * Every connection sets synchronous=FULL itself: a WAL reopened without it runs at NORMAL, and a power loss could then
  * bring a spent code back to life.
  */
-export function openConnection(file: string, { maxPages, readOnly }: ConnectionOptions = {}): Connection {
+export function openConnection(file: string, options: ConnectionOptions = {}): Connection {
+  const { maxPages, readOnly, sharesReads = false } = options;
   const driver = new Database(file);
   driver.pragma('busy_timeout = 5000');
   // Small pages and a longer log: codes and hashes land all over their indexes, and each page so touched is written whole,
@@ -103,10 +111,28 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     return made;
   }
 
+  const begin = driver.prepare('BEGIN');
+  const end = driver.prepare('COMMIT');
+  let isSharing = false;
+
+  function release(): void {
+    isSharing = false;
+    // A fault while reading may have ended it.
+    if (sharesReads && driver.inTransaction) end.run();
+  }
+
+  function share(): void {
+    if (!sharesReads || isSharing) return;
+    begin.run();
+    isSharing = true;
+    setImmediate(release);
+  }
+
   return {
     async all<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row[]> {
       try {
         const { statement: text, order, columns, blank } = prepare(statement);
+        share();
         const rows = text.all(fill(order, values)) as SqlValue[][];
         return rows.map((row) => toRow<Row>(columns, blank, row));
       } catch (error) {
@@ -116,6 +142,7 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     async one<P extends Values, Row>(statement: Statement<P, Row>, values: P): Promise<Row | undefined> {
       try {
         const { statement: text, order, columns, blank } = prepare(statement);
+        share();
         const row = text.get(fill(order, values)) as SqlValue[] | undefined;
         return row && toRow<Row>(columns, blank, row);
       } catch (error) {
@@ -141,7 +168,11 @@ export function openConnection(file: string, { maxPages, readOnly }: ConnectionO
     },
     names: (text) => driver.prepare(text).pluck().all() as string[],
     isInTransaction: () => driver.inTransaction,
-    close: () => void driver.close(),
+    release,
+    close() {
+      release();
+      driver.close();
+    },
   };
 }
 

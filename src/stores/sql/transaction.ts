@@ -22,11 +22,17 @@ interface Caller {
 
 type Settle = () => void;
 
+export interface GroupedTransactionsOptions {
+  readonly checkpoint?: Checkpoint | undefined;
+  /** Called right before each COMMIT, in the same turn. */
+  readonly beforeCommit?: () => void;
+}
+
 /** Makes `inTransaction` for one writing connection and the stores that are bound to it. */
 export function createGroupedTransactions<Stores>(
   connection: Connection,
   stores: Stores,
-  checkpoint: Checkpoint = () => undefined,
+  { checkpoint = () => undefined, beforeCommit = () => undefined }: GroupedTransactionsOptions = {},
 ): InTransaction<Stores> {
   const waiting: Caller[] = [];
   let isRunning = false;
@@ -43,6 +49,7 @@ export function createGroupedTransactions<Stores>(
       checkpoint('transaction:begun');
       settles = (await runTogether(batch)) ?? (await runApart(batch));
       checkpoint('transaction:worked');
+      beforeCommit();
       connection.execute('COMMIT');
     } catch (error) {
       for (const caller of batch) caller.reject(error);

@@ -3,6 +3,7 @@
 // DESIGN 4 (agreed names), RFC 8628 §5.1 (nothing weaker may be set).
 import type { z } from 'zod';
 import { redisUrl } from './config-redis.js';
+import { upstreamNames } from './config-upstreams.js';
 import {
   blocks,
   claim,
@@ -31,7 +32,14 @@ export interface Setting {
   /** It may be kept in a file that `<NAME>_FILE` points to, and is never shown. */
   readonly secret?: true;
   readonly group:
-    'Addresses' | 'Storage' | 'Secrets' | 'Mail' | 'Accounts' | 'Links and tokens' | 'Operation';
+    | 'Addresses'
+    | 'Storage'
+    | 'Secrets'
+    | 'Mail'
+    | 'Accounts'
+    | 'Sign-in through others'
+    | 'Links and tokens'
+    | 'Operation';
 }
 
 export const settings = {
@@ -177,6 +185,15 @@ export const settings = {
     description:
       'How many days a browser stays signed in where a person asks for it; `0`: it cannot be asked for.',
     group: 'Accounts',
+  },
+  UPSTREAMS: {
+    key: 'upstreams',
+    schema: upstreamNames,
+    default: '',
+    defaultShown: 'none',
+    description:
+      'The providers that people may sign in through, separated by commas: `google`, `apple`, `facebook`, `github`, and names of your own for OpenID providers; each has the settings below under its name in capitals.',
+    group: 'Sign-in through others',
   },
   LINK_TTL_SECONDS: {
     key: 'linkTtlSeconds',

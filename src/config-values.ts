@@ -117,3 +117,7 @@ export const workers = judged((value, wrong) => {
   if (value === 'auto') return availableParallelism();
   return /^[1-9]\d?$/.test(value) ? Number(value) : wrong('must be auto, or a whole number from 1 to 99');
 });
+
+/** Whether a host is this machine's own. */
+export const isLoopback = (host: string): boolean =>
+  /^(([\w-]+\.)*localhost|127(\.\d+){3}|\[::1\])$/.test(host);

@@ -36,12 +36,22 @@ export function readWritten(
   known: readonly SettingName[],
   env: Environment,
   files: Files,
+  strangerProblem: (name: string) => string | undefined = () => undefined,
 ): { written: Map<string, string>; faults: ConfigFault[] } {
   const faults: ConfigFault[] = [];
   const names = new Set(known.flatMap(namesOf));
-  const dotenv = readDotenv(names, files, faults);
+  const stranger = (name: string, where: string) => ({
+    name,
+    problem: `${where}${strangerProblem(name) ?? 'is not a setting; README.md lists them all'}`,
+  });
+  const dotenv = readDotenv(files, faults);
+  faults.push(
+    ...Object.keys(dotenv)
+      .filter((name) => !names.has(name))
+      .map((name) => stranger(name, 'in .env ')),
+  );
   const strangers = Object.keys(env).filter((name) => /^(LINCHPIN|UPSTREAM)_/.test(name) && !names.has(name));
-  faults.push(...strangers.map((name) => ({ name, problem: 'is not a setting; README.md lists them all' })));
+  faults.push(...strangers.map((name) => stranger(name, '')));
   const written = new Map<string, string>();
   for (const setting of known) {
     const [name, fileName] = namesOf(setting) as [string, string?];
@@ -62,14 +72,10 @@ export function readWritten(
 const namesOf = ({ name, maySitInFile }: SettingName): string[] =>
   maySitInFile ? [name, `${name}_FILE`] : [name];
 
-function readDotenv(names: ReadonlySet<string>, files: Files, faults: ConfigFault[]): Environment {
+function readDotenv(files: Files, faults: ConfigFault[]): Environment {
   try {
     const { values, problems } = parseDotenv(files('.env') ?? '');
     faults.push(...problems.map(({ line, problem }) => ({ name: `.env line ${line}`, problem })));
-    const unknown = Object.keys(values).filter((name) => !names.has(name));
-    faults.push(
-      ...unknown.map((name) => ({ name, problem: 'in .env is not a setting; README.md lists them all' })),
-    );
     return values;
   } catch {
     faults.push({ name: '.env', problem: 'is there but cannot be read: look at its owner and mode' });

@@ -5,6 +5,14 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { settings, type Setting } from './config-settings.js';
 import {
+  namesIn,
+  readUpstreams,
+  settingsOf,
+  strangerProblem,
+  type UpstreamSettings,
+} from './config-upstreams.js';
+import { isLoopback } from './config-values.js';
+import {
   readTextFile,
   readWritten,
   type ConfigFault,
@@ -13,6 +21,7 @@ import {
 } from './config-written.js';
 
 export { settings } from './config-settings.js';
+export { upstreamSettings, type UpstreamSettings } from './config-upstreams.js';
 
 type Table = typeof settings;
 type Name = keyof Table;
@@ -23,7 +32,7 @@ type Values = { readonly [N in Name as Table[N]['key']]: ValueOf<Table[N]> };
 /** The settings as read. The secret may be missing still: `config-secret.ts` makes and keeps one. */
 export type LoadedConfig = Omit<
   Values,
-  'publicUrl' | 'database' | 'emailVerification' | 'pinIssuer' | 'pinAudience'
+  'publicUrl' | 'database' | 'emailVerification' | 'pinIssuer' | 'pinAudience' | 'upstreams'
 > & {
   readonly publicUrl: string;
   readonly pinIssuer: string;
@@ -33,6 +42,8 @@ export type LoadedConfig = Omit<
   /** Of PostgreSQL. */
   readonly databaseUrl: string | undefined;
   readonly emailVerification: 'required' | 'optional';
+  /** The providers that people may sign in through. */
+  readonly upstreams: readonly UpstreamSettings[];
 };
 
 export type Config = Omit<LoadedConfig, 'secret'> & { readonly secret: string };
@@ -57,7 +68,14 @@ const names = entries.map(([name, entry]) => ({ name, maySitInFile: entry.secret
  * each other, unknown `LINCHPIN_` and `UPSTREAM_` names, and any line of `.env` that is not in the table.
  */
 export function loadConfig(env: Environment, { files = readTextFile }: { files?: Files } = {}): LoadedConfig {
-  const { written, faults } = readWritten(names, env, files);
+  const chosen = readWritten(
+    [{ name: 'UPSTREAMS', maySitInFile: false }],
+    { UPSTREAMS: env.UPSTREAMS },
+    files,
+  );
+  const upstreamNames = namesIn(chosen.written.get('UPSTREAMS'));
+  const known = [...names, ...settingsOf(upstreamNames)];
+  const { written, faults } = readWritten(known, env, files, (name) => strangerProblem(name, upstreamNames));
   const values: Partial<Record<string, unknown>> = {};
   for (const [name, { key, schema, default: fallback }] of entries) {
     const given = written.get(name) ?? fallback;
@@ -66,13 +84,14 @@ export function loadConfig(env: Environment, { files = readTextFile }: { files?:
     if (result.success) values[key] = result.data;
     else faults.push({ name, problem: result.error.issues[0]!.message });
   }
-  faults.push(...contradictions(values, written));
+  const { upstreams, faults: theirs } = readUpstreams(upstreamNames, written, values['signUp']);
+  faults.push(...contradictions(values, written), ...theirs);
   if (faults.length > 0) throw new ConfigError(faults);
-  return Object.freeze(complete(values as Values));
+  return Object.freeze({ ...complete(values as Values), upstreams });
 }
 
 /** Fills in what follows from other settings. */
-function complete(values: Values): LoadedConfig {
+function complete(values: Values): Omit<LoadedConfig, 'upstreams'> {
   const publicUrl = values.publicUrl ?? `http://localhost:${values.port}`;
   const { database, ...others } = values;
   return {
@@ -112,5 +131,3 @@ function contradictions(values: Partial<Values>, written: ReadonlyMap<string, st
   }
   return faults;
 }
-
-const isLoopback = (host: string): boolean => /^(([\w-]+\.)*localhost|127(\.\d+){3}|\[::1\])$/.test(host);

@@ -150,6 +150,7 @@ const domain = [
   'recovery-codes',
   'proofs',
   'identities',
+  'ways-in',
   'household',
   'sign-in',
   'two-factor',

@@ -12,11 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { ConfigError, loadConfig, settings, type LoadedConfig } from '../src/config.js';
+import { ConfigError, loadConfig, settings, upstreamSettings, type LoadedConfig } from '../src/config.js';
 import { withSecret } from '../src/config-secret.js';
 import { parseDotenv } from '../src/config-written.js';
 import { withTable, writeExample } from './support/settings.js';
@@ -61,6 +62,7 @@ describe('settings', () => {
       emailVerification: 'optional',
       twoFactor: 'offered',
       rememberDays: 30,
+      upstreams: [],
       linkTtlSeconds: 600,
       liveLinksPerNetwork: 100,
       signingAlgs: ['EdDSA', 'ES256', 'RS256'],
@@ -157,6 +159,7 @@ describe('settings', () => {
     ['EMAIL_VERIFICATION', 'required', { emailVerification: 'required' }],
     ['TWO_FACTOR', 'required', { twoFactor: 'required' }],
     ['REMEMBER_DAYS', '0', { rememberDays: 0 }],
+    ['UPSTREAMS', '', { upstreams: [] }],
     ['REMEMBER_DAYS', '365', { rememberDays: 365 }],
     ['LINK_TTL_SECONDS', '60', { linkTtlSeconds: 60 }],
     ['LIVE_LINKS_PER_NETWORK', '1', { liveLinksPerNetwork: 1 }],
@@ -303,12 +306,110 @@ describe('settings', () => {
   });
 
   it('refuse unknown names of ours in the environment, and no others', () => {
-    expect(
-      faultsOf({ LINCHPIN_SECRT: 'x', UPSTREAMS: 'x', UPSTREAM_GOOGLE_CLIENT_ID: 'x', PATH: '/bin' }),
-    ).toEqual({
+    expect(faultsOf({ LINCHPIN_SECRT: 'x', UPSTREAM: 'x', PATH: '/bin' })).toEqual({
       LINCHPIN_SECRT: like(/is not a setting/),
-      UPSTREAM_GOOGLE_CLIENT_ID: like(/is not a setting/),
     });
+  });
+});
+
+describe('the settings of providers', () => {
+  const google = { UPSTREAM_GOOGLE_CLIENT_ID: 'id.apps', UPSTREAM_GOOGLE_CLIENT_SECRET: 'hunter2' };
+  const work = { UPSTREAM_WORK_CLIENT_ID: 'linchpin', UPSTREAM_WORK_ISSUER: 'https://login.work.example/a' };
+  const appleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+
+  it('name Google in three lines, and an OpenID provider by its issuer', () => {
+    const { upstreams } = load({ UPSTREAMS: 'google, work', ...google, ...work });
+    const common = { mayOpenAccounts: true, asksSecondFactor: false };
+    expect(upstreams).toEqual([
+      {
+        name: 'google',
+        kind: 'google',
+        label: 'Google',
+        clientId: 'id.apps',
+        clientSecret: 'hunter2',
+        ...common,
+      },
+      {
+        ...{ name: 'work', kind: 'openid', label: 'Work', clientId: 'linchpin', clientSecret: undefined },
+        ...{ issuer: 'https://login.work.example/a', ...common },
+      },
+    ]);
+  });
+
+  it('may stand in .env, with a secret in a file', () => {
+    const files = {
+      '.env':
+        'UPSTREAMS=apple\nUPSTREAM_APPLE_CLIENT_ID=org.example.login\nUPSTREAM_APPLE_TEAM_ID=T1\nUPSTREAM_APPLE_KEY_ID=K1\nUPSTREAM_APPLE_PRIVATE_KEY_FILE=/run/key.p8\n',
+      '/run/key.p8': appleKey,
+    };
+    expect(load({}, files).upstreams).toEqual([
+      expect.objectContaining({ kind: 'apple', teamId: 'T1', keyId: 'K1', privateKey: appleKey.trimEnd() }),
+    ]);
+  });
+
+  it('say what it is called, who may arrive, and whether our second factor is asked for', () => {
+    const own = {
+      UPSTREAM_WORK_LABEL: 'The company',
+      UPSTREAM_WORK_SIGN_UP: 'open',
+      UPSTREAM_WORK_SECOND_FACTOR: 'on',
+    };
+    const env = { UPSTREAMS: 'work,google', SIGN_UP: 'closed', ...google, ...work, ...own };
+    expect(load(env).upstreams).toMatchObject([
+      { label: 'The company', mayOpenAccounts: true, asksSecondFactor: true },
+      { label: 'Google', mayOpenAccounts: false, asksSecondFactor: false },
+    ]);
+  });
+
+  it('stop the start where one is missing, wrong, unknown, or of a provider that is not named', () => {
+    expect(
+      faultsOf({
+        UPSTREAMS: 'google,work,apple',
+        UPSTREAM_GOOGLE_CLIENT_ID: 'id.apps',
+        UPSTREAM_GOOGLE_ISSUER: 'https://accounts.example.com',
+        UPSTREAM_WORK_ISSUER: 'http://login.work.example',
+        UPSTREAM_WORK_CLIENT_ID: 'two words',
+        UPSTREAM_WORK_SECRET: 'hunter2',
+        UPSTREAM_APPLE_PRIVATE_KEY: 'hunter2',
+        UPSTREAM_APPLE_SECOND_FACTOR: 'perhaps',
+        UPSTREAM_GITHUB_CLIENT_ID: 'x',
+      }),
+    ).toEqual({
+      UPSTREAM_GOOGLE_CLIENT_SECRET: like(/^must be set, since UPSTREAMS names google/),
+      UPSTREAM_GOOGLE_ISSUER: like(/^is not a setting of google/),
+      UPSTREAM_WORK_ISSUER: like(/must be an https address/),
+      UPSTREAM_WORK_CLIENT_ID: like(/without spaces/),
+      UPSTREAM_WORK_SECRET: like(/is not a setting; README/),
+      UPSTREAM_APPLE_CLIENT_ID: like(/must be set/),
+      UPSTREAM_APPLE_TEAM_ID: like(/must be set/),
+      UPSTREAM_APPLE_KEY_ID: like(/must be set/),
+      UPSTREAM_APPLE_PRIVATE_KEY: like(/\.p8 file/),
+      UPSTREAM_APPLE_SECOND_FACTOR: like(/on or off/),
+      UPSTREAM_GITHUB_CLIENT_ID: like(/while UPSTREAMS does not name github/),
+    });
+  });
+
+  it.each(['Google', 'my-work', 'a,a', 'a,,b', 'a b', Array.from({ length: 11 }, (_, i) => `a${i}`).join()])(
+    'have no provider called %p',
+    (value) => {
+      expect(faultOf('UPSTREAMS', value)).toMatch(/must be up to ten names/);
+    },
+  );
+
+  it.each([
+    ['https://login.work.example?x', /without a user name, a query/],
+    ['https://me:pw@login.work.example', /without a user name/],
+    ['login.work.example', /must be an https address/],
+  ])('have no issuer like %s', (issuer, problem) => {
+    const faults = faultsOf({ UPSTREAMS: 'work', ...work, UPSTREAM_WORK_ISSUER: issuer });
+    expect(faults['UPSTREAM_WORK_ISSUER']).toMatch(problem);
+  });
+
+  it('take an http issuer on this machine, for trials', () => {
+    const issuer = 'http://127.0.0.1:9000';
+    const { upstreams } = load({ UPSTREAMS: 'work', ...work, UPSTREAM_WORK_ISSUER: issuer });
+    expect(upstreams[0]).toMatchObject({ issuer });
   });
 });
 
@@ -480,6 +581,7 @@ describe('the documents', () => {
   });
 
   it('describe every setting in one sentence', () => {
-    for (const { description } of Object.values(settings)) expect(description).toMatch(/^[A-Z`][^\n|]*\.$/);
+    for (const { description } of [...Object.values(settings), ...Object.values(upstreamSettings)])
+      expect(description).toMatch(/^[A-Z`][^\n|]*\.$/);
   });
 });

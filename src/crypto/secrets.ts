@@ -139,7 +139,8 @@ export type Purpose =
   | 'mail-token'
   | 'nonce'
   | 'app-password'
-  | 'network';
+  | 'network'
+  | 'upstream';
 
 /** A sealed value that no key here opens: made with a forgotten secret, for another use, or changed since. */
 export class SecretUnreadable extends Error {

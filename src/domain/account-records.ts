@@ -19,6 +19,8 @@ export interface Account {
   readonly language?: string;
   readonly role: AccountRole;
   readonly createdAt: Date;
+  /** False where it is signed in to by other ways only: then no password is right. */
+  readonly hasPassword: boolean;
   /** Names the password: another one has another, later time. */
   readonly passwordChangedAt: Date;
   readonly isClosed: boolean;
@@ -33,6 +35,7 @@ export interface AccountRecord {
   readonly emailVerifiedAt: Date | undefined;
   readonly username: string;
   readonly displayName: string;
+  /** Empty where the account has no password. */
   readonly passwordHash: string;
   /** In characters: tells whether turning the second factor off forces a longer one. */
   readonly passwordLength: number;
@@ -85,6 +88,7 @@ export function presentAccount(record: AccountRecord, mode: EmailVerificationMod
     ...(language !== undefined && { language }),
     role,
     createdAt,
+    hasPassword: record.passwordHash !== '',
     passwordChangedAt,
     isClosed: record.closedAt !== undefined,
     mayOnlyVerify: mode === 'required' && !isEmailVerified,

@@ -18,6 +18,10 @@ export interface NoticeDetails {
   /** `left`: how many of the ten can still be used. */
   'recovery-code-used': ChangeByOwner & { readonly left: number };
   'password-changed': ChangeByOwner;
+  /** The first one, of an account that had none. */
+  'password-set': ChangeByOwner;
+  'identity-connected': IdentityChange;
+  'identity-disconnected': IdentityChange;
   /** `address` carries the one-time token. */
   'password-reset-link': ChangeByOwner & { readonly address: string; readonly minutes: number };
   'password-reset': ChangeByOwner;
@@ -90,6 +94,12 @@ export type HouseholdChange =
 
 interface MemberChange extends ChangeByOwner {
   readonly member: string;
+}
+
+/** `upstream`: the provider, as its button calls it; `identity`: its address there, empty where it is not known. */
+interface IdentityChange extends ChangeByOwner {
+  readonly upstream: string;
+  readonly identity: string;
 }
 
 interface AppPasswordChange extends ChangeByOwner {

@@ -128,7 +128,9 @@ export function createTries({
    * nobody while the account waits or is locked: then nothing is looked at, so nothing is counted, and nobody outside can
    * push an account to its lock faster than the waits allow.
    */
-  function charge(record: AccountRecord | undefined, from: About): Promise<Charge> {
+  function charge(named: AccountRecord | undefined, from: About): Promise<Charge> {
+    // Where there is no password, none can be guessed: nobody outside can lock an account that is signed in to by other ways.
+    const record = named?.passwordHash === '' ? undefined : named;
     return inTransaction(async (stores) => {
       const { accounts } = stores;
       const at = now();
@@ -153,7 +155,7 @@ export function createTries({
 
   async function verify(record: AccountRecord | undefined, password: string, charged: Charge) {
     try {
-      return await passwords.verify(record?.passwordHash, password);
+      return await passwords.verify(record?.passwordHash || undefined, password);
     } catch (error) {
       if (!(error instanceof PasswordsBusy)) throw error;
       if (record && charged.mayTry) await giveBack(record, charged);

@@ -168,6 +168,8 @@ export function createSessions(dependencies: SessionsDependencies) {
         readonly origin: Origin;
         readonly ticket?: BrowserTicket;
         readonly isRemembered?: boolean;
+        /** From when on the proof counts as fresh, where that is not now: of a federated sign-in, or long ago for never. */
+        readonly provedAt?: Date;
       },
     ): Promise<IssuedSession> {
       const { accountId, subjectId, methods, origin } = person;
@@ -180,7 +182,7 @@ export function createSessions(dependencies: SessionsDependencies) {
         accountId,
         subjectId,
         authentication: { at, methods },
-        provedAt: at,
+        provedAt: person.provedAt ?? at,
         proofMethods: methods,
         confirmedAt: at,
         recentUntil: secondsFrom(at, IDLE_SECONDS),
@@ -215,6 +217,8 @@ export function createSessions(dependencies: SessionsDependencies) {
         readonly origin: Origin;
         readonly methods?: readonly AuthenticationMethod[];
         readonly provedWith?: readonly AuthenticationMethod[];
+        /** From when on these proofs count as fresh, where that is not now. */
+        readonly provedAt?: Date;
       },
     ): Promise<IssuedSession> {
       const { origin, methods, provedWith = methods } = change;
@@ -227,7 +231,7 @@ export function createSessions(dependencies: SessionsDependencies) {
         ...session,
         sessionHash: hashOf(token),
         authentication: methods ? { at, methods } : grown,
-        provedAt: provedWith ? at : session.provedAt,
+        provedAt: provedWith ? (change.provedAt ?? at) : session.provedAt,
         proofMethods: provedWith ?? session.proofMethods,
         confirmedAt: methods ? at : session.confirmedAt,
         recentUntil: methods ? secondsFrom(at, IDLE_SECONDS) : recentUntil(session, at),

@@ -73,6 +73,7 @@ export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<R
 /** Every refusal of the domain. A new word does not compile until each door has an answer for it. */
 export const domainErrorCodes = [
   'account-closed',
+  'account-locked',
   'account-name-invalid',
   'account-name-taken',
   'account-not-verified',
@@ -92,11 +93,14 @@ export const domainErrorCodes = [
   'grant-not-allowed',
   'household-already',
   'household-full',
+  'identity-taken',
+  'identity-unknown',
   'invitation-invalid',
   'invitation-not-yours',
   'key-invalid',
   'key-proof-wrong',
   'key-taken',
+  'last-way-in',
   'link-expired',
   'link-over',
   'link-too-hasty',
@@ -106,6 +110,7 @@ export const domainErrorCodes = [
   'member-name-invalid',
   'not-found',
   'password-breaks-rule',
+  'password-missing',
   'profile-pin-changed',
   'profile-pin-common',
   'profile-pin-invalid',
@@ -119,6 +124,11 @@ export const domainErrorCodes = [
   'token-expired',
   'token-invalid',
   'too-many',
+  'upstream-declined',
+  'upstream-not-fresh',
+  'upstream-refused',
+  'upstream-stale',
+  'upstream-unavailable',
 ] as const;
 
 export type DomainErrorCode = (typeof domainErrorCodes)[number];

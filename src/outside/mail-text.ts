@@ -18,6 +18,9 @@ const NOTICES: Readonly<Record<NoticeName, true>> = {
   'recovery-codes-renewed': true,
   'recovery-code-used': true,
   'password-changed': true,
+  'password-set': true,
+  'identity-connected': true,
+  'identity-disconnected': true,
   'password-reset-link': true,
   'password-reset': true,
   'email-change-link': true,
@@ -173,7 +176,8 @@ function webAddress(address: string): string {
 
 function harmless(notice: NoticeName, details: object): Values {
   const isUnlinked = (name: string): boolean =>
-    ['tool', 'owner', 'member'].includes(name) || (name === 'username' && TO_STRANGERS.includes(notice));
+    ['tool', 'owner', 'member', 'identity'].includes(name) ||
+    (name === 'username' && TO_STRANGERS.includes(notice));
   const harmlessValue = (name: string, value: string): string =>
     isUnlinked(name) ? unlinked(seemly(value)) : seemly(value);
   return Object.fromEntries(

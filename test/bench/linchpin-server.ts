@@ -38,6 +38,7 @@ const house = await wire(
     twoFactor: 'offered',
     linkTtlSeconds: 600,
     rememberDays: 30,
+    upstreams: [],
     liveLinksPerNetwork: 100_000_000,
     signingAlgs: ['EdDSA', 'ES256', 'RS256'],
     pinTokenTtlDays: 365,

@@ -62,6 +62,7 @@ export async function startTestHouse({
       emailVerification: 'optional',
       twoFactor: 'offered',
       rememberDays: 30,
+      upstreams: [],
       linkTtlSeconds: 600,
       liveLinksPerNetwork: 100,
       signingAlgs: ['EdDSA', 'ES256', 'RS256'],

@@ -2,7 +2,7 @@
 // it; test/config.test.ts fails while either says anything else.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { settings } from '../../src/config.js';
+import { settings, upstreamSettings } from '../../src/config.js';
 
 interface Shown {
   readonly default?: string;
@@ -16,7 +16,13 @@ const START = '<!-- settings -->';
 const END = '<!-- /settings -->';
 
 function groups(): [group: string, entries: [name: string, setting: Shown][]][] {
-  const entries = Object.entries<Shown>(settings);
+  const group = settings.UPSTREAMS.group;
+  const theirs = Object.entries<Omit<Shown, 'group'>>(upstreamSettings).map(
+    ([suffix, setting]): [string, Shown] => [`UPSTREAM_<NAME>_${suffix}`, { ...setting, group }],
+  );
+  const own = Object.entries<Shown>(settings);
+  const last = own.findIndex(([name]) => name === 'UPSTREAMS') + 1;
+  const entries = [...own.slice(0, last), ...theirs, ...own.slice(last)];
   const names = [...new Set(entries.map(([, { group }]) => group))];
   return names.map((name) => [name, entries.filter(([, { group }]) => group === name)]);
 }

@@ -93,6 +93,7 @@ export const metadataRefused = (description: string): OAuthAnswer =>
 
 export const refusalAnswers = {
   'account-closed': bad('invalid_grant', 'The account that approved this can get no tokens.'),
+  'account-locked': fault,
   'account-name-invalid': fault,
   'account-name-taken': fault,
   'account-not-verified': bad('invalid_grant', 'The account that approved this can get no tokens.'),
@@ -112,11 +113,14 @@ export const refusalAnswers = {
   'grant-not-allowed': bad('unauthorized_client', 'The client is not registered for this grant type.'),
   'household-already': fault,
   'household-full': fault,
+  'identity-taken': fault,
+  'identity-unknown': fault,
   'invitation-invalid': fault,
   'invitation-not-yours': fault,
   'key-invalid': fault,
   'key-proof-wrong': fault,
   'key-taken': fault,
+  'last-way-in': fault,
   'link-expired': bad('expired_token', 'The code has expired: start again.'),
   'link-over': bad('invalid_grant', 'The code is not valid any more.'),
   'link-too-hasty': fault,
@@ -126,6 +130,7 @@ export const refusalAnswers = {
   'member-name-invalid': fault,
   'not-found': fault,
   'password-breaks-rule': fault,
+  'password-missing': fault,
   'profile-pin-changed': fault,
   'profile-pin-common': fault,
   'profile-pin-invalid': fault,
@@ -139,6 +144,11 @@ export const refusalAnswers = {
   'token-expired': tokenRefused,
   'token-invalid': tokenRefused,
   'too-many': tooMany('Too many requests: wait before the next one.'),
+  'upstream-declined': fault,
+  'upstream-not-fresh': fault,
+  'upstream-refused': fault,
+  'upstream-stale': fault,
+  'upstream-unavailable': fault,
 } satisfies Record<DomainErrorCode, OAuthAnswer>;
 
 /** A poll that is not yet, or never again, a token (RFC 8628 §3.5). A code that was redeemed before is spent. */

@@ -15,6 +15,7 @@ const answer = (status: number, words: string, leadsTo = '/'): PageAnswer => ({ 
 
 export const refusalAnswers = {
   'account-closed': answer(403, 'account-closed'),
+  'account-locked': answer(403, 'account-locked', '/forgot-password'),
   'account-name-invalid': answer(400, 'account-name-invalid', '/sign-up'),
   'account-name-taken': answer(409, 'account-name-taken', '/sign-up'),
   'account-not-verified': answer(403, 'account-not-verified', '/verify-email'),
@@ -34,11 +35,14 @@ export const refusalAnswers = {
   'grant-not-allowed': answer(403, 'not-allowed'),
   'household-already': answer(409, 'household-already', '/account/household'),
   'household-full': answer(409, 'household-full', '/account/household'),
+  'identity-taken': answer(409, 'identity-taken', '/account/security/identities'),
+  'identity-unknown': answer(403, 'identity-unknown', '/sign-in'),
   'invitation-invalid': answer(410, 'invitation-invalid', '/account'),
   'invitation-not-yours': answer(403, 'invitation-not-yours', '/account'),
   'key-invalid': answer(400, 'form-unreadable'),
   'key-proof-wrong': answer(400, 'form-unreadable'),
   'key-taken': answer(400, 'form-unreadable'),
+  'last-way-in': answer(409, 'last-way-in', '/account/security'),
   'link-expired': answer(410, 'link-over', '/link'),
   'link-over': answer(410, 'link-over', '/link'),
   'link-too-hasty': answer(409, 'link-too-hasty', '/link/review'),
@@ -48,6 +52,7 @@ export const refusalAnswers = {
   'member-name-invalid': answer(400, 'member-name-invalid', '/account/household'),
   'not-found': answer(404, 'not-found'),
   'password-breaks-rule': answer(400, 'password-breaks-rule', '/sign-up'),
+  'password-missing': answer(409, 'password-missing', '/account/password'),
   'profile-pin-changed': answer(409, 'profile-pin-changed', '/account/household'),
   'profile-pin-common': answer(400, 'profile-pin-common', '/account/household'),
   'profile-pin-invalid': answer(400, 'profile-pin-invalid', '/account/household'),
@@ -61,6 +66,11 @@ export const refusalAnswers = {
   'token-expired': answer(403, 'not-allowed'),
   'token-invalid': answer(403, 'not-allowed'),
   'too-many': answer(429, 'too-many'),
+  'upstream-declined': answer(403, 'upstream-declined', '/sign-in'),
+  'upstream-not-fresh': answer(403, 'upstream-not-fresh', '/account/security'),
+  'upstream-refused': answer(403, 'upstream-refused', '/sign-in'),
+  'upstream-stale': answer(403, 'upstream-stale', '/sign-in'),
+  'upstream-unavailable': answer(503, 'upstream-unavailable', '/sign-in'),
 } satisfies Record<DomainErrorCode, PageAnswer>;
 
 const faultAnswers = {

@@ -106,6 +106,7 @@ const { fault } = refusals;
 
 export const domainAnswers = {
   'account-closed': refusals.notAuthenticated,
+  'account-locked': fault,
   'account-name-invalid': fault,
   'account-name-taken': fault,
   'account-not-verified': refusals.notAuthenticated,
@@ -125,11 +126,14 @@ export const domainAnswers = {
   'grant-not-allowed': refusals.notForThisTool,
   'household-already': refusals.alreadyExists,
   'household-full': refusals.notPossible,
+  'identity-taken': fault,
+  'identity-unknown': fault,
   'invitation-invalid': fault,
   'invitation-not-yours': fault,
   'key-invalid': refusals.malformed,
   'key-proof-wrong': refusal([422, 1008, 'The signature, or what it signs, is not right']),
   'key-taken': refusals.alreadyExists,
+  'last-way-in': fault,
   'link-expired': refusals.codeUnknown,
   'link-over': refusals.codeUnknown,
   'link-too-hasty': fault,
@@ -139,6 +143,7 @@ export const domainAnswers = {
   'member-name-invalid': refusals.malformed,
   'not-found': refusals.notFound,
   'password-breaks-rule': fault,
+  'password-missing': fault,
   'profile-pin-changed': refusals.notPossible,
   'profile-pin-common': refusals.pinCommon,
   'profile-pin-invalid': refusals.pinInvalid,
@@ -152,6 +157,11 @@ export const domainAnswers = {
   'token-expired': refusals.tokenExpired,
   'token-invalid': refusals.notAuthenticated,
   'too-many': refusals.tooMany,
+  'upstream-declined': fault,
+  'upstream-not-fresh': fault,
+  'upstream-refused': fault,
+  'upstream-stale': fault,
+  'upstream-unavailable': fault,
 } satisfies Record<DomainErrorCode, RefusalAnswer>;
 
 const messageAnswers = {

@@ -75,6 +75,8 @@ const OWNED = [
   'linked_tools',
   'known_browsers',
   'switched_sessions',
+  'identities',
+  'round_trips',
 ] as const satisfies readonly (keyof Tables)[];
 
 const deletions = OWNED.map((table) =>

@@ -1,7 +1,7 @@
 // Keeps what only links that are polled by their number have and do (domain/links-numbered.ts); the rest of their moves is
 // links.ts. Every statement names the door, so that no other link can be reached by a number.
 import { statement, type Sql } from './statement.js';
-import type { LinksTable } from './tables.js';
+import type { LinksTable } from './tables-links.js';
 import { toLink, type NewLink } from './links-rows.js';
 import { toToolValues } from './tool-values.js';
 import type { NumberedLinkRequest, NumberedLinkRow, NumberedLinkStore } from '../../domain/links-numbered.js';

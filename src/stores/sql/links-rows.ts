@@ -1,5 +1,5 @@
 // How a row of `links` becomes a link and back. Nullable columns end here: outside, each state has exactly its own facts.
-import type { LinksTable } from './tables.js';
+import type { LinksTable } from './tables-links.js';
 import { fromToolValues } from './tool-values.js';
 import type {
   Approval,

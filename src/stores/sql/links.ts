@@ -2,7 +2,8 @@
 // two who try, one wins, and neither a decline nor an expiry can be undone.
 import type { ExpressionBuilder } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
-import type { LinksTable, Tables } from './tables.js';
+import type { LinksTable } from './tables-links.js';
+import type { Tables } from './tables.js';
 import { APPROVED_COLUMNS, toApprovedLink, toLink, toNewLink, type NewLink } from './links-rows.js';
 import type { Holder, Link, LinkStore } from '../../domain/links.js';
 import type { LinkId } from '../../domain/vocabulary.js';

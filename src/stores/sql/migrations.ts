@@ -2,6 +2,7 @@
 // How a table is written down here is said in shapes.ts.
 import { sql, type Compilable, type Kysely } from 'kysely';
 import { makeHouseholdTables, type HOUSEHOLD_SHAPES } from './migrations-household.js';
+import { makeIdentityTables, type IDENTITY_SHAPES } from './migrations-identities.js';
 import { addColumns, createIndex, createTable, type Columns, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
@@ -11,7 +12,12 @@ export interface Migration {
 }
 
 type LaterTable =
-  'device_keys' | 'used_nonces' | 'known_browsers' | 'app_passwords' | keyof typeof HOUSEHOLD_SHAPES;
+  | 'device_keys'
+  | 'used_nonces'
+  | 'known_browsers'
+  | 'app_passwords'
+  | keyof typeof HOUSEHOLD_SHAPES
+  | keyof typeof IDENTITY_SHAPES;
 
 const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
@@ -298,5 +304,9 @@ export const migrations: readonly Migration[] = [
       db.schema.alterTable('links').dropColumn('sealed_user_code'),
       ...addColumns(db, 'links', { integer: 'user_code_length?' }),
     ],
+  },
+  {
+    name: '012-identities',
+    statements: makeIdentityTables,
   },
 ];

@@ -10,6 +10,7 @@ import { createDeviceKeyStore } from './device-keys.js';
 import { createInvitationStore } from './household-invitations.js';
 import { createProfilePinStore } from './household-pins.js';
 import { createHouseholdStore } from './households.js';
+import { createIdentityStore, createRoundTripStore } from './identities.js';
 import { createKeyStore } from './keys.js';
 import { createLinkStore } from './links.js';
 import { createNumberedLinkStore } from './links-numbered.js';
@@ -35,6 +36,7 @@ export function createStores(sql: Sql) {
     deviceKeyRing: createKeyStore(sql, 'device-keys'),
     deviceKeys: createDeviceKeyStore(sql),
     households: { ...createHouseholdStore(sql), ...createProfilePinStore(sql) },
+    identities: createIdentityStore(sql),
     invitations: createInvitationStore(sql),
     keys: createKeyStore(sql),
     links: createLinkStore(sql),
@@ -42,6 +44,7 @@ export function createStores(sql: Sql) {
     numberedLinks: createNumberedLinkStore(sql),
     outbox: createOutboxStore(sql),
     proofs: createProofStore(sql),
+    roundTrips: createRoundTripStore(sql),
     sessions: createSessionStore(sql),
     signIns: createSignInStore(sql),
     switchedSessions: createSwitchedSessionStore(sql),

@@ -12,6 +12,7 @@ import {
   type Purpose,
 } from './crypto/secrets.js';
 import { createAudit } from './domain/audit.js';
+import type { AuthorizationCheckpoint } from './domain/authorizations-tool.js';
 import type { NewSigningKey } from './domain/keys.js';
 import type { DrawUserCode } from './domain/links-number-pending.js';
 import type { LinkCheckpoint } from './domain/links.js';
@@ -42,7 +43,7 @@ export interface WiringOptions {
   /** Takes the place of SMTP and the outbox folder. */
   readonly deliver?: Deliver;
   readonly logTo?: DestinationStream;
-  readonly checkpoint?: Checkpoint & LinkCheckpoint;
+  readonly checkpoint?: Checkpoint & LinkCheckpoint & AuthorizationCheckpoint;
   readonly maxPages?: number;
   /** Where the templates are; only code that is bundled elsewhere needs to say. */
   readonly viewsFolder?: string;

@@ -30,6 +30,7 @@ import { createOperatorHelp } from './domain/two-factor-operator.js';
 import { DomainError, type AccountId } from './domain/vocabulary.js';
 import { createWaiting } from './domain/waiting.js';
 import { createPasswordStrength } from './outside/password-strength.js';
+import { openAuthorizationRooms } from './wiring-authorizations.js';
 import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
@@ -193,8 +194,9 @@ function openLinkRooms(
     mayUseTokens: accounts.mayUseTokens,
   });
   const numbered = openNumberedRooms(config, given, { keys, tokens, tokensStanding, deviceTokens }, people);
+  const authorizationRooms = openAuthorizationRooms(config, ground, { ...given, ...toolRooms, ...people });
   const rooms = { gate, wakeUps, waiting, linksForTool, linksForPerson, tokensRefresh, tokensStanding };
-  return { ...rooms, decisions, ...numbered, deviceKeyRing };
+  return { ...rooms, ...authorizationRooms, decisions, ...numbered, deviceKeyRing };
 }
 
 /** Tools that sign in with a password, the account's or their own. */

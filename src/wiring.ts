@@ -13,6 +13,7 @@ import { createOAuthDoor } from './http/oauth/routes.js';
 import { createCounters, createHealth, createObserve } from './http/observe.js';
 import { createPages } from './http/pages/routes.js';
 import { createPinDoor } from './http/pins/routes.js';
+import { createHandover } from './http/request-handover.js';
 import { createOriginReader } from './http/request-origin.js';
 import { createJobs } from './jobs.js';
 import { createMail } from './outside/mail.js';
@@ -33,6 +34,9 @@ async function findDemoClient({ clients }: Rooms): Promise<{ clientId: string }>
   return known ?? (await clients.createByOperator({ name, isConfidential: false })).client;
 }
 
+const handoverOf = ({ keyring, now }: Rooms) =>
+  createHandover({ sealer: sealerOf(keyring, 'handover'), now });
+
 function openOAuthDoor(
   config: Config,
   rooms: Rooms,
@@ -46,6 +50,8 @@ function openOAuthDoor(
     tokensStanding,
     keys,
     household,
+    authorizations: rooms.authorizations,
+    handover: handoverOf(rooms),
     issuer: config.publicUrl,
     reportFault,
   });
@@ -169,6 +175,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
       { name: "tend the keys of tools' tokens", everySeconds: 3600, run: deviceKeyRing.tend },
       { name: 'forget what has expired', everySeconds: 60, run: purge },
       { name: 'forget old links', everySeconds: 60, run: linksForTool.removeExpired },
+      { name: 'forget old authorizations', everySeconds: 60, run: rooms.authorizations.removeExpired },
       { name: 'end closed accounts', everySeconds: 3600, run: rooms.accountClosing.endClosed },
       { name: 'forget unproved addresses', everySeconds: 600, run: accounts.removeExpired },
       { name: 'forget unused tools', everySeconds: 3600, run: clients.removeUnused },

@@ -137,6 +137,7 @@ const domain = [
   'poll-gate',
   'waiting',
   'links',
+  'authorizations',
   'login-names',
   'account-records',
   'new-tools',

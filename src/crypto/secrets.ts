@@ -135,6 +135,8 @@ export type Purpose =
   | 'cookie'
   | 'pending-code'
   | 'review-page'
+  | 'authorization-code'
+  | 'handover'
   | 'outbox'
   | 'mail-token'
   | 'nonce'

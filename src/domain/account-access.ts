@@ -2,6 +2,7 @@
 // links that are under way, linked tools of every door, app passwords. After a reset, or a closing, nobody is left in it.
 // Specification: OWASP ASVS 5.0 §7.4, CHECKLIST 3.5.
 import type { Audit, AuditStore } from './audit.js';
+import type { AuthorizationStore } from './authorizations.js';
 import type { KnownBrowserStore } from './known-browsers.js';
 import type { LinkedTools, LinkedToolsStores } from './linked-tools.js';
 import type { Link, LinkStore } from './links.js';
@@ -15,6 +16,7 @@ export interface AccessStores extends LinkedToolsStores {
   readonly signIns: SignInStore;
   readonly accounts: Pick<KnownBrowserStore, 'removeKnownBrowsers'>;
   readonly links: LinkStore;
+  readonly authorizations: Pick<AuthorizationStore, 'withdrawByAccount'>;
   readonly audit: AuditStore;
 }
 
@@ -39,6 +41,7 @@ export function createAccountAccess({ linkedTools, audit, now }: AccountAccessDe
       await stores.signIns.removeByAccount(accountId);
       // The thief's may be among them.
       await stores.accounts.removeKnownBrowsers(accountId);
+      await stores.authorizations.withdrawByAccount(accountId, now());
       const links = await stores.links.withdrawByAccount(accountId, now());
       await recordWithdrawn(stores, audit, links, { actor: accountId, origin });
       await linkedTools.unlinkAllWithin(stores, { accountId, origin });

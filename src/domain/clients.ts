@@ -4,10 +4,12 @@
 import { equal, sha256 } from '../crypto/secrets.js';
 import type { SigningAlg } from '../crypto/jwt.js';
 import type { Audit, AuditStore } from './audit.js';
+import { readRedirectUris } from './clients-redirects.js';
 import type { Throttle } from './throttle.js';
 import { DomainError, type ClientId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
-export type GrantType = 'urn:ietf:params:oauth:grant-type:device_code' | 'refresh_token';
+export type GrantType =
+  'urn:ietf:params:oauth:grant-type:device_code' | 'authorization_code' | 'refresh_token';
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code' satisfies GrantType;
 
 /** The scopes that every tool may ask for; the operator can give a client others. */
@@ -18,6 +20,12 @@ export interface ClientMetadata {
   readonly scopes: readonly string[];
   readonly accessTokenAlg?: SigningAlg;
   readonly idTokenAlg?: SigningAlg;
+  /** Where its people may be sent back to: compared as text. RFC 6749 §3.1.2. */
+  readonly redirectUris?: readonly string[];
+  /** Where they may be sent after they have signed out. OpenID Connect RP-Initiated Logout 1.0 §3.1. */
+  readonly postLogoutRedirectUris?: readonly string[];
+  /** Whether it takes requests only that the client has pushed. RFC 9126 §6. */
+  readonly mustPush?: boolean;
   readonly clientUri?: string;
   readonly softwareId?: string;
   readonly softwareVersion?: string;
@@ -164,10 +172,15 @@ export function createClients(dependencies: ClientsDependencies) {
       isConfidential: boolean;
       audience?: string;
       scopes?: readonly string[];
+      /** With any, it may send its people here. Refuses `redirect-uri-invalid`. */
+      redirectUris?: readonly string[];
+      postLogoutRedirectUris?: readonly string[];
     }): Promise<{ client: Client; secret?: string }> {
       const name = cleanClientName(asked.name);
       if (name === '')
         throw new DomainError('client-metadata-invalid', { publicDetail: 'a client needs a name' });
+      const redirectUris = readRedirectUris(asked.redirectUris ?? []);
+      const postLogoutRedirectUris = readRedirectUris(asked.postLogoutRedirectUris ?? []);
       const secret = asked.isConfidential ? newSecret() : undefined;
       const client: Client = {
         clientId: newId() as ClientId,
@@ -176,7 +189,13 @@ export function createClients(dependencies: ClientsDependencies) {
         secretHash: secret === undefined ? undefined : sha256(secret),
         audience: asked.isConfidential ? (asked.audience ?? issuer) : undefined,
         metadata: {
-          grantTypes: [DEVICE_CODE_GRANT, 'refresh_token'],
+          grantTypes: [
+            DEVICE_CODE_GRANT,
+            ...(redirectUris.length > 0 ? (['authorization_code'] as const) : []),
+            'refresh_token',
+          ],
+          ...(redirectUris.length > 0 ? { redirectUris } : {}),
+          ...(postLogoutRedirectUris.length > 0 ? { postLogoutRedirectUris } : {}),
           scopes: [...STANDARD_SCOPES, ...(asked.scopes ?? [])],
         },
         registeredBy: 'operator',

@@ -13,6 +13,8 @@ interface Budget {
 export const BUDGETS = {
   /** Links that one network has started and not finished, within a link's life. */
   'live-links-by-network': { limit: 100, windowSeconds: 600, kept: 'coarse' },
+  /** Requests by redirect that one network has begun and not finished. */
+  'live-authorizations-by-network': { limit: 200, windowSeconds: 600, kept: 'coarse' },
   'registration-by-network': { limit: 20, windowSeconds: 3600, kept: 'exact' },
   'registration-everywhere': { limit: 1000, windowSeconds: 3600, kept: 'exact' },
   'user-code-by-account': { limit: 5, windowSeconds: 600, kept: 'exact' },

@@ -71,6 +71,8 @@ export interface LinkedTool {
   readonly appPasswordId?: AppPasswordId | undefined;
   /** Of whom it speaks for, when it was linked. */
   readonly household?: HouseholdStanding | undefined;
+  /** Where the person went back to who linked it by a redirect. */
+  readonly redirectUri?: string | undefined;
 }
 
 /**
@@ -81,6 +83,7 @@ export type EndedWhy =
   | 'unlinked'
   | 'revoked'
   | 'refresh-reused'
+  | 'code-reused'
   | 'account-closed'
   | 'replaced'
   | 'parent-ended'
@@ -136,6 +139,11 @@ export interface TokenStore {
    * was approved since, and neither the first access token nor the last use is younger.
    */
   removeDead(before: Date, keysApprovedSince: Date): Promise<number>;
+  /**
+   * Removes the tools of this client and person, linked by a redirect, of which nothing is alive: neither the first access token
+   * nor a refresh token. Their owner has been told of them. Resolves to how many.
+   */
+  forgetSpent(tool: LinkedTool, now: Date): Promise<number>;
   insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
   isAccessRevoked(jti: string): Promise<boolean>;
   removeExpired(now: Date): Promise<number>;
@@ -176,6 +184,8 @@ export interface Issue {
   readonly access: AccessStamp;
   readonly scope: string;
   readonly refreshToken: string | undefined;
+  /** The tool's own word for this sign-in, for the ID token that comes with it. OpenID Connect Core 1.0 §2. */
+  readonly nonce?: string | undefined;
 }
 
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
@@ -228,7 +238,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     const at_hash = halfHash(accessToken, alg);
     const aud = issue.tool.clientId;
     const person = { sub, auth_time, amr, acr, household_id, member_kind };
-    return keys.sign(alg, { typ: 'JWT' }, { iss, aud, iat, exp, ...person, at_hash });
+    return keys.sign(alg, { typ: 'JWT' }, { iss, aud, iat, exp, ...person, at_hash, nonce: issue.nonce });
   }
 
   /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */
@@ -263,6 +273,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         | 'methods'
         | 'keyThumbprint'
         | 'household'
+        | 'redirectUri'
       > & {
         readonly client: Client;
         readonly presented: string;
@@ -293,6 +304,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         lastUsedFrom: origin.networkAddress,
         endedAt: undefined,
         household: asked.household,
+        redirectUri: asked.redirectUri,
       };
       await stores.tokens.insertLinkedTool(tool);
       const scope = tool.scope;

@@ -9,6 +9,8 @@ export type AccountId = Id<'AccountId'>;
 /** Whom a session or token speaks for; the owner's equals the account id. A UUID, the `sub` of tokens. */
 export type SubjectId = Id<'SubjectId'>;
 export type LinkId = Id<'LinkId'>;
+/** One attempt to connect a tool by sending its person here and back again. */
+export type AuthorizationId = Id<'AuthorizationId'>;
 export type LinkedToolId = Id<'LinkedToolId'>;
 export type HouseholdId = Id<'HouseholdId'>;
 /** A tool's identifier on the wire (`client_id`). */
@@ -77,6 +79,7 @@ export const domainErrorCodes = [
   'account-name-invalid',
   'account-name-taken',
   'account-not-verified',
+  'authorization-over',
   'client-authentication-failed',
   'client-metadata-invalid',
   'client-unknown',
@@ -116,6 +119,7 @@ export const domainErrorCodes = [
   'profile-pin-invalid',
   'profile-pin-wrong',
   'proof-required',
+  'redirect-uri-invalid',
   'scope-invalid',
   'service-busy',
   'sign-in-over',

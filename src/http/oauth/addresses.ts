@@ -12,6 +12,9 @@ export function createAddresses(issuer: string) {
     issuer,
     /** Everything below it belongs to this door. */
     folder: `${path}/oauth/`,
+    authorization: `${base}/oauth/authorize`,
+    pushedAuthorization: `${base}/oauth/par`,
+    endSession: `${base}/oauth/logout`,
     deviceAuthorization: `${base}/oauth/device_authorization`,
     token: `${base}/oauth/token`,
     revocation: `${base}/oauth/revoke`,
@@ -23,5 +26,12 @@ export function createAddresses(issuer: string) {
     openidMetadata: `${base}/.well-known/openid-configuration`,
     /** The page where a person enters a user code; the page's own room is elsewhere. */
     verification: `${base}/link`,
+    /** The pages where people go on who were sent here. */
+    pages: {
+      authorize: `${base}/authorize`,
+      answer: `${base}/authorize/answer`,
+      refused: `${base}/authorize/refused`,
+      signOut: `${base}/authorize/sign-out`,
+    },
   };
 }

@@ -19,11 +19,15 @@ export type OAuthErrorWord =
   | 'invalid_scope'
   | 'invalid_target'
   | 'invalid_token'
+  | 'registration_not_supported'
+  | 'request_not_supported'
+  | 'request_uri_not_supported'
   | 'server_error'
   | 'slow_down'
   | 'temporarily_unavailable'
   | 'unauthorized_client'
-  | 'unsupported_grant_type';
+  | 'unsupported_grant_type'
+  | 'unsupported_response_type';
 
 /** What a 401 or 403 asks for in `WWW-Authenticate`. */
 type Challenge = 'Basic' | 'Bearer';
@@ -97,6 +101,7 @@ export const refusalAnswers = {
   'account-name-invalid': fault,
   'account-name-taken': fault,
   'account-not-verified': bad('invalid_grant', 'The account that approved this can get no tokens.'),
+  'authorization-over': bad('invalid_request', 'The authorization request is over: start again.'),
   'client-authentication-failed': clientRefused('The client did not prove who it is.'),
   'client-metadata-invalid': metadataRefused('The client metadata cannot be accepted.'),
   'client-unknown': clientRefused('The client is not known here: register it first.'),
@@ -136,6 +141,7 @@ export const refusalAnswers = {
   'profile-pin-invalid': fault,
   'profile-pin-wrong': fault,
   'proof-required': fault,
+  'redirect-uri-invalid': bad('invalid_redirect_uri', 'A redirect address cannot be accepted.'),
   'scope-invalid': bad('invalid_scope', 'The client may not have this scope.'),
   'service-busy': { ...unavailable, description: 'The service is busy: try again.' },
   'sign-in-over': fault,

@@ -1,8 +1,8 @@
 // What this server says of itself: exactly what works, and nothing else. One text for OAuth and OpenID clients.
-// RFC 8414, OpenID Connect Discovery 1.0 §3. `response_types_supported` is left out while there is no authorization
-// endpoint: RFC 8414 §2 requires it, and §3.2 forbids the empty list that would be true (docs/conformance.md).
+// RFC 8414, OpenID Connect Discovery 1.0 §3, RFC 9126 §5, RFC 9207 §3, OpenID Connect RP-Initiated Logout 1.0 §2.1.
 import type { RequestContext } from '../guards.js';
 import type { Addresses } from './addresses.js';
+import { PROMPTS, RESPONSE_MODES } from './authorization-request.js';
 import { LONGEST_WAIT_SECONDS } from '../request-wait.js';
 import { DEVICE_CODE_GRANT, STANDARD_SCOPES } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
@@ -29,10 +29,20 @@ function presentMetadata(addresses: Addresses, algs: Keys['algs']) {
   const withSecret = ['client_secret_basic', 'client_secret_post'];
   return {
     issuer: addresses.issuer,
+    authorization_endpoint: addresses.authorization,
+    authorization_response_iss_parameter_supported: true,
+    response_types_supported: ['code'],
+    response_modes_supported: RESPONSE_MODES,
+    code_challenge_methods_supported: ['S256'],
+    prompt_values_supported: PROMPTS,
+    acr_values_supported: ['aal1', 'aal2'],
+    pushed_authorization_request_endpoint: addresses.pushedAuthorization,
+    require_pushed_authorization_requests: false,
+    end_session_endpoint: addresses.endSession,
     device_authorization_endpoint: addresses.deviceAuthorization,
     token_endpoint: addresses.token,
     token_endpoint_auth_methods_supported: ['none', ...withSecret],
-    grant_types_supported: [DEVICE_CODE_GRANT, 'refresh_token'],
+    grant_types_supported: ['authorization_code', DEVICE_CODE_GRANT, 'refresh_token'],
     revocation_endpoint: addresses.revocation,
     revocation_endpoint_auth_methods_supported: ['none', ...withSecret],
     introspection_endpoint: addresses.introspection,
@@ -44,10 +54,12 @@ function presentMetadata(addresses: Addresses, algs: Keys['algs']) {
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algs,
     claims_supported: [
-      ...['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'amr', 'acr'],
+      ...['sub', 'iss', 'aud', 'exp', 'iat', 'nonce', 'auth_time', 'amr', 'acr'],
       ...['name', 'preferred_username', 'email', 'email_verified'],
     ],
-    // OpenID Connect Discovery §3: left out, it would mean true.
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    // OpenID Connect Discovery §3: left out, it would mean true. What a push is answered with is no request object.
     request_uri_parameter_supported: false,
     // Our own: how long the token endpoint holds a poll that asks for it (RFC 7240 §4.3).
     prefer_wait_seconds_supported: LONGEST_WAIT_SECONDS,

@@ -5,6 +5,7 @@ import type { RequestContext } from '../guards.js';
 import { originOf, readJson } from '../request.js';
 import { metadataRefused, OAuthRefusal } from './errors.js';
 import { DEVICE_CODE_GRANT, STANDARD_SCOPES } from '../../domain/clients.js';
+import { readRedirectUris } from '../../domain/clients-redirects.js';
 import type { Client, ClientMetadata, Clients, GrantType } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
 
@@ -13,7 +14,7 @@ export interface RegistrationDependencies {
   readonly keys: Pick<Keys, 'algs'>;
 }
 
-const GRANT_TYPES: readonly GrantType[] = [DEVICE_CODE_GRANT, 'refresh_token'];
+const GRANT_TYPES: readonly GrantType[] = ['authorization_code', DEVICE_CODE_GRANT, 'refresh_token'];
 const text = z.string().max(500);
 const words = z.array(z.string().max(200)).max(20);
 
@@ -33,6 +34,8 @@ const asked = z.object({
   id_token_signed_response_alg: text.nullish(),
   access_token_signed_response_alg: text.nullish(),
   redirect_uris: z.unknown().optional(),
+  post_logout_redirect_uris: z.unknown().optional(),
+  require_pushed_authorization_requests: z.boolean().nullish(),
 });
 type Asked = z.infer<typeof asked>;
 
@@ -46,7 +49,9 @@ export function createRegistration({ clients, keys }: RegistrationDependencies) 
   function readMetadata(body: Record<string, unknown>): { name: string; metadata: ClientMetadata } {
     const read = asked.safeParse(body);
     if (!read.success) return refuse(`${String(read.error.issues[0]?.path[0])} is not well formed.`);
-    refuseRedirects(read.data.redirect_uris);
+    const redirectUris = urisOf('redirect_uris', read.data.redirect_uris);
+    const postLogoutRedirectUris = urisOf('post_logout_redirect_uris', read.data.post_logout_redirect_uris);
+    const grantTypes = grantTypesOf(read.data, redirectUris);
     // RFC 7591 §2 lets the server replace this one only by saying so; a tool that counts on a secret must not be misled.
     if ((read.data.token_endpoint_auth_method ?? 'none') !== 'none') {
       refuse('token_endpoint_auth_method must be none: clients with a secret are made by the operator.');
@@ -60,10 +65,14 @@ export function createRegistration({ clients, keys }: RegistrationDependencies) 
     return {
       name: read.data.client_name ?? '',
       metadata: {
-        grantTypes: grantTypesOf(read.data),
+        grantTypes,
         scopes: scopesOf(read.data),
         ...(accessTokenAlg ? { accessTokenAlg } : {}),
         ...(idTokenAlg ? { idTokenAlg } : {}),
+        // RFC 7591 §2: addresses to go back to belong to a grant that redirects.
+        ...(grantTypes.includes('authorization_code') ? { redirectUris } : {}),
+        ...(postLogoutRedirectUris.length > 0 ? { postLogoutRedirectUris } : {}),
+        ...(read.data.require_pushed_authorization_requests ? { mustPush: true } : {}),
         ...(clientUri ? { clientUri } : {}),
         ...(softwareId ? { softwareId } : {}),
         ...(softwareVersion ? { softwareVersion } : {}),
@@ -83,27 +92,41 @@ function refuse(description: string): never {
   throw new OAuthRefusal(metadataRefused(description));
 }
 
-/** No grant that we have redirects, so none is registered; but one that is wrong is said to be (RFC 7591 §3.2.2). */
-function refuseRedirects(uris: unknown): void {
-  const isAddress = (uri: unknown): boolean =>
-    typeof uri === 'string' && uri.length <= 2000 && URL.canParse(uri) && !uri.includes('#');
-  if (uris === null || uris === undefined || (Array.isArray(uris) && uris.every(isAddress))) return;
-  throw new OAuthRefusal({
-    status: 400,
-    error: 'invalid_redirect_uri',
-    description: 'redirect_uris must be absolute addresses without a fragment.',
-  });
+/** RFC 7591 §3.2.2: one that is wrong is said to be, whether or not anybody would be sent there. */
+function urisOf(member: string, uris: unknown): readonly string[] {
+  if (uris === null || uris === undefined) return [];
+  if (Array.isArray(uris) && uris.every((uri) => typeof uri === 'string')) return readRedirectUris(uris);
+  return refuseRedirects(`${member} must be a list of absolute addresses.`);
 }
 
-/** RFC 7591 §2: those that we have, of those asked for. A client of the authorization endpoint alone has none here yet. */
-function grantTypesOf({ grant_types: types, response_types: responses, scope }: Asked): GrantType[] {
-  if (!types) {
-    if (responses?.length) refuse('response_types must be empty: there is no authorization endpoint.');
-    const mayRefresh = scope?.split(' ').includes('offline_access');
-    return mayRefresh ? [...GRANT_TYPES] : [DEVICE_CODE_GRANT];
-  }
-  if (types.includes(DEVICE_CODE_GRANT)) return GRANT_TYPES.filter((type) => types.includes(type));
-  return refuse(`grant_types must hold ${DEVICE_CODE_GRANT}.`);
+/**
+ * RFC 7591 §2: those that we have, of those asked for. Who names none is taken for what the rest says: with addresses to go back
+ * to, for a tool that sends its people here; without, for one that has no browser.
+ */
+function grantTypesOf(
+  { grant_types: types, response_types: responses, scope }: Asked,
+  redirectUris: readonly string[],
+): GrantType[] {
+  const mayRefresh: GrantType[] = scope?.split(' ').includes('offline_access') ? ['refresh_token'] : [];
+  const first: GrantType = redirectUris.length > 0 ? 'authorization_code' : DEVICE_CODE_GRANT;
+  const granted = types ? GRANT_TYPES.filter((type) => types.includes(type)) : [first, ...mayRefresh];
+  if (!granted.some((type) => type !== 'refresh_token'))
+    return refuse(`grant_types must hold authorization_code or ${DEVICE_CODE_GRANT}.`);
+  const isForCodes = granted.includes('authorization_code');
+  if (isForCodes && redirectUris.length === 0) refuseRedirects('authorization_code asks for redirect_uris.');
+  // RFC 7591 §2.1: the two fit each other. Left out, they do.
+  const isFitting = isForCodes ? responses?.includes('code') !== false : !responses?.length;
+  if (!isFitting || responses?.some((type) => type !== 'code'))
+    refuse(
+      isForCodes
+        ? 'response_types must be code.'
+        : 'response_types must be empty without authorization_code.',
+    );
+  return granted;
+}
+
+function refuseRedirects(description: string): never {
+  throw new OAuthRefusal({ status: 400, error: 'invalid_redirect_uri', description });
 }
 
 function scopesOf({ scope }: Asked): string[] {
@@ -125,7 +148,12 @@ function presentRegistration({ clientId, createdAt, name, metadata }: Client, de
     ...(softwareVersion === undefined ? {} : { software_version: softwareVersion }),
     token_endpoint_auth_method: 'none',
     grant_types: metadata.grantTypes,
-    response_types: [],
+    response_types: metadata.grantTypes.includes('authorization_code') ? ['code'] : [],
+    ...(metadata.redirectUris ? { redirect_uris: metadata.redirectUris } : {}),
+    ...(metadata.postLogoutRedirectUris
+      ? { post_logout_redirect_uris: metadata.postLogoutRedirectUris }
+      : {}),
+    ...(metadata.mustPush ? { require_pushed_authorization_requests: true } : {}),
     scope: metadata.scopes.join(' '),
     id_token_signed_response_alg: metadata.idTokenAlg ?? 'RS256',
     access_token_signed_response_alg: metadata.accessTokenAlg ?? defaultAlg,

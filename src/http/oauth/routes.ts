@@ -3,17 +3,25 @@
 // cache unless its endpoint says so.
 import { onlyMethods, openToScripts, NO_STORE, type Guard, type RequestContext } from '../guards.js';
 import { createAddresses } from './addresses.js';
+import { createRequestReader } from './authorization-request.js';
+import { createAuthorize, type AuthorizeDependencies } from './authorize.js';
 import {
   createClientAuthentication,
   type ClientAuthenticationDependencies,
 } from './client-authentication.js';
 import { createDeviceAuthorization, type DeviceAuthorizationDependencies } from './device-authorization.js';
 import { answerOf, OAuthRefusal, requestRefused, writeError } from './errors.js';
+import {
+  createAuthorizationCodeGrant,
+  type AuthorizationCodeGrantDependencies,
+} from './grant-authorization-code.js';
 import { createDeviceCodeGrant, type DeviceCodeGrantDependencies } from './grant-device-code.js';
 import { createRefreshTokenGrant, type RefreshTokenGrantDependencies } from './grant-refresh-token.js';
 import { createIntrospection, type IntrospectionDependencies } from './introspection.js';
 import { createJwks, type JwksDependencies } from './jwks.js';
+import { createLogout, type LogoutDependencies } from './logout.js';
 import { createMetadata, type MetadataDependencies } from './metadata.js';
+import { createPushedAuthorization, type PushedAuthorizationDependencies } from './pushed-authorization.js';
 import { createRegistration, type RegistrationDependencies } from './registration.js';
 import { createRevocation, type RevocationDependencies } from './revocation.js';
 import { createToken } from './token.js';
@@ -25,6 +33,10 @@ export type OAuthDoorDependencies = Omit<
   ClientAuthenticationDependencies &
     DeviceAuthorizationDependencies &
     DeviceCodeGrantDependencies &
+    AuthorizeDependencies &
+    PushedAuthorizationDependencies &
+    AuthorizationCodeGrantDependencies &
+    LogoutDependencies &
     RefreshTokenGrantDependencies &
     IntrospectionDependencies &
     RevocationDependencies &
@@ -32,7 +44,7 @@ export type OAuthDoorDependencies = Omit<
     RegistrationDependencies &
     MetadataDependencies &
     JwksDependencies,
-  'addresses' | 'clientAuthentication' | 'registrationAddress'
+  'addresses' | 'clientAuthentication' | 'registrationAddress' | 'requestReader'
 > & {
   /** Logs a fault of ours with its cause, under the request's id. */
   readonly reportFault: (ctx: RequestContext, error: unknown) => void;
@@ -55,9 +67,11 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
     ...dependencies,
     registrationAddress: addresses.registration,
   });
-  const parts = { ...dependencies, addresses, clientAuthentication };
+  const requestReader = createRequestReader({ ...dependencies, issuer: addresses.issuer });
+  const parts = { ...dependencies, addresses, clientAuthentication, requestReader };
   const grants = {
     [DEVICE_CODE_GRANT]: createDeviceCodeGrant(parts),
+    authorization_code: createAuthorizationCodeGrant(parts),
     refresh_token: createRefreshTokenGrant(parts),
   };
   const metadata = createMetadata(parts);
@@ -68,6 +82,10 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
   const CLOSED = { isOpenToScripts: false };
   const table: readonly (readonly [string, readonly string[], { isOpenToScripts: boolean }, Endpoint])[] = [
     [addresses.deviceAuthorization, POST, OPEN, createDeviceAuthorization(parts)],
+    // Where people are sent, by whatever page: no script reads what is answered there (RFC 9700 §2.6).
+    [addresses.authorization, ['GET', 'POST'], CLOSED, createAuthorize(parts)],
+    [addresses.endSession, ['GET', 'POST'], CLOSED, createLogout(parts)],
+    [addresses.pushedAuthorization, POST, OPEN, createPushedAuthorization(parts)],
     [addresses.token, POST, OPEN, createToken({ ...parts, grants })],
     [addresses.revocation, POST, OPEN, createRevocation(parts)],
     // For services alone: no page of another site has a secret to show here.

@@ -10,6 +10,7 @@ const PLACES = {
   account: '/account',
   link: '/link',
   review: '/link/review',
+  authorize: '/authorize/review',
   security: '/account/security',
   sessions: '/account/sessions',
   activity: '/account/activity',
@@ -56,6 +57,12 @@ export interface Journey {
   readonly mailToken?: string;
   /** Whom of the household the page is about. */
   readonly member?: string;
+  /** What names the request of a tool that has sent them here. */
+  readonly request?: string;
+  /** That tool asks that they sign in anew, even where they are signed in. */
+  readonly isAnew?: boolean;
+  /** Who that tool believes them to be. */
+  readonly login?: string;
 }
 
 const MAIL_TOKEN = /^[\w.-]{20,200}$/;
@@ -64,6 +71,9 @@ const MAIL_PLACES: ReadonlySet<string | undefined> = new Set(['not-me', 'invitat
 /** What is about somebody of the household: their page, and the tool that was to be for them. */
 const MEMBER_PLACES: ReadonlySet<string | undefined> = new Set(['member', 'review'] satisfies Place[]);
 const MEMBER = /^[\da-f-]{36}$/;
+/** What is about somebody who is the one at the door: the request of a tool that has sent them here. */
+const REQUEST = /^[\w-]{43}$/;
+const LOGIN = /^[^\s\p{C}]{1,254}$/u;
 
 /** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
 export interface Reminder {
@@ -90,16 +100,32 @@ export function readJourney(fields: Form, codeNames: readonly string[] = ['user_
     ...(code ? { broughtCode: code } : {}),
     ...(MAIL_PLACES.has(next) && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
     ...(MEMBER_PLACES.has(next) && member && MEMBER.test(member) ? { member } : {}),
+    ...(next === 'authorize' ? readRequest(fields) : {}),
+  };
+}
+
+function readRequest(fields: Form): Pick<Journey, 'request' | 'isAnew' | 'login'> {
+  const request = fields.get('request');
+  if (request === undefined || !REQUEST.test(request)) return {};
+  const login = fields.get('login_hint');
+  return {
+    request,
+    ...(fields.has('anew') ? { isAnew: true } : {}),
+    ...(login && LOGIN.test(login) ? { login } : {}),
   };
 }
 
 /** The same journey as the query of an address; empty for none. */
-export function journeyQuery({ place, broughtCode, mailToken, member }: Journey): string {
+export function journeyQuery(journey: Journey): string {
+  const { place, broughtCode, mailToken, member, request, isAnew, login } = journey;
   const query = new URLSearchParams({
     ...(place ? { next: place } : {}),
     ...(broughtCode ? { user_code: broughtCode } : {}),
     ...(mailToken ? { token: mailToken } : {}),
     ...(member ? { member } : {}),
+    ...(request ? { request } : {}),
+    ...(isAnew ? { anew: 'yes' } : {}),
+    ...(login ? { login_hint: login } : {}),
   }).toString();
   return query && `?${query}`;
 }
@@ -132,10 +158,11 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
      * code waits.
      */
     destination(ctx: PageContext, journey: Journey, { isBack = false } = {}): string {
-      const { place, broughtCode, mailToken = '', member } = journey;
+      const { place, broughtCode, mailToken = '', member, request } = journey;
       if (place && isFromMail(journey)) return addressAbout(place, { token: mailToken });
       if (place === 'member') return member ? addressAbout(place, { member }) : PLACES.household;
       if (place === 'review') return member ? addressAbout(place, { for: member }) : PLACES.review;
+      if (place === 'authorize' && request) return addressAbout(place, { request });
       if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;
       return PLACES[place ?? 'account'];

@@ -1,6 +1,7 @@
 // How the tables come to be: one list, in order, the same for every engine. A migration that has landed never changes.
 // How a table is written down here is said in shapes.ts.
 import { sql, type Compilable, type Kysely } from 'kysely';
+import { makeAuthorizationTables } from './migrations-authorizations.js';
 import { makeHouseholdTables, type HOUSEHOLD_SHAPES } from './migrations-household.js';
 import { makeIdentityTables, type IDENTITY_SHAPES } from './migrations-identities.js';
 import { addColumns, createIndex, createTable, type Columns, type Index, type Shape } from './shapes.js';
@@ -16,6 +17,7 @@ type LaterTable =
   | 'used_nonces'
   | 'known_browsers'
   | 'app_passwords'
+  | 'authorizations'
   | keyof typeof HOUSEHOLD_SHAPES
   | keyof typeof IDENTITY_SHAPES;
 
@@ -308,5 +310,9 @@ export const migrations: readonly Migration[] = [
   {
     name: '012-identities',
     statements: makeIdentityTables,
+  },
+  {
+    name: '014-authorizations',
+    statements: makeAuthorizationTables,
   },
 ];

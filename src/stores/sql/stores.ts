@@ -4,6 +4,7 @@ import { createAccountStore } from './accounts.js';
 import { createSwitchStore } from './account-switches.js';
 import { createAppPasswordStore } from './app-passwords.js';
 import { createAuditStore } from './audit.js';
+import { createAuthorizationStore } from './authorizations.js';
 import { createBudgetStore } from './budgets.js';
 import { createClientStore } from './clients.js';
 import { createDeviceKeyStore } from './device-keys.js';
@@ -30,6 +31,7 @@ export function createStores(sql: Sql) {
     accounts: createAccountStore(sql),
     appPasswords: createAppPasswordStore(sql),
     audit: createAuditStore(sql),
+    authorizations: createAuthorizationStore(sql),
     budgets: createBudgetStore(sql),
     clients: createClientStore(sql),
     credentials: createCredentialStore(sql),

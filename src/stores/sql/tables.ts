@@ -1,6 +1,7 @@
 // The columns of every table, as the stores see them. migrations.ts makes them; the two change together.
 // Times are milliseconds since 1970 in UTC. A column named …_hash, …_mac or sealed_… never holds its secret in the clear.
 import type { AppPasswordsTable } from './tables-app-passwords.js';
+import type { AuthorizationsTable } from './tables-authorizations.js';
 import type { KnownBrowsersTable } from './tables-browsers.js';
 import type { DeviceKeysTable, UsedNoncesTable } from './tables-device-keys.js';
 import type {
@@ -169,6 +170,8 @@ export interface LinkedToolsTable {
   owner_told: number;
   household_id: string | null;
   member_kind: string | null;
+  /** Where the person went back to who linked it by a redirect. */
+  redirect_uri: string | null;
 }
 
 export interface RefreshTokensTable {
@@ -276,4 +279,5 @@ export interface Tables {
   identities: IdentitiesTable;
   round_trips: RoundTripsTable;
   arrivals: ArrivalsTable;
+  authorizations: AuthorizationsTable;
 }

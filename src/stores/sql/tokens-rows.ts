@@ -42,6 +42,7 @@ export function toToolRow(tool: LinkedTool): NewTool {
     app_password_id: tool.appPasswordId ?? null,
     household_id: tool.household?.householdId ?? null,
     member_kind: tool.household?.memberKind ?? null,
+    redirect_uri: tool.redirectUri ?? null,
     // What came in otherwise has a mail of its own.
     owner_told: tool.parentToolId === undefined && tool.bornWith === undefined ? 0 : 1,
   };
@@ -73,6 +74,7 @@ export function toLinkedTool(row: LinkedToolsTable): LinkedTool {
     bornWith: (row.born_with ?? undefined) as LinkedTool['bornWith'],
     appPasswordId: (row.app_password_id ?? undefined) as LinkedTool['appPasswordId'],
     household: toStanding(row),
+    redirectUri: row.redirect_uri ?? undefined,
   };
 }
 

@@ -43,6 +43,7 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     owner_told: p('owner_told'),
     household_id: p('household_id'),
     member_kind: p('member_kind'),
+    redirect_uri: p('redirect_uri'),
   }),
 );
 

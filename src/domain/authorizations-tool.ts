@@ -165,7 +165,7 @@ export function createAuthorizationsForTool<Stores extends AuthorizationStores>(
     const earlier = (await findEarlier(stores.tokens, tool)).find(
       (known) => known.linkedToolId !== linkedToolId,
     );
-    await stores.tokens.forgetSpent(tool, now());
+    await stores.authorizations.forgetSpent(tool, now());
     // Its owner was told of it when they approved it.
     if (isRemembered) await stores.tokens.markTold(linkedToolId);
     if (!earlier || earlier.name === tool.name) return tool;

@@ -7,6 +7,7 @@
 // be able to do. What a tool does with an authorization is in `authorizations-tool`, what a person does with it in
 // `authorizations-person`. RFC 6749 §4.1, RFC 7636, RFC 9126, RFC 9700 §2.1.
 import type { Approval, Holder } from './links.js';
+import type { LinkedTool } from './tokens.js';
 import type { AccountId, AuthorizationId, ClientId, SubjectId } from './vocabulary.js';
 
 /** What the tool wants of the sign-in, and what it may not be asked. OpenID Connect Core 1.0 §3.1.2.1. */
@@ -114,6 +115,11 @@ export interface AuthorizationStore {
   isRedeemed(shown: CodeShown): Promise<boolean>;
   /** Approved to denied, whatever this account has under way. Resolves to how many. */
   withdrawByAccount(accountId: AccountId, now: Date): Promise<number>;
+  /**
+   * Removes the tools of the same client and person, linked by a redirect, of which nothing is alive: neither the first access
+   * token nor a refresh token. Their owner has been told of them. Resolves to how many.
+   */
+  forgetSpent(tool: LinkedTool, now: Date): Promise<number>;
   /** Removes what expired before the first time, and what was redeemed before the second. */
   removeExpired(expiredBefore: Date, redeemedBefore: Date): Promise<number>;
 }

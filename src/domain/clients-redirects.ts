@@ -1,7 +1,6 @@
 // Where a tool's people may be sent back to: which addresses may be registered, and which of those that a request names are
 // registered. Addresses are compared as text, never as what they may mean (RFC 9700 §2.1, §4.1.3); but a native app takes the
 // port on the loopback address that it gets (RFC 8252 §7.3).
-import type { Client } from './clients.js';
 import { DomainError } from './vocabulary.js';
 
 const MOST = 20;
@@ -62,5 +61,7 @@ export function isRegistered(registered: readonly string[] = [], uri: string): b
  * Whether the tool is surely the one that it says it is, when a person is sent back to this address: it has a secret to show, or
  * nobody else answers there. Any program on a device can take a scheme or a port (RFC 8252 §8.6).
  */
-export const isAssured = ({ kind }: Pick<Client, 'kind'>, redirectUri: string): boolean =>
-  kind === 'confidential' || redirectUri.startsWith('https:');
+export const isAssured = (
+  { kind }: { readonly kind: 'public' | 'confidential' },
+  redirectUri: string,
+): boolean => kind === 'confidential' || redirectUri.startsWith('https:');

@@ -1,7 +1,6 @@
 // Linked tools and their tokens: what a redeemed link leaves behind. Opening one happens inside the redeeming transaction;
 // tokens are signed after the commit, from the claims that were stored, so that no token exists without its row.
-// What a token says is in `tokens-claims`, rotation in `tokens-refresh`, whether a token still counts in `tokens-standing`, the
-// list that people see in `linked-tools`.
+// What a token says: `tokens-claims`; rotation: `tokens-refresh`; whether it counts: `tokens-standing`; the list: `linked-tools`.
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
 import { hmac, sha256 } from '../crypto/secrets.js';
 import { halfHash } from '../crypto/jwt.js';
@@ -139,11 +138,6 @@ export interface TokenStore {
    * was approved since, and neither the first access token nor the last use is younger.
    */
   removeDead(before: Date, keysApprovedSince: Date): Promise<number>;
-  /**
-   * Removes the tools of this client and person, linked by a redirect, of which nothing is alive: neither the first access token
-   * nor a refresh token. Their owner has been told of them. Resolves to how many.
-   */
-  forgetSpent(tool: LinkedTool, now: Date): Promise<number>;
   insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
   isAccessRevoked(jti: string): Promise<boolean>;
   removeExpired(now: Date): Promise<number>;
@@ -184,7 +178,7 @@ export interface Issue {
   readonly access: AccessStamp;
   readonly scope: string;
   readonly refreshToken: string | undefined;
-  /** The tool's own word for this sign-in, for the ID token that comes with it. OpenID Connect Core 1.0 §2. */
+  /** For the ID token that comes with it. OpenID Connect Core 1.0 §2. */
   readonly nonce?: string | undefined;
 }
 

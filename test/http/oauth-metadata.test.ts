@@ -72,18 +72,22 @@ it('has no empty list (RFC 8414 §3.2)', () => {
   for (const value of Object.values(metadata) as unknown[]) expect(value).not.toEqual([]);
 });
 
-it('names no authorization endpoint yet, and so no response type, challenge method or redirect (docs/conformance.md)', () => {
-  for (const member of [
-    'authorization_endpoint',
-    'response_types_supported',
-    'response_modes_supported',
-    'code_challenge_methods_supported',
-    'dpop_signing_alg_values_supported',
-    'end_session_endpoint',
-  ]) {
-    expect(metadata).not.toHaveProperty(member);
-  }
-  expect(metadata).toMatchObject({ request_uri_parameter_supported: false });
+it('says what the authorization endpoint takes, and what it does not (RFC 8414 §2, RFC 9126 §5, RFC 9207 §3)', () => {
+  expect(metadata).toMatchObject({
+    authorization_endpoint: `${house.issuer}/oauth/authorize`,
+    authorization_response_iss_parameter_supported: true,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    code_challenge_methods_supported: ['S256'],
+    prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+    acr_values_supported: ['aal1', 'aal2'],
+    pushed_authorization_request_endpoint: `${house.issuer}/oauth/par`,
+    require_pushed_authorization_requests: false,
+    end_session_endpoint: `${house.issuer}/oauth/logout`,
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+  });
 });
 
 it('names the device grant and its endpoint (RFC 8628 §4)', () => {
@@ -96,7 +100,7 @@ describe('everything it names works (RFC 8414 §2)', () => {
 
   it('every endpoint answers', async () => {
     const addresses = Object.entries(metadata).filter(([member]) => /_(endpoint|uri)$/.test(member));
-    expect(addresses).toHaveLength(7);
+    expect(addresses).toHaveLength(10);
     for (const [, address] of addresses) {
       const [got, posted] = [
         await house.request.get(pathOf(address as string)),
@@ -108,7 +112,8 @@ describe('everything it names works (RFC 8414 §2)', () => {
 
   it('every grant type: a link, and its refresh', async () => {
     const { clientId, refresh_token } = await house.link();
-    expect(metadata.grant_types_supported.sort()).toEqual(['refresh_token', DEVICE_CODE_GRANT]);
+    const others = ['authorization_code', 'refresh_token'];
+    expect(metadata.grant_types_supported.sort()).toEqual([...others, DEVICE_CODE_GRANT]);
     const fields = { grant_type: 'refresh_token', client_id: clientId, refresh_token };
     await house.post(pathOf(metadata.token_endpoint), fields).expect(200);
   });
@@ -145,6 +150,8 @@ describe('everything it names works (RFC 8414 §2)', () => {
       .set('Authorization', `Bearer ${access_token}`);
     const told = new Set([
       ...Object.keys(partsOf(id_token).claims),
+      // Of the tools that send one: oauth-authorize.test.ts.
+      'nonce',
       ...Object.keys(bodyOf(userinfo) as object),
     ]);
     expect(metadata.claims_supported.filter((claim) => !told.has(claim))).toEqual([]);

@@ -53,9 +53,13 @@ it.each(['oidc', 'oauth2'] as const)(
   },
 );
 
-it('needs no response_types_supported in the metadata (docs/conformance.md)', async () => {
+it('reads what the authorization endpoint takes, however it discovers the server (RFC 8414 §2)', async () => {
   const config = await register('oauth2');
-  expect(config.serverMetadata().response_types_supported).toBeUndefined();
+  const { response_types_supported, code_challenge_methods_supported } = config.serverMetadata();
+  expect({ response_types_supported, code_challenge_methods_supported }).toEqual({
+    response_types_supported: ['code'],
+    code_challenge_methods_supported: ['S256'],
+  });
 });
 
 it.each(['RS256', 'EdDSA', 'ES256'])(

@@ -116,11 +116,13 @@ it('registers what it has of the grants and scopes asked for, and says so (RFC 7
   const body = await registered({
     grant_types: ['authorization_code', DEVICE_CODE_GRANT, 'refresh_token'],
     response_types: ['code'],
+    redirect_uris: ['https://tv.example/back'],
     scope: 'openid admin profile',
   });
   expect(body).toMatchObject({
-    grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
-    response_types: [],
+    grant_types: ['authorization_code', DEVICE_CODE_GRANT, 'refresh_token'],
+    response_types: ['code'],
+    redirect_uris: ['https://tv.example/back'],
     scope: 'openid profile',
   });
 });
@@ -191,7 +193,7 @@ describe('refuses with invalid_client_metadata (RFC 7591 §3.2.2)', () => {
     { grant_types: [] },
     { grant_types: ['password'] },
     { grant_types: ['refresh_token'] },
-    { grant_types: ['authorization_code'], response_types: ['code'] },
+    { grant_types: ['authorization_code'], response_types: [], redirect_uris: ['https://tv.example/'] },
     { grant_types: DEVICE_CODE_GRANT },
     { grant_types: [1] },
     { response_types: ['code'] },
@@ -212,18 +214,59 @@ describe('refuses with invalid_client_metadata (RFC 7591 §3.2.2)', () => {
 });
 
 describe('refuses with invalid_redirect_uri (RFC 7591 §3.2.2)', () => {
-  it.each(
-    ['https://tv.example', ['nothing'], ['/relative'], ['https://tv.example/#part'], [5], {}].map((uris) => [
-      uris,
-    ]),
-  )('%j', (redirect_uris) => expectRefused({ redirect_uris }, 'invalid_redirect_uri'));
+  it.each([
+    ['no list', 'https://tv.example'],
+    ['no address', ['nothing']],
+    ['a relative one', ['/relative']],
+    ['a fragment (RFC 6749 §3.1.2)', ['https://tv.example/#part']],
+    ['an empty fragment (RFC 6749 §3.1.2)', ['https://tv.example/#']],
+    ['a number', [5]],
+    ['an object', {}],
+    ['http beyond this computer (RFC 9700 §2.6)', ['http://tv.example/cb']],
+    ['http to a name that only begins like loopback', ['http://127.0.0.1.tv.example/cb']],
+    ['a user name', ['https://me@tv.example/cb']],
+    ['another host behind a user name', ['https://tv.example@evil.example/cb']],
+    ['a script', ['javascript:alert(1)']],
+    ['a document of its own', ['data:text/html,x']],
+    ['a scheme that is no name in reverse (RFC 8252 §7.1)', ['tv:/cb']],
+    ['a file', ['file:///etc/passwd']],
+    ['white space', ['https://tv.example/c b']],
+    ['a line break', ['https://tv.example/c\nb']],
+    ['a backslash', ['https://tv.example\\@evil.example/']],
+    ['letters beyond ASCII', ['https://tv.exämple/cb']],
+    ['one bad one among good ones', ['https://tv.example/cb', 'http://tv.example/cb']],
+    ['too many', Array.from({ length: 21 }, (_, at) => `https://tv.example/${at}`)],
+    ['one that is too long', [`https://tv.example/${'x'.repeat(1000)}`]],
+  ])('%s', async (_, uris) => {
+    await expectRefused({ redirect_uris: uris }, 'invalid_redirect_uri');
+    await expectRefused({ post_logout_redirect_uris: uris }, 'invalid_redirect_uri');
+  });
 
-  it('but takes good ones, and registers none, since no grant here redirects (RFC 7591 §2)', async () => {
-    const body = await registered({
-      redirect_uris: ['https://tv.example/cb', 'http://127.0.0.1/cb', 'tv.example:/cb'],
+  it('but takes good ones, as they are written (RFC 7591 §3.2.1, RFC 8252 §7)', async () => {
+    const redirect_uris = [
+      'https://tv.example/cb?with=query',
+      'http://127.0.0.1/cb',
+      'http://[::1]:8080/cb',
+      'http://localhost:3000/cb',
+      'example.tv.app:/cb',
+    ];
+    const body = await registered({ redirect_uris, post_logout_redirect_uris: ['https://tv.example/bye'] });
+    expect(body).toMatchObject({
+      redirect_uris,
+      post_logout_redirect_uris: ['https://tv.example/bye'],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
     });
+  });
+
+  it('and of a tool that is sent nowhere it registers none (RFC 7591 §2)', async () => {
+    const redirect_uris = ['https://tv.example/cb'];
+    const body = await registered({ grant_types: [DEVICE_CODE_GRANT], redirect_uris });
     expect(body).not.toHaveProperty('redirect_uris');
   });
+
+  it('asks for one where people are to be sent back (RFC 7591 §2)', () =>
+    expectRefused({ grant_types: ['authorization_code'], response_types: ['code'] }, 'invalid_redirect_uri'));
 });
 
 describe('refuses with invalid_request (RFC 7591 §3.1)', () => {

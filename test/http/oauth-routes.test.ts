@@ -217,7 +217,7 @@ describe('an error never repeats what was sent (RFC 6749 §5.2)', () => {
 });
 
 it('answers an unknown path of its own as JSON, and names the metadata (DESIGN 5)', async () => {
-  for (const path of ['/oauth/authorize', '/oauth/', '/oauth/token/', '/oauth/Token']) {
+  for (const path of ['/oauth/authorise', '/oauth/', '/oauth/token/', '/oauth/Token']) {
     const response = await house.request.get(path);
     expectRefusal(response, 404, 'invalid_request');
     expect(JSON.stringify(response.body)).toContain('/.well-known/oauth-authorization-server');

@@ -33,37 +33,6 @@ const deleteDead = statement<{ before: number; since: number }>()((db, p) =>
     ),
 );
 
-/** All but the newest of a tool that somebody was sent here for again and again. */
-const deleteSpent = statement<{
-  linked_tool_id: string;
-  account_id: string;
-  subject_id: string;
-  client_id: string;
-  now: number;
-}>()((db, p) =>
-  db
-    .deleteFrom('linked_tools')
-    .where('account_id', '=', p('account_id'))
-    .where('subject_id', '=', p('subject_id'))
-    .where('client_id', '=', p('client_id'))
-    .where('linked_tool_id', '<>', p('linked_tool_id'))
-    .where('redirect_uri', 'is not', null)
-    .where('ended_at', 'is', null)
-    .where('owner_told', '=', 1)
-    .where('access_expires_at', '<', p('now'))
-    .where((tool) =>
-      tool.not(
-        tool.exists(
-          tool
-            .selectFrom('refresh_tokens')
-            .select('refresh_tokens.token_hash')
-            .whereRef('refresh_tokens.linked_tool_id', '=', 'linked_tools.linked_tool_id')
-            .where('refresh_tokens.expires_at', '>', p('now')),
-        ),
-      ),
-    ),
-);
-
 const deleteOrphanKeys = statement<Record<string, never>>()((db) =>
   db
     .deleteFrom('device_keys')
@@ -79,7 +48,7 @@ const deleteOrphanKeys = statement<Record<string, never>>()((db) =>
     ),
 );
 
-export function createDeadToolRemoval(sql: Sql): Pick<TokenStore, 'removeDead' | 'forgetSpent'> {
+export function createDeadToolRemoval(sql: Sql): Pick<TokenStore, 'removeDead'> {
   return {
     async removeDead(before, keysApprovedSince) {
       const times = { before: before.getTime(), since: keysApprovedSince.getTime() };
@@ -87,13 +56,5 @@ export function createDeadToolRemoval(sql: Sql): Pick<TokenStore, 'removeDead' |
       if (removed > 0) await sql.change(deleteOrphanKeys, {});
       return removed;
     },
-    forgetSpent: ({ linkedToolId, accountId, subjectId, clientId }, now) =>
-      sql.change(deleteSpent, {
-        linked_tool_id: linkedToolId,
-        account_id: accountId,
-        subject_id: subjectId,
-        client_id: clientId,
-        now: now.getTime(),
-      }),
   };
 }

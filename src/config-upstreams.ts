@@ -22,7 +22,9 @@ interface UpstreamCommon {
 export type UpstreamSettings = UpstreamCommon &
   (
     | { readonly kind: 'openid'; readonly issuer: string; readonly clientSecret: string | undefined }
-    | { readonly kind: 'google' | 'facebook' | 'github'; readonly clientSecret: string }
+    | { readonly kind: 'google'; readonly clientSecret: string }
+    | { readonly kind: 'facebook'; readonly clientSecret: string }
+    | { readonly kind: 'github'; readonly clientSecret: string }
     | {
         readonly kind: 'apple';
         readonly teamId: string;

@@ -43,6 +43,7 @@ export function openCredentialRooms({ publicUrl }: Config, ground: Ground, given
     announce: linksForPerson.announceDecided,
     household: createHouseholdEnding(ground),
     giveAddress: accounts.giveAddress,
+    findAccount: accounts.findAccount,
     settings: { publicUrl },
   };
   return {

@@ -21,6 +21,7 @@ import type { EstimateStrength } from './domain/password-rule.js';
 import { createThrottle, type ThrottleDependencies } from './domain/throttle.js';
 import type { Clock } from './domain/vocabulary.js';
 import { createLog, type Log } from './http/observe.js';
+import type { UpstreamsDependencies } from './outside/upstream-dialect.js';
 import { createMemoryCounters } from './stores/ephemeral/counters.js';
 import { createRedisCounters } from './stores/ephemeral/redis-counters.js';
 import { createRedisLine, type RedisLine } from './stores/ephemeral/redis-line.js';
@@ -45,6 +46,10 @@ export interface WiringOptions {
   readonly logTo?: DestinationStream;
   readonly checkpoint?: Checkpoint & LinkCheckpoint & AuthorizationCheckpoint;
   readonly maxPages?: number;
+  /** Takes the place of where the known providers are, by their names. */
+  readonly upstreamPlaces?: UpstreamsDependencies['places'];
+  /** How long a provider may take, in all that one round trip asks of it; ten seconds for everybody else. */
+  readonly upstreamBudgetSeconds?: number;
   /** Where the templates are; only code that is bundled elsewhere needs to say. */
   readonly viewsFolder?: string;
 }

@@ -34,6 +34,7 @@ import { openAuthorizationRooms } from './wiring-authorizations.js';
 import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
+import { openFederatedRooms } from './wiring-federated.js';
 import { openHouseholdRooms } from './wiring-household.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
@@ -220,6 +221,7 @@ export type Rooms = Ground &
   ReturnType<typeof openLinkRooms> &
   ReturnType<typeof openCredentialRooms> &
   ReturnType<typeof openHouseholdRooms> &
+  ReturnType<typeof openFederatedRooms> &
   ReturnType<typeof openFallback>;
 
 /** Opens every room. Signing keys are made where there are none yet. */
@@ -234,6 +236,7 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const fallbackRooms = openFallback(config, ground, toolRooms, people, linkRooms);
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
   const householdRooms = openHouseholdRooms(config, ground, { ...people, ...linkRooms });
-  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms };
+  const federatedRooms = openFederatedRooms(config, ground, people, options);
+  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms, ...federatedRooms };
   return { ...ground, ...toolRooms, ...people, ...linkRooms, ...upper };
 }

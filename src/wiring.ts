@@ -147,6 +147,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
       await inside.sessions.removeExpired(at);
       await inside.invitations.removeExpiredInvitations(at);
       await inside.signIns.removeExpired(at);
+      await inside.roundTrips.removeExpired(at);
       await inside.tokens.removeExpired(at);
       await inside.budgets.removeExpired(at);
       await inside.outbox.removeExpired(at);

@@ -162,6 +162,7 @@ const domain = [
   'account-password',
   'account-reset',
   'account-email',
+  'account-identities',
   'account-closing',
   'fallback',
 ];

@@ -81,6 +81,13 @@ export function createAccounts(dependencies: AccountsDependencies) {
       return record && presentAccount(record, settings.emailVerification);
     },
 
+    /** The account that has proved this address; undefined for one that nobody has proved, and for what is none. */
+    async findByProvedEmail(email: string): Promise<Account | undefined> {
+      const folded = email.includes('@') ? foldLogin(email) : undefined;
+      const record = folded === undefined ? undefined : await store.findByLoginName(folded);
+      return record?.emailVerifiedAt ? presentAccount(record, settings.emailVerification) : undefined;
+    },
+
     /** The language of an account's pages and mails; false when there is no such account. */
     async changeLanguage(accountId: AccountId, language: string): Promise<boolean> {
       return inTransaction(({ accounts }) => accounts.changeLanguage(accountId, language));

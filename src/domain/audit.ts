@@ -38,6 +38,7 @@ export const auditEvents = [
   'password-set',
   'identity-connected',
   'identity-disconnected',
+  'upstream-failed',
   'account-unlocked',
   'fallback-sign-in',
   'fallback-refused',

@@ -70,7 +70,7 @@ export function createPasswordRenewal({ store, rule, passwords, audit, now }: Pa
       entry: {
         readonly actor: string;
         readonly origin: Origin;
-        readonly event?: Extract<AuditEvent, 'password-changed' | 'password-reset'>;
+        readonly event?: Extract<AuditEvent, 'password-changed' | 'password-reset' | 'password-set'>;
       },
     ): Promise<void> {
       const isRenewed = await stores.accounts.replacePassword({ accountId, from, ...prepared, at: now() });

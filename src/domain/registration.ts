@@ -66,6 +66,25 @@ export function createRegistration(dependencies: RegistrationDependencies) {
     }
   }
 
+  /** The record of an account that is about to be made; its number is drawn when it is inserted. */
+  function newRecord(
+    { email, username }: Pick<Candidate, 'email' | 'username'>,
+    about: Pick<AccountRecord, 'displayName' | 'passwordHash' | 'passwordLength' | 'language' | 'role'>,
+  ): AccountRecord {
+    const at = now();
+    return {
+      ...about,
+      accountId: newId() as AccountId,
+      publicNumber: 0,
+      email: email.shown,
+      emailVerifiedAt: undefined,
+      username: username.shown,
+      createdAt: at,
+      passwordChangedAt: at,
+      closedAt: undefined,
+    };
+  }
+
   /** Checks everything that needs no transaction, the slow things last; `spend` stands between the cheap and the slow. */
   async function prepare(
     asked: NewAccount,
@@ -80,24 +99,15 @@ export function createRegistration(dependencies: RegistrationDependencies) {
     await spend();
     if (await store.findNameHolder(username.folded)) throw usernameTaken();
     await rule.requireGoodPassword(candidate);
-    const accountId = newId() as AccountId;
-    const createdAt = now();
-    const record: AccountRecord = {
-      accountId,
-      publicNumber: 0,
-      email: email.shown,
-      emailVerifiedAt: undefined,
-      username: username.shown,
+    const names = { email, username };
+    const record = newRecord(names, {
       displayName: username.shown,
       passwordHash: await hash(asked.password),
       passwordLength: passwordLength(asked.password),
       language: asked.language,
       role,
-      createdAt,
-      passwordChangedAt: createdAt,
-      closedAt: undefined,
-    };
-    return { record, email, username };
+    });
+    return { record, ...names };
   }
 
   /** Inserts the account and claims its names. An address that somebody holds stays theirs, and that is no refusal. */
@@ -128,6 +138,42 @@ export function createRegistration(dependencies: RegistrationDependencies) {
   }
 
   return {
+    /**
+     * Makes an account without a password in the caller's transaction, for somebody whom another provider knows. An address that
+     * the provider has proved is the account's at once, and is taken off another that never proved it; any other is to be proved
+     * by mail, as at a sign-up. Refuses `sign-up-closed` during the first run, `email-invalid`, `account-name-invalid`,
+     * `account-name-taken` (the user name), and `email-taken` where somebody has proved the address.
+     */
+    async openWithin(
+      stores: Stores,
+      asked: Omit<NewAccount, 'password'> & {
+        readonly displayName: string;
+        readonly isEmailVerified: boolean;
+        readonly userCode?: string | undefined;
+      },
+      origin: Origin,
+    ): Promise<Account> {
+      if (!(await stores.accounts.hasAny())) throw new DomainError('sign-up-closed');
+      const names = { email: parseEmail(asked.email), username: parseUsername(asked.username) };
+      const about = {
+        passwordHash: '',
+        passwordLength: 0,
+        language: asked.language,
+        role: 'person',
+      } as const;
+      const fresh = newRecord(names, { displayName: asked.displayName || names.username.shown, ...about });
+      const made = await register(stores, { record: fresh, ...names }, { event: 'account-created', origin });
+      const { accountId } = made.record;
+      if (asked.isEmailVerified) {
+        const isOurs = await verification.giveAddress(stores, accountId, names.email.folded, origin);
+        if (!isOurs) throw new DomainError('email-taken');
+      } else if (await verification.mayMail(names.email.folded)) {
+        await verification.mailOwner(stores, made.record, asked.userCode, origin);
+      }
+      const record = await stores.accounts.find(accountId);
+      return presentAccount(record!, settings.emailVerification);
+    },
+
     /**
      * Makes an account for whoever asks, its address to be proved by mail. The outcome is the same whether or not the
      * address has an account. Refuses `sign-up-closed` (also during the first run), `email-invalid`,

@@ -104,6 +104,20 @@ function recentUntil({ confirmedAt, recentUntil: until }: Session, at: Date): Da
   return new Date(Math.min(...ends.map((end) => end.getTime())));
 }
 
+/**
+ * Since when the proofs of a session are good. What another provider has seen is as old as it was, whatever stands beside it,
+ * unless the caller names another time.
+ */
+function proofTimeOf(
+  session: Session,
+  provedWith: readonly AuthenticationMethod[] | undefined,
+  change: { readonly provedAt?: Date },
+  at: Date,
+): Date {
+  const isAsOldAsBefore = !provedWith || (provedWith.includes('fed') && session.proofMethods.includes('fed'));
+  return change.provedAt ?? (isAsOldAsBefore ? session.provedAt : at);
+}
+
 export function createSessions(dependencies: SessionsDependencies) {
   const { store, inTransaction, audit, now, newSecret, hash, rememberDays = 30 } = dependencies;
   const hashOf = (token: string) => hash(token) as SessionHash;
@@ -217,7 +231,7 @@ export function createSessions(dependencies: SessionsDependencies) {
         readonly origin: Origin;
         readonly methods?: readonly AuthenticationMethod[];
         readonly provedWith?: readonly AuthenticationMethod[];
-        /** From when on these proofs count as fresh, where that is not now. */
+        /** From when on these proofs count as fresh, where that is not now: of one that another provider has seen. */
         readonly provedAt?: Date;
       },
     ): Promise<IssuedSession> {
@@ -231,7 +245,7 @@ export function createSessions(dependencies: SessionsDependencies) {
         ...session,
         sessionHash: hashOf(token),
         authentication: methods ? { at, methods } : grown,
-        provedAt: provedWith ? (change.provedAt ?? at) : session.provedAt,
+        provedAt: proofTimeOf(session, provedWith, change, at),
         proofMethods: provedWith ?? session.proofMethods,
         confirmedAt: methods ? at : session.confirmedAt,
         recentUntil: methods ? secondsFrom(at, IDLE_SECONDS) : recentUntil(session, at),

@@ -47,6 +47,12 @@ const LIFE_SECONDS = 600;
 /** On one half-done sign-in; a new one does not reset the account's counters (CHECKLIST 3.3). */
 const MOST_FAILURES = 5;
 
+/** What the first proof was, a password unless it is said, and whether the session shall be remembered. */
+export interface HalfDoneAbout {
+  readonly isRemembered?: boolean | undefined;
+  readonly methods?: readonly AuthenticationMethod[];
+}
+
 interface HalfDoneStores {
   readonly signIns: SignInStore;
   readonly accounts: Pick<KnownBrowserStore, 'findKnownBrowser'>;
@@ -91,25 +97,24 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
     endHalfDone,
 
     /**
-     * After a right password, in the caller's transaction; resolves to the token that the second step needs within ten
+     * After a right first proof, in the caller's transaction; resolves to the token that the second step needs within ten
      * minutes.
      */
     async startHalfDone(
       stores: HalfDoneStores,
       accountId: AccountId,
       origin: Origin,
-      isRemembered = false,
+      { isRemembered = false, methods = ['pwd'] }: HalfDoneAbout = {},
     ): Promise<string> {
       const isInKnownBrowser = (await findBrowserOf(stores, accountId, origin)) !== undefined;
       const signInToken = newSecret();
       const createdAt = now();
       const expiresAt = new Date(createdAt.getTime() + LIFE_SECONDS * 1000);
-      const methods = ['pwd'] as const;
       const kept = { signInHash: hash(signInToken), accountId, methods, failures: 0, createdAt, expiresAt };
       const signIn = { ...kept, isRemembered, isInKnownBrowser };
       if (!(await stores.signIns.insert(signIn))) throw new Error('a sign-in hash came up twice');
       const entry = { event: 'sign-in-half-done', accountId, actor: accountId, origin } as const;
-      await audit.record(stores, { ...entry, details: { methods: 'pwd' } });
+      await audit.record(stores, { ...entry, details: { methods: methods.join(' ') } });
       return signInToken;
     },
 

@@ -3,6 +3,7 @@
 // Specification: DESIGN 6, NIST SP 800-63B §3.2.2, OWASP ASVS 6.3 and 7.2.4, CHECKLIST 3.2–3.5.
 import { createFreshProofs } from './sign-in-fresh-proof.js';
 import { createRefusedSignIns } from './sign-in-refused.js';
+import { createSignedIn } from './sign-in-session.js';
 import { createHalfDoneSignIns, type HalfDoneSignIn, type SignInStore } from './sign-in-half-done.js';
 import {
   DomainError,
@@ -13,7 +14,7 @@ import {
   type Origin,
 } from './vocabulary.js';
 import type { Account, Accounts, AccountsStore } from './accounts.js';
-import type { Audit, AuditEvent, AuditStore } from './audit.js';
+import type { Audit, AuditStore } from './audit.js';
 import type { KnownBrowsers } from './known-browsers.js';
 import type { OutboxStore } from './notices.js';
 import type { Proofs, ProofStore } from './proofs.js';
@@ -56,38 +57,12 @@ export interface SignInDependencies {
 export type SignIn = ReturnType<typeof createSignIn>;
 
 export function createSignIn(dependencies: SignInDependencies) {
-  const { inTransaction, accounts, proofs, sessions, knownBrowsers, audit, now } = dependencies;
+  const { inTransaction, accounts, proofs, sessions, now } = dependencies;
   const { tryFromNetwork, rememberBusy } = createRefusedSignIns(dependencies);
+  const { admit, startSession } = createSignedIn(dependencies);
   const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
   const { findHalfDone, attemptSecondProof } = halfDone;
   const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
-
-  /** In the transaction that gives something to an account: whether it may still have it, and the audit row. */
-  async function admit(
-    stores: SignInStores,
-    accountId: AccountId,
-    event: AuditEvent,
-    methods: readonly AuthenticationMethod[],
-    origin: Origin,
-  ): Promise<void> {
-    if (!(await accounts.isActive(stores, accountId))) throw new DomainError('sign-in-over');
-    const details = { methods: methods.join(' ') };
-    await audit.record(stores, { event, accountId, actor: accountId, origin, details });
-  }
-
-  async function startSession(
-    stores: SignInStores,
-    account: Account,
-    methods: readonly AuthenticationMethod[],
-    origin: Origin,
-    isRemembered = false,
-  ): Promise<IssuedSession> {
-    const { accountId, subjectId } = account;
-    await admit(stores, accountId, 'sign-in', methods, origin);
-    const person = { accountId, subjectId, methods, origin, isRemembered };
-    const issued = await sessions.startSession(stores, person);
-    return { ...issued, browserKey: await knownBrowsers.welcomeBrowser(stores, account, origin) };
-  }
 
   /**
    * A session on the password alone; undefined when the account has a second factor, or is closed. Asked in the transaction that begins
@@ -100,7 +75,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     isRemembered = false,
   ): Promise<IssuedSession | undefined> {
     const hasMore = account.isClosed || (await stores.proofs.findAuthenticator(account.accountId, 'active'));
-    return hasMore ? undefined : startSession(stores, account, ['pwd'], origin, isRemembered);
+    return hasMore ? undefined : startSession(stores, account, ['pwd'], origin, { isRemembered });
   }
 
   /** The half-done sign-in becomes a session, once. */
@@ -114,7 +89,8 @@ export function createSignIn(dependencies: SignInDependencies) {
     return inTransaction(async (stores) => {
       const signIn = await stores.signIns.take(signInHash, now());
       if (!signIn) throw new DomainError('sign-in-over');
-      return startSession(stores, account, [...signIn.methods, method], origin, signIn.isRemembered);
+      const { methods, isRemembered } = signIn;
+      return startSession(stores, account, [...methods, method], origin, { isRemembered });
     });
   }
 
@@ -134,7 +110,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   }
 
   return {
-    ...{ ...proofsForChanges, ...halfDone },
+    ...{ ...proofsForChanges, ...halfDone, startHalfDone, startSession },
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
@@ -159,7 +135,7 @@ export function createSignIn(dependencies: SignInDependencies) {
         if (!(await accounts.isPasswordStill(stores, account))) throw new DomainError('credentials-wrong');
         const issued = await startOnPasswordAlone(stores, account, origin, isRemembered);
         if (issued) return { next: 'done', ...issued };
-        const signInToken = await startHalfDone(stores, account.accountId, origin, isRemembered);
+        const signInToken = await startHalfDone(stores, account.accountId, origin, { isRemembered });
         return { next: account.isClosed ? 'keep-account' : 'second-factor', signInToken };
       });
     },

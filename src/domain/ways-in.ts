@@ -27,6 +27,15 @@ export function createWaysIn({ issuers }: { readonly issuers: ReadonlySet<string
   return {
     countWaysIn,
 
+    /** Whether the account has a way in beside this identity. Refuses `not-found` and `last-way-in`. */
+    async requireAnotherWayIn(stores: WaysInStores, accountId: AccountId, identityId: string): Promise<void> {
+      const identities = await stores.identities.findByAccount(accountId);
+      const found = identities.find((identity) => identity.identityId === identityId);
+      if (!found) throw new DomainError('not-found');
+      const own = issuers.has(found.issuer) ? 1 : 0;
+      if ((await countWaysIn(stores, accountId)) - own <= 0) throw new DomainError('last-way-in');
+    },
+
     /** In the transaction that has taken one away, after it. Refuses `last-way-in`, and the transaction is undone. */
     async requireAWayIn(stores: WaysInStores, accountId: AccountId): Promise<void> {
       if ((await countWaysIn(stores, accountId)) === 0) throw new DomainError('last-way-in');

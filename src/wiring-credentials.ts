@@ -12,6 +12,7 @@ import { createHouseholdEnding } from './domain/household-ending.js';
 import type { LinkedTools } from './domain/linked-tools.js';
 import type { LinksForPerson } from './domain/links-person.js';
 import { createMailTokens } from './domain/mail-tokens.js';
+import type { Passkeys } from './domain/passkeys.js';
 import type { PasswordRenewal } from './domain/password-renewal.js';
 import type { ProofsDependencies, Proofs } from './domain/proofs.js';
 import type { Sessions } from './domain/sessions.js';
@@ -21,6 +22,7 @@ import type { Ground } from './wiring-ground.js';
 export interface CredentialRoomsGiven {
   readonly accounts: Accounts;
   readonly proofs: Proofs;
+  readonly passkeys: Passkeys;
   readonly sessions: Sessions;
   readonly signIn: SignIn;
   readonly passwordRenewal: PasswordRenewal;

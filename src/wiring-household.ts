@@ -13,6 +13,7 @@ import type { LinksForPerson } from './domain/links-person.js';
 import type { Proofs } from './domain/proofs.js';
 import type { Sessions } from './domain/sessions.js';
 import { createSwitchedSessions } from './domain/sessions-switched.js';
+import type { SignIn } from './domain/sign-in.js';
 import type { TokensLasting } from './domain/tokens-lasting.js';
 import type { Ground } from './wiring-ground.js';
 
@@ -21,13 +22,14 @@ export interface HouseholdRoomsGiven {
   readonly passwords: Passwords;
   readonly proofs: Proofs;
   readonly sessions: Sessions;
+  readonly signIn: Pick<SignIn, 'proveOwner'>;
   readonly linksForPerson: LinksForPerson;
   readonly tokensLasting: TokensLasting;
 }
 
 export function openHouseholdRooms({ publicUrl }: Config, ground: Ground, given: HouseholdRoomsGiven) {
   const { stores } = ground;
-  const { accounts, passwords, proofs, sessions, linksForPerson, tokensLasting } = given;
+  const { accounts, passwords, proofs, sessions, signIn, linksForPerson, tokensLasting } = given;
   const shared = {
     ...ground,
     passwords,
@@ -35,7 +37,7 @@ export function openHouseholdRooms({ publicUrl }: Config, ground: Ground, given:
     tokensLasting,
     store: stores.households,
     findAccount: accounts.findAccount,
-    checkPassword: accounts.checkPassword,
+    proveOwner: signIn.proveOwner,
     mayReceiveToken: accounts.mayReceiveToken,
     hasSecondFactor: proofs.hasSecondFactor,
     announce: linksForPerson.announceDecided,

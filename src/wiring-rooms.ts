@@ -35,6 +35,7 @@ import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
 import { openFederatedRooms } from './wiring-federated.js';
+import { openOwnPasskeys, openPasskeys } from './wiring-passkeys.js';
 import { openHouseholdRooms } from './wiring-household.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
@@ -110,18 +111,21 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const { rememberDays } = config;
   const sessions = createSessions({ ...ground, ...held, store: stores.sessions, rememberDays });
   const knownBrowsers = createKnownBrowsers({ ...ground, ...held });
-  const signedIn = { accounts, proofs, sessions, knownBrowsers };
+  const { passkeyProtocol, passkeys } = openPasskeys(config, ground, findRecipient);
+  const signedIn = { accounts, proofs, passkeys, sessions, knownBrowsers };
   const signIn = createSignIn({ ...ground, ...held, ...signedIn, store: stores.signIns });
   const accountSwitches = createAccountSwitches({ ...ground, store: stores.switches, signIn, findRecipient });
   const activity = createActivity({ store: stores.audit });
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
-  const given = { ...ground, accounts, proofs, sessions, signIn, passwordRenewal, findRecipient };
+  const given = { ...ground, ...signedIn, signIn, passwordRenewal, findRecipient };
   const twoFactor = createTwoFactor(given);
   const operatorHelp = createOperatorHelp(given);
   const rooms = {
     accounts,
     findRecipient,
     proofs,
+    passkeys,
+    passkeyProtocol,
     sessions,
     signIn,
     accountSwitches,
@@ -222,7 +226,7 @@ export type Rooms = Ground &
   ReturnType<typeof openCredentialRooms> &
   ReturnType<typeof openHouseholdRooms> &
   ReturnType<typeof openFederatedRooms> &
-  ReturnType<typeof openFallback>;
+  ReturnType<typeof openFallback> & { readonly ownPasskeys: ReturnType<typeof openOwnPasskeys> };
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
@@ -237,6 +241,7 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
   const householdRooms = openHouseholdRooms(config, ground, { ...people, ...linkRooms });
   const federatedRooms = openFederatedRooms(config, ground, people, options);
-  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms, ...federatedRooms };
+  const ownPasskeys = openOwnPasskeys({ ...ground, ...people, ...federatedRooms });
+  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms, ...federatedRooms, ownPasskeys };
   return { ...ground, ...toolRooms, ...people, ...linkRooms, ...upper };
 }

@@ -148,6 +148,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
       await inside.invitations.removeExpiredInvitations(at);
       await inside.signIns.removeExpired(at);
       await inside.roundTrips.removeExpired(at);
+      await inside.passkeys.removeExpired(at);
       await inside.tokens.removeExpired(at);
       await inside.budgets.removeExpired(at);
       await inside.outbox.removeExpired(at);

@@ -149,6 +149,7 @@ const domain = [
   'registration',
   'accounts',
   'recovery-codes',
+  'passkeys',
   'proofs',
   'identities',
   'ways-in',

@@ -15,13 +15,22 @@ import { momentOf, whereAndWhen, type Notices, type OutboxStore } from './notice
 import type { Proofs, ProofStore } from './proofs.js';
 import type { Session } from './sessions.js';
 import type { SignIn } from './sign-in.js';
-import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
+import type { ChangeProof } from './sign-in-fresh-proof.js';
+import type { HalfDoneSignIn } from './sign-in-half-done.js';
+import {
+  contextClass,
+  DomainError,
+  type AccountId,
+  type Clock,
+  type InTransaction,
+  type Origin,
+} from './vocabulary.js';
 
 export interface AccountClosingStores extends AccessStores, Omit<HouseholdStores, 'accounts'> {
   readonly accounts: AccountStore & EmailStore & KnownBrowserStore;
   readonly credentials: CredentialStore;
   readonly outbox: OutboxStore;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
 }
 
 export interface AccountClosingDependencies {
@@ -30,7 +39,7 @@ export interface AccountClosingDependencies {
   readonly inTransaction: InTransaction<AccountClosingStores>;
   readonly signIn: Pick<
     SignIn,
-    'proveForChange' | 'requireStillEnough' | 'findHalfDone' | 'attemptSecondProof'
+    'proveForChange' | 'requireStillEnough' | 'findHalfDone' | 'attemptSecondProof' | 'proveWithPasskey'
   >;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode'>;
   readonly mailTokens: MailTokens;
@@ -57,7 +66,12 @@ export interface Closed {
   readonly endsAt: Date;
 }
 
-type Factor = { readonly code?: string | undefined; readonly recoveryCode?: string | undefined };
+type Factor = {
+  readonly code?: string | undefined;
+  readonly recoveryCode?: string | undefined;
+  /** What the browser sent of a passkey, as JSON. */
+  readonly passkey?: string | undefined;
+};
 
 export type AccountClosing = ReturnType<typeof createAccountClosing>;
 
@@ -118,7 +132,15 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
   }
 
   /** The second proof of a half-done sign-in, where there is one to give. */
-  async function proveFactor(signInToken: string, { code, recoveryCode }: Factor, origin: Origin) {
+  async function proveFactor(
+    signInToken: string,
+    { code, recoveryCode, passkey }: Factor,
+    origin: Origin,
+  ): Promise<void> {
+    if (passkey) {
+      await signIn.proveWithPasskey(signInToken, passkey, origin);
+      return;
+    }
     if (!code && !recoveryCode) throw new DomainError('code-wrong');
     await signIn.attemptSecondProof<{ outcome: 'right' }>(signInToken, async (accountId) => {
       const outcome = code
@@ -128,16 +150,15 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
     });
   }
 
+  /** Begun with both factors at once, by a passkey: there is no second step. */
+  const isWhole = ({ methods }: Pick<HalfDoneSignIn, 'methods'>): boolean => contextClass(methods) === 'aal2';
+
   return {
     /**
      * Closes the account, with a fresh proof: from this moment nobody is in it, no tool, no session, and nothing is issued
      * for it. Resolves to when it ends for good. Refuses what `proveForChange` refuses, and `account-closed`.
      */
-    async closeAccount(
-      session: Session,
-      proof: { readonly password: string; readonly code?: string | undefined },
-      origin: Origin,
-    ): Promise<Date> {
+    async closeAccount(session: Session, proof: ChangeProof, origin: Origin): Promise<Date> {
       const provedWith = await signIn.proveForChange(session, proof, origin);
       const { accountId } = session;
       const links = await inTransaction(async (stores) => {
@@ -164,7 +185,8 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
     /** The same of a half-done sign-in, whose password was right. */
     async findReturning(signInToken: string): Promise<Closed | undefined> {
       const halfDone = await signIn.findHalfDone(signInToken);
-      return halfDone && present(await store.find(halfDone.accountId));
+      const found = halfDone && (await present(await store.find(halfDone.accountId)));
+      return found && { ...found, hasSecondFactor: found.hasSecondFactor && !isWhole(halfDone) };
     },
 
     /** Uses the token of the mail up: the account is open again, and nobody is signed in by it. Refuses `mail-token-invalid`. */
@@ -188,7 +210,8 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
       const halfDone = await signIn.findHalfDone(signInToken);
       if (!halfDone) throw new DomainError('sign-in-over');
       const { accountId, signInHash } = halfDone;
-      if (await proofs.hasSecondFactor(accountId)) await proveFactor(signInToken, factor, origin);
+      if (!isWhole(halfDone) && (await proofs.hasSecondFactor(accountId)))
+        await proveFactor(signInToken, factor, origin);
       await inTransaction(async (stores) => {
         if (!(await stores.signIns.take(signInHash, now()))) throw new DomainError('sign-in-over');
         await reopen(stores, accountId, origin);

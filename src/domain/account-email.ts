@@ -18,6 +18,7 @@ import {
 import type { ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
+import type { ChangeProof } from './sign-in-fresh-proof.js';
 import type { Throttle } from './throttle.js';
 import { DomainError, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
@@ -27,7 +28,7 @@ export interface AccountEmailStores {
   readonly sessions: SessionStore;
   readonly audit: AuditStore;
   readonly outbox: OutboxStore;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
 }
 
 export interface AccountEmailDependencies {
@@ -118,15 +119,14 @@ export function createAccountEmail(dependencies: AccountEmailDependencies) {
      */
     async askChange(
       session: Session,
-      asked: { readonly email: string; readonly password: string; readonly code?: string | undefined },
+      { email: typed, ...proof }: ChangeProof & { readonly email: string },
       origin: Origin,
     ): Promise<IssuedSession> {
-      const email = parseEmail(asked.email);
+      const email = parseEmail(typed);
       const record = await findRecord(session);
       if (record.emailVerifiedAt && parseEmail(record.email).folded === email.folded) {
         throw new DomainError('account-name-taken', { publicDetail: 'This is your address already.' });
       }
-      const proof = { password: asked.password, code: asked.code };
       const provedWith = await signIn.proveForChange(session, proof, origin);
       await throttle.spend('mail-by-address', sha256(email.folded));
       const { accountId, username } = record;

@@ -27,7 +27,7 @@ export interface AccountPasswordStores {
   readonly sessions: SessionStore;
   readonly signIns: SignInStore;
   readonly outbox: OutboxStore;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
 }
 
 export interface AccountPasswordDependencies {
@@ -126,17 +126,12 @@ export function createAccountPassword(dependencies: AccountPasswordDependencies)
      */
     async changePassword(
       session: Session,
-      asked: {
-        readonly password: string;
-        readonly code?: string | undefined;
-        readonly newPassword: string;
-      },
+      { newPassword, ...proof }: ChangeProof & { readonly newPassword: string },
       origin: Origin,
     ): Promise<IssuedSession> {
       const { accountId } = session;
       const hasSecondFactor = await proofs.hasSecondFactor(accountId);
-      const prepared = await passwordRenewal.prepare(accountId, asked.newPassword, { hasSecondFactor });
-      const proof = { password: asked.password, code: asked.code };
+      const prepared = await passwordRenewal.prepare(accountId, newPassword, { hasSecondFactor });
       const provedWith = await signIn.proveForChange(session, proof, origin);
       const from = await passwordRenewal.currentHash(accountId);
       const recipient = await findRecipient(accountId);

@@ -1,6 +1,7 @@
 // A forgotten password: asked for by anyone, answered by whoever reads the proved address, and by nothing but mail. Whether
 // there is such an account shows in no answer and in no work; a mailbox alone does not get past a second factor.
 // Specification: OWASP ASVS 5.0 §6.4.3, NIST SP 800-63B §4.2, CHECKLIST 2 and 3.5.
+import type { PasskeyOptions } from '../crypto/passkeys.js';
 import { sha256 } from '../crypto/secrets.js';
 import type { AccountAccess, AccessStores } from './account-access.js';
 import type { AccountRecord, AccountStore } from './account-records.js';
@@ -13,6 +14,7 @@ import type { KnownBrowserStore } from './known-browsers.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import { NOBODY, type PasswordStore } from './password-check.js';
 import type { PasswordRenewal } from './password-renewal.js';
+import type { Passkeys } from './passkeys.js';
 import type { Proofs, ProofStore } from './proofs.js';
 import type { Throttle } from './throttle.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
@@ -28,6 +30,7 @@ export interface AccountResetDependencies {
   readonly inTransaction: InTransaction<AccountResetStores>;
   readonly mailTokens: MailTokens;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'checkCode' | 'useRecoveryCode'>;
+  readonly passkeys: Pick<Passkeys, 'askForPasskey' | 'checkPasskey'>;
   readonly passwordRenewal: PasswordRenewal;
   readonly access: AccountAccess;
   /** Whoever waits for these links need not wait any more. */
@@ -54,9 +57,10 @@ const mayReset = (record: AccountRecord): boolean =>
 export interface ResetAnswer {
   readonly token: string;
   readonly newPassword: string;
-  /** One of the two where the account has a second factor. */
+  /** One of the three where the account has a second factor; of a passkey, what the browser sent of it, as JSON. */
   readonly code?: string | undefined;
   readonly recoveryCode?: string | undefined;
+  readonly passkey?: string | undefined;
 }
 
 /** What the reset comes in between. */
@@ -70,7 +74,8 @@ export interface ResetAbout {
 export type AccountReset = ReturnType<typeof createAccountReset>;
 
 export function createAccountReset(dependencies: AccountResetDependencies) {
-  const { store, inTransaction, mailTokens, proofs, passwordRenewal, access, announce } = dependencies;
+  const { store, inTransaction, mailTokens, proofs, passkeys, passwordRenewal, access, announce } =
+    dependencies;
   const { throttle, audit, notices, now, settings } = dependencies;
 
   /** False when the address has had its share of such mails: then none is sent, and nothing tells. */
@@ -110,19 +115,23 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
    */
   async function proveFactor(
     { accountId, tokenMac }: MailToken,
-    { code, recoveryCode }: ResetAnswer,
+    { code, recoveryCode, passkey }: ResetAnswer,
     origin: Origin,
   ): Promise<void> {
-    if (!code && !recoveryCode) throw new DomainError('code-wrong');
+    if (!code && !recoveryCode && !passkey) throw new DomainError('code-wrong');
     const takeBack = await throttle.spendAhead('second-factor-by-reset-link', sha256(tokenMac));
     let isWrong = false;
     try {
-      const outcome = code
-        ? await proofs.checkCode(accountId, code, origin)
-        : (await proofs.useRecoveryCode(accountId, recoveryCode ?? '', origin)).outcome;
+      const outcome = passkey
+        ? (await passkeys.checkPasskey(askedOf({ accountId, tokenMac }), passkey, origin)).outcome
+        : code
+          ? await proofs.checkCode(accountId, code, origin)
+          : (await proofs.useRecoveryCode(accountId, recoveryCode ?? '', origin)).outcome;
       if (outcome === 'right') return;
+      // It was right once, and opens nothing any more: nobody has guessed.
+      if (outcome === 'stopped') throw new DomainError('passkey-stopped');
       isWrong = true;
-      if (outcome === 'wrong') throw new DomainError('code-wrong');
+      if (outcome !== 'locked') throw new DomainError(passkey ? 'passkey-wrong' : 'code-wrong');
       // A lock leaves nothing half done behind, at this door as at every other (Keycloak #26180).
       await inTransaction(({ signIns }) => signIns.removeFromStrangers(accountId));
       throw new DomainError('factor-locked');
@@ -130,6 +139,10 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
       if (!isWrong) await takeBack();
     }
   }
+
+  /** The address in the mail stands for the first factor: a passkey need not make sure who holds it. */
+  const askedOf = ({ accountId, tokenMac }: Pick<MailToken, 'accountId' | 'tokenMac'>) =>
+    ({ purpose: 'reset', holder: `mail ${tokenMac}`, accountId, mustVerify: false }) as const;
 
   return {
     /**
@@ -155,6 +168,13 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
       return { username, hasSecondFactor: await proofs.hasSecondFactor(accountId) };
     },
 
+    /** What the browser asks for where a passkey is the second factor. Refuses `mail-token-invalid`, and as `askForPasskey`. */
+    async askForPasskey(token: string, origin: Origin): Promise<PasskeyOptions> {
+      const found = await findMeant(token);
+      if (!found) throw new DomainError('mail-token-invalid');
+      return passkeys.askForPasskey(askedOf(found.mailToken), origin);
+    },
+
     /**
      * Uses a token up and changes the password; then nobody is in the account any more, and its owner signs in anew. Refuses
      * `mail-token-invalid`, `password-breaks-rule` and what is wrong with the second factor; but for the first, the token
@@ -176,7 +196,7 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
         const record = taken && (await stores.accounts.find(accountId));
         if (!record || !isMeant(record, taken)) throw new DomainError('mail-token-invalid');
         // One that was added a moment ago has not been asked for yet; the token stays, for the next try.
-        const isOn = (await stores.proofs.findAuthenticator(accountId, 'active')) !== undefined;
+        const isOn = await stores.proofs.hasSecondFactor(accountId);
         if (isOn && !hasSecondFactor) throw new DomainError('code-wrong');
         const { email, username, language, passwordHash: from } = record;
         const entry = { event: 'password-reset', actor: accountId, origin } as const;

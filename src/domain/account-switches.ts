@@ -7,6 +7,7 @@ import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { ProofStore } from './proofs.js';
 import type { Session, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
+import type { ChangeProof } from './sign-in-fresh-proof.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 /**
@@ -25,7 +26,7 @@ export interface SwitchStore {
 export interface AccountSwitchesStores {
   readonly switches: SwitchStore;
   readonly sessions: Pick<SessionStore, 'find'>;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
   readonly audit: AuditStore;
   readonly outbox: OutboxStore;
 }
@@ -62,7 +63,7 @@ export function createAccountSwitches(dependencies: AccountSwitchesDependencies)
     async turnSwitch(
       session: Session,
       { name, isOn }: { readonly name: SwitchName; readonly isOn: boolean },
-      proof: { readonly password: string; readonly code?: string | undefined },
+      proof: ChangeProof,
       origin: Origin,
     ): Promise<void> {
       const provedWith = await signIn.proveForChange(session, proof, origin);

@@ -18,13 +18,14 @@ import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
+import type { ChangeProof } from './sign-in-fresh-proof.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 export interface AppPasswordsStores extends LinkedToolsStores {
   readonly appPasswords: AppPasswordStore;
   readonly outbox: OutboxStore;
   readonly sessions: SessionStore;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
 }
 
 export interface AppPasswordsDependencies {
@@ -85,16 +86,15 @@ export function createAppPasswords(dependencies: AppPasswordsDependencies) {
      */
     async makeAppPassword(
       session: Session,
-      asked: { readonly name: string; readonly password: string; readonly code?: string | undefined },
+      { name: typed, ...proof }: ChangeProof & { readonly name: string },
       origin: Origin,
     ): Promise<
       ({ readonly outcome: 'made' } & IssuedSession & NewAppPassword) | { readonly outcome: 'full' }
     > {
       const { accountId } = session;
-      const name = cleanClientName(asked.name);
+      const name = cleanClientName(typed);
       if (name === '')
         throw new DomainError('client-metadata-invalid', { publicDetail: 'an app password needs a name' });
-      const proof = { password: asked.password, code: asked.code };
       const provedWith = await signIn.proveForChange(session, proof, origin);
       const recipient = await findRecipient(accountId);
       const letters = drawCode(APP_PASSWORD_LETTERS, APP_PASSWORD_LENGTH);

@@ -7,7 +7,7 @@ import { findBrowserOf, type KnownBrowserStore } from './known-browsers.js';
 import { whereAndWhen, type Notices, type OutboxStore } from './notices.js';
 import type { AccountId, Clock, Origin } from './vocabulary.js';
 
-export type FactorKind = 'totp' | 'recovery';
+export type FactorKind = 'totp' | 'recovery' | 'passkey';
 
 /** What has been charged, this attempt included. */
 export interface FactorFailures {

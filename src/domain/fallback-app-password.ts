@@ -112,7 +112,7 @@ export function createAppPasswordSignIn(dependencies: AppPasswordSignInDependenc
     const details = { appPassword: appPasswordId, name, linkedTool: linked.linkedToolId, tool: linked.name };
     await audit.record(stores, { event, accountId, actor: linked.clientId, origin, details });
     if (isFirst) await tellFirstUse(stores, record, appPassword, linked, asked);
-    const hasSecondFactor = (await stores.proofs.findAuthenticator(accountId, 'active')) !== undefined;
+    const hasSecondFactor = await stores.proofs.hasSecondFactor(accountId);
     return { outcome: 'issued', account, tool: linked, hasSecondFactor };
   }
 

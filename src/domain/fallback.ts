@@ -107,6 +107,8 @@ export function createFallback(dependencies: FallbackDependencies) {
     const hash = (await stores.accounts.find(accountId))?.passwordHash;
     if (settings.mode === 'off') return 'door-off';
     if (!kept && settings.mode !== 'all') return 'no-second-factor';
+    // No code can stand behind the password where the second factor is a passkey: the password alone opens nothing.
+    if (!kept && (await stores.proofs.hasSecondFactor(accountId))) return 'second-factor-is-no-code';
     if (!isOn) return 'switched-off';
     if (!mayReceive) return 'account-not-in-standing';
     const isAsSeen = kept?.authenticatorId === seen?.authenticatorId && hash === passwordHash;

@@ -1,7 +1,6 @@
 // Profile PINs: set, changed and removed by whom they guard, with the one before; by the owner for those they manage, without
 // knowing it; and set anew by who has forgotten theirs, with all that a sign-in takes. Nobody but a full member can read or
 // change a full member's. What is tried and counted is `household-pin-tries`. DESIGN 8, CHECKLIST 3.7.
-import type { Accounts } from './accounts.js';
 import {
   actorOf,
   createEditors,
@@ -20,6 +19,7 @@ import { createPinTries, MOST_FAILURES, type PinTriesDependencies } from './hous
 import type { HouseholdStore, Member, ProfilePinStore } from './household-records.js';
 import { createRemoval, ownSubject } from './household-removal.js';
 import { whereAndWhen } from './notices.js';
+import type { PasskeyAnswer } from './passkeys.js';
 import type { Session, SessionStore } from './sessions.js';
 import { DomainError, type AccountId, type Origin, type SubjectId } from './vocabulary.js';
 
@@ -30,13 +30,20 @@ export interface ProfilePinStores extends HouseholdStores {
 export interface ProfilePinsDependencies<Stores extends ProfilePinStores>
   extends OpeningDependencies<Stores>, PinTriesDependencies<Stores>, EditorsDependencies {
   readonly store: HouseholdStore & ProfilePinStore;
-  readonly checkPassword: Accounts['checkPassword'];
+  /** Refuses unless it is the owner: by the password, or by a passkey that has made sure of it. */
+  readonly proveOwner: (session: Session, proof: OwnerProof, origin: Origin) => Promise<void>;
 }
 
 /** `pin`: the new one, undefined for none. `version`: of the PIN that the page was made for. */
 export interface PinChange {
   readonly pin: string | undefined;
   readonly version?: number | undefined;
+}
+
+/** What proves that it is the owner, beside a session that has asked for more. */
+interface OwnerProof {
+  readonly password?: string | undefined;
+  readonly passkey?: PasskeyAnswer | undefined;
 }
 
 type Change = 'set' | 'removed' | 'reset';
@@ -46,7 +53,7 @@ export type ProfilePins = ReturnType<typeof createProfilePins>;
 export function createProfilePins<Stores extends ProfilePinStores>(
   dependencies: ProfilePinsDependencies<Stores>,
 ) {
-  const { store, inTransaction, checkPassword, audit, notices, now, mayReceiveToken } = dependencies;
+  const { store, inTransaction, proveOwner, audit, notices, now, mayReceiveToken } = dependencies;
   const { editorOf } = createEditors(dependencies);
   const { change, ownMember, tellOfTool } = createOpening(dependencies);
   const { tryPin, hashPin, settle } = createPinTries(dependencies);
@@ -170,16 +177,12 @@ export function createProfilePins<Stores extends ProfilePinStores>(
 
     /**
      * A new PIN in the place of a forgotten one: signed in a moment ago, with the second factor, and with the password once
-     * more. Takes a lock away. Refuses `profile-pin-invalid`, `profile-pin-common`, `profile-pin-changed`, `proof-required`,
-     * `credentials-wrong`, `service-busy`, and `sign-in-over` when the session has ended meanwhile.
+     * more, or a passkey that makes sure who holds it. Takes a lock away. Refuses `profile-pin-invalid`, `profile-pin-common`,
+     * `profile-pin-changed`, `proof-required`, what `proveOwner` refuses, and `sign-in-over` when the session has ended meanwhile.
      */
     async resetOwnPin(
       session: Session,
-      {
-        pin,
-        password,
-        version,
-      }: { readonly pin: string; readonly password: string; readonly version?: number },
+      { pin, version, ...proof }: OwnerProof & { readonly pin: string; readonly version?: number },
       origin: Origin,
     ): Promise<void> {
       const { accountId, sessionHash } = session;
@@ -187,7 +190,7 @@ export function createProfilePins<Stores extends ProfilePinStores>(
       refuseStale(await editorOf(session, origin));
       const known = await store.findMember(ownSubject(accountId));
       if (known) refuseOlder(known, version);
-      if (!(await checkPassword({ accountId }, password, origin))) throw new DomainError('credentials-wrong');
+      await proveOwner(session, proof, origin);
       const member = known ?? (await openOwn(accountId));
       const hash = await hashPin(member.subjectId, pin);
       await inTransaction(async (stores) => {

@@ -23,6 +23,7 @@ import type { Throttle } from './throttle.js';
 import type { ToolDescription } from './tokens.js';
 import { readUserCode } from './user-code.js';
 import {
+  contextClass,
   DomainError,
   type AccountId,
   type Clock,
@@ -125,7 +126,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
     return false;
   }
 
-  /** A second factor where the account has one, else the password, not older than ten minutes. */
+  /** A second factor where the account has one, else the password or a federated sign-in, not older than ten minutes. */
   async function refuseWithoutProof(session: Session): Promise<void> {
     const decider = await describeDecider(session.accountId);
     if (!decider) throw new DomainError('account-closed');
@@ -133,9 +134,10 @@ export function createLinksForPerson<Stores extends LinkStores>(
     if (isSecondFactorRequired && !decider.hasSecondFactor) throw new DomainError('factor-required');
     // Either way round: after a clock was set back, a proof must not stay fresh until it has caught up.
     const isFresh = Math.abs(now().getTime() - session.provedAt.getTime()) <= FRESH_PROOF_SECONDS * 1000;
-    const isOfKind = session.proofMethods.some((method) =>
-      decider.hasSecondFactor ? method === 'otp' || method === 'recovery' : method === 'pwd',
-    );
+    const { proofMethods } = session;
+    const isOfKind = decider.hasSecondFactor
+      ? contextClass(proofMethods) === 'aal2'
+      : proofMethods.some((method) => method !== 'profile');
     if (!isFresh || !isOfKind) throw new DomainError('proof-required');
   }
 

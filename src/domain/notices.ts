@@ -14,6 +14,17 @@ export interface NoticeDetails {
   'two-factor-enabled': ChangeByOwner;
   'two-factor-turned-off': ChangeByOwner;
   'two-factor-replaced': ChangeByOwner;
+  /** An authenticator beside passkeys: it comes and goes, and the account stays two-factor. */
+  'authenticator-added': ChangeByOwner;
+  'authenticator-removed': ChangeByOwner;
+  /** `isFirst`: two-factor is on with it. */
+  'passkey-added': PasskeyChange & { readonly isFirst: 0 | 1 };
+  /** `name`: the new one. */
+  'passkey-renamed': PasskeyChange & { readonly before: string };
+  /** `isLast`: two-factor is off with it. */
+  'passkey-removed': PasskeyChange & { readonly isLast: 0 | 1 };
+  /** Its answer had counted less than one before it: there may be a copy of it. */
+  'passkey-stopped': PasskeyChange;
   'recovery-codes-renewed': ChangeByOwner;
   /** `left`: how many of the ten can still be used. */
   'recovery-code-used': ChangeByOwner & { readonly left: number };
@@ -100,6 +111,11 @@ interface MemberChange extends ChangeByOwner {
 interface IdentityChange extends ChangeByOwner {
   readonly upstream: string;
   readonly identity: string;
+}
+
+interface PasskeyChange extends ChangeByOwner {
+  /** Of the passkey, as its owner calls it. */
+  readonly name: string;
 }
 
 interface AppPasswordChange extends ChangeByOwner {

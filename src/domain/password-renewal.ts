@@ -32,9 +32,10 @@ export function createPasswordRenewal({ store, rule, passwords, audit, now }: Pa
   }
 
   return {
-    /** Whether the password is too short to be the only factor (CHECKLIST 3.6). Refuses `not-found`. */
+    /** Whether there is a password that is too short to be the only factor (CHECKLIST 3.6). Refuses `not-found`. */
     async isLongerDue(accountId: AccountId): Promise<boolean> {
-      return (await findRecord(accountId)).passwordLength < LEAST_CHARACTERS.alone;
+      const { passwordHash, passwordLength: length } = await findRecord(accountId);
+      return passwordHash !== '' && length < LEAST_CHARACTERS.alone;
     },
 
     /** Checks and hashes a new password. Refuses `password-breaks-rule`, `service-busy`, `not-found`. */

@@ -5,7 +5,7 @@ import { randomSecret } from '../crypto/secrets.js';
 import { checkTotp, cleanTotpCode, newTotpSecret, totpAddress } from '../crypto/totp.js';
 import type { FactorFailureStore, FactorStores } from './factor-locks.js';
 import type { Sealer } from './notices.js';
-import type { RecoveryCodeStore, RecoverySet } from './recovery-codes.js';
+import type { RecoveryCodeStore } from './recovery-codes.js';
 import { DomainError, type AccountId, type Clock, type InTransaction } from './vocabulary.js';
 
 export interface Authenticator {
@@ -32,7 +32,10 @@ export interface AuthenticatorStore {
   removeInert(accountId: AccountId): Promise<void>;
 }
 
-export interface ProofStore extends AuthenticatorStore, RecoveryCodeStore, FactorFailureStore {}
+export interface ProofStore extends AuthenticatorStore, RecoveryCodeStore, FactorFailureStore {
+  /** Whether there is an authenticator that is on, or a passkey. A locked one is on; so is a passkey that was stopped. */
+  hasSecondFactor(accountId: AccountId): Promise<boolean>;
+}
 
 export type SetUpStores = FactorStores & { readonly proofs: ProofStore };
 
@@ -118,15 +121,14 @@ export function createSetUp({ store, inTransaction, sealer, now, issuer }: SetUp
     },
 
     /**
-     * In the caller's transaction: the authenticator is on, the code that proved it is used up, and `set` holds the
-     * account's recovery codes. `instead`: it takes the place of the one that is on. What is new has no failures: the locks
-     * were on what gave way, and only who had proved another factor could begin. Refuses `factor-already-on`, and
+     * In the caller's transaction: the authenticator is on, and the code that proved it is used up. `instead`: it takes the
+     * place of the one that is on. What is new has no failures: the locks were on what gave way, and only who had proved
+     * another factor could begin. Its recovery codes are put beside it. Refuses `factor-already-on`, and
      * `factor-not-on` when the set-up, or with `instead` the one to give way, is gone.
      */
     async turnOn(
       { proofs }: SetUpStores,
       { inert, step }: ProvedAuthenticator,
-      set: RecoverySet,
       { instead }: { readonly instead: boolean },
     ): Promise<void> {
       const { accountId } = inert;
@@ -135,19 +137,17 @@ export function createSetUp({ store, inTransaction, sealer, now, issuer }: SetUp
         const isOn = await proofs.findAuthenticator(accountId, 'active');
         throw new DomainError(isOn ? 'factor-already-on' : 'factor-not-on');
       }
-      await proofs.putRecoverySet(accountId, set);
       await proofs.clearFailures(accountId, 'totp');
-      await proofs.clearFailures(accountId, 'recovery');
     },
 
     /**
-     * In the caller's transaction: takes the authenticator and the recovery codes off, and what was being set up beside
-     * them. The counters of failures stay. Refuses `factor-not-on`.
+     * In the caller's transaction: takes the authenticator off, and what was being set up beside it; and the recovery codes,
+     * where no passkey stays. The counters of failures stay. Refuses `factor-not-on`.
      */
     async turnOff({ proofs }: { readonly proofs: ProofStore }, accountId: AccountId): Promise<void> {
       if (!(await proofs.removeActive(accountId))) throw new DomainError('factor-not-on');
       await proofs.removeInert(accountId);
-      await proofs.removeRecoverySet(accountId);
+      if (!(await proofs.hasSecondFactor(accountId))) await proofs.removeRecoverySet(accountId);
     },
   };
 }

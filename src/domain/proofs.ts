@@ -1,5 +1,5 @@
 // Second factors behind one interface: an authenticator's one-time codes here, how it comes and goes in proofs-set-up.ts,
-// recovery codes beside it, and the locks that both stand behind. A factor is proved or it is not; whose account it is and what a proof is good for is not known here.
+// recovery codes beside it, and the locks that all second factors stand behind; passkeys are a room of their own (passkeys.ts). A factor is proved or it is not; whose account it is and what a proof is good for is not known here.
 // Specification: RFC 6238 §5.2, RFC 4226 §7.3, OWASP ASVS 6.5, CHECKLIST 3.3.
 import { checkTotp, cleanTotpCode, newTotpSecret } from '../crypto/totp.js';
 import { createFactorLocks, type FactorLocks, type FactorStores, type Recipient } from './factor-locks.js';
@@ -73,8 +73,11 @@ export function createProofs(dependencies: ProofsDependencies) {
   const { matchCode, settleCode } = createCodeCheck({ sealer, locks, now });
 
   return {
-    /** Whether the account has a second factor that is on; a locked one is on. */
-    async hasSecondFactor(accountId: AccountId): Promise<boolean> {
+    /** Whether the account has a second factor that is on, an authenticator or a passkey; a locked one is on. */
+    hasSecondFactor: (accountId: AccountId): Promise<boolean> => store.hasSecondFactor(accountId),
+
+    /** Whether one of them is an authenticator: only then can there be a one-time code. */
+    async hasAuthenticator(accountId: AccountId): Promise<boolean> {
       return (await store.findAuthenticator(accountId, 'active')) !== undefined;
     },
 
@@ -84,6 +87,7 @@ export function createProofs(dependencies: ProofsDependencies) {
     turnOn: setUp.turnOn,
     turnOff: setUp.turnOff,
     drawRecoveryCodes: recovery.drawRecoveryCodes,
+    putRecoverySet: recovery.putRecoverySet,
     renewRecoverySet: recovery.renewRecoverySet,
 
     /**
@@ -98,7 +102,8 @@ export function createProofs(dependencies: ProofsDependencies) {
       const { inert, shown } = await setUp.putInert(accountId, username, 'nothing');
       const drawn = await recovery.drawRecoveryCodes();
       await inTransaction(async (stores) => {
-        await setUp.turnOn(stores, { inert, step: inert.lastStep }, drawn.kept, { instead: false });
+        await setUp.turnOn(stores, { inert, step: inert.lastStep }, { instead: false });
+        await recovery.putRecoverySet(stores, accountId, drawn.kept);
         await audit.record(stores, { event: 'two-factor-enabled', accountId, actor: 'operator', origin });
       });
       return { ...shown, recoveryCodes: drawn.shown };

@@ -77,6 +77,16 @@ export function createRecoveryCodes(dependencies: RecoveryCodesDependencies) {
       return { shown: [...drawn.values()].map(grouped), kept: { setId: randomSecret(16), codes } };
     },
 
+    /** In the caller's transaction: the account's codes are these. New ones have no failures: what was guessed at is dead. */
+    async putRecoverySet(
+      { proofs }: { readonly proofs: RecoveryCodeStore & FactorFailureStore },
+      accountId: AccountId,
+      set: RecoverySet,
+    ): Promise<void> {
+      await proofs.putRecoverySet(accountId, set);
+      await proofs.clearFailures(accountId, 'recovery');
+    },
+
     /**
      * In the caller's transaction: puts a new set in the place of the very one that the person saw. False when that one has
      * given way already. New codes, asked for with both factors, have no failures: what was guessed at is dead.

@@ -2,6 +2,7 @@
 // begin one is decided in sign-in.ts. Only the hash of its token is kept, and no half-done sign-in is ever one.
 // Specification: NIST SP 800-63B §2.2.3 and §5.1, OWASP ASVS 7.
 import {
+  contextClass,
   DomainError,
   isUnavailable,
   type AccountId,
@@ -283,7 +284,7 @@ export function createSessions(dependencies: SessionsDependencies) {
 
     /**
      * Whether a proof was given in this session within so many seconds (default: ten minutes). `kind`: any proof, or a
-     * second factor (a one-time code or a recovery code): the caller says which the account needs.
+     * second factor (a one-time code, a recovery code or a passkey): the caller says which the account needs.
      */
     hasFreshProof(
       session: Session,
@@ -291,8 +292,7 @@ export function createSessions(dependencies: SessionsDependencies) {
     ): boolean {
       // Either way round: after a clock has jumped back, a proof must not stay fresh until the clock catches up.
       const isFresh = Math.abs(now().getTime() - session.provedAt.getTime()) <= withinSeconds * 1000;
-      const { proofMethods } = session;
-      return isFresh && (kind === 'any' || proofMethods.includes('otp') || proofMethods.includes('recovery'));
+      return isFresh && (kind === 'any' || contextClass(session.proofMethods) === 'aal2');
     },
   };
 }

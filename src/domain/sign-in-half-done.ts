@@ -71,7 +71,11 @@ export interface HalfDoneSignInsDependencies {
 export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies) {
   const { store, inTransaction, audit, now, newSecret, hash } = dependencies;
 
-  async function refuse(outcome: 'wrong' | 'locked', charged: HalfDoneSignIn): Promise<never> {
+  async function refuse(
+    outcome: 'wrong' | 'locked',
+    charged: HalfDoneSignIn,
+    wrong: 'code-wrong' | 'passkey-wrong',
+  ): Promise<never> {
     if (outcome === 'locked') {
       await inTransaction(async ({ signIns }) => {
         await signIns.take(charged.signInHash, now());
@@ -79,7 +83,7 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
       });
       throw new DomainError('factor-locked');
     }
-    if (charged.failures < MOST_FAILURES) throw new DomainError('code-wrong');
+    if (charged.failures < MOST_FAILURES) throw new DomainError(wrong);
     await inTransaction(({ signIns }) => signIns.take(charged.signInHash, now()));
     throw new DomainError('sign-in-over');
   }
@@ -125,12 +129,13 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
 
     /**
      * Makes one attempt at the second proof, and resolves when it was right. It is charged before it is made, so that many
-     * at once are not more than five, and given back if it was not made after all. Refuses `code-wrong`, `factor-locked`,
+     * at once are not more than five, and given back if it was not made after all. Refuses `wrong`, `factor-locked`,
      * and `sign-in-over` (unknown, ten minutes old, or the fifth wrong one), and what `prove` refuses.
      */
     async attemptSecondProof<Right extends { readonly outcome: 'right' }>(
       signInToken: string,
       prove: (accountId: AccountId) => Promise<Right | { readonly outcome: 'wrong' | 'locked' }>,
+      wrong: 'code-wrong' | 'passkey-wrong' = 'code-wrong',
     ): Promise<{ signIn: HalfDoneSignIn; proof: Right }> {
       const signInHash = hash(signInToken);
       const charged = await inTransaction(({ signIns }) => signIns.charge(signInHash, now(), MOST_FAILURES));
@@ -143,7 +148,7 @@ export function createHalfDoneSignIns(dependencies: HalfDoneSignInsDependencies)
         await inTransaction(({ signIns }) => signIns.giveBack(signInHash)).catch(() => undefined);
         throw error;
       }
-      return proof.outcome === 'right' ? { signIn: charged, proof } : refuse(proof.outcome, charged);
+      return proof.outcome === 'right' ? { signIn: charged, proof } : refuse(proof.outcome, charged, wrong);
     },
   };
 }

@@ -1,9 +1,12 @@
 // Sign-in: a sum of proofs becomes a session. The proofs themselves, with their counters, belong to accounts and proofs; what
-// waits between the first and the second is in sign-in-half-done.ts. It also signs out, and steps a session up.
+// waits between the first and the second is in sign-in-half-done.ts; passkeys, which may be both, in sign-in-passkey.ts. It also
+// signs out; stepping a session up is in sign-in-step-up.ts.
 // Specification: DESIGN 6, NIST SP 800-63B §3.2.2, OWASP ASVS 6.3 and 7.2.4, CHECKLIST 3.2–3.5.
 import { createFreshProofs } from './sign-in-fresh-proof.js';
+import { createPasskeySignIn } from './sign-in-passkey.js';
 import { createRefusedSignIns } from './sign-in-refused.js';
 import { createSignedIn } from './sign-in-session.js';
+import { createStepUp } from './sign-in-step-up.js';
 import { createHalfDoneSignIns, type HalfDoneSignIn, type SignInStore } from './sign-in-half-done.js';
 import {
   DomainError,
@@ -17,6 +20,7 @@ import type { Account, Accounts, AccountsStore } from './accounts.js';
 import type { Audit, AuditStore } from './audit.js';
 import type { KnownBrowsers } from './known-browsers.js';
 import type { OutboxStore } from './notices.js';
+import type { Passkeys, PasskeyStore } from './passkeys.js';
 import type { Proofs, ProofStore } from './proofs.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { BudgetStore, Throttle } from './throttle.js';
@@ -26,7 +30,8 @@ export interface SignInStores {
   readonly sessions: SessionStore;
   readonly accounts: AccountsStore;
   readonly audit: AuditStore;
-  readonly proofs: Pick<ProofStore, 'findAuthenticator'>;
+  readonly proofs: Pick<ProofStore, 'hasSecondFactor'>;
+  readonly passkeys: PasskeyStore;
   readonly outbox: OutboxStore;
   readonly budgets: BudgetStore;
 }
@@ -38,9 +43,15 @@ export interface SignInDependencies {
   readonly inTransaction: InTransaction<SignInStores>;
   readonly accounts: Pick<
     Accounts,
-    'checkPassword' | 'findAccount' | 'findPasswordRecord' | 'isActive' | 'isPasswordStill'
+    | 'checkPassword'
+    | 'findAccount'
+    | 'findPasswordRecord'
+    | 'forgiveFailures'
+    | 'isActive'
+    | 'isPasswordStill'
   >;
   readonly proofs: SecondFactors;
+  readonly passkeys: Pick<Passkeys, 'askForPasskey' | 'checkPasskey'>;
   readonly sessions: Pick<
     Sessions,
     'startSession' | 'rotateSession' | 'endSession' | 'isRecent' | 'hasFreshProof'
@@ -62,7 +73,7 @@ export function createSignIn(dependencies: SignInDependencies) {
   const { admit, startSession } = createSignedIn(dependencies);
   const { startHalfDone, endHalfDone, ...halfDone } = createHalfDoneSignIns(dependencies);
   const { findHalfDone, attemptSecondProof } = halfDone;
-  const { proveCode, ...proofsForChanges } = createFreshProofs({ ...dependencies, endHalfDone });
+  const fresh = createFreshProofs({ ...dependencies, endHalfDone });
 
   /**
    * A session on the password alone; undefined when the account has a second factor, or is closed. Asked in the transaction that begins
@@ -74,7 +85,7 @@ export function createSignIn(dependencies: SignInDependencies) {
     origin: Origin,
     isRemembered = false,
   ): Promise<IssuedSession | undefined> {
-    const hasMore = account.isClosed || (await stores.proofs.findAuthenticator(account.accountId, 'active'));
+    const hasMore = account.isClosed || (await stores.proofs.hasSecondFactor(account.accountId));
     return hasMore ? undefined : startSession(stores, account, ['pwd'], origin, { isRemembered });
   }
 
@@ -94,23 +105,14 @@ export function createSignIn(dependencies: SignInDependencies) {
     });
   }
 
-  /** The session goes on under a new token, with the proofs that were just given in it. */
-  function goOnWith(
-    session: Session,
-    methods: readonly AuthenticationMethod[],
-    origin: Origin,
-    { isWhole = false } = {},
-  ): Promise<IssuedSession> {
-    const proved = isWhole ? { methods } : { provedWith: methods };
-    return inTransaction(async (stores) => {
-      await proofsForChanges.requireStillEnough(stores, session, methods);
-      await admit(stores, session.accountId, 'proof-given', methods, origin);
-      return sessions.rotateSession(stores, session, { ...proved, origin });
-    });
-  }
+  const { stepUp } = createStepUp({ ...dependencies, fresh, admit });
+  const byPasskey = createPasskeySignIn({
+    ...{ ...dependencies, tryFromNetwork, ...halfDone, startHalfDone, startSession, finish },
+    forgiveFailures: accounts.forgiveFailures,
+  });
 
   return {
-    ...{ ...proofsForChanges, ...halfDone, startHalfDone, startSession },
+    ...{ ...fresh, ...halfDone, startHalfDone, startSession, ...byPasskey, stepUp },
 
     /**
      * The first step. `login`: e-mail or user name. Without a second factor it is the only one. Refuses
@@ -183,32 +185,6 @@ export function createSignIn(dependencies: SignInDependencies) {
 
     async signOut(session: Pick<Session, 'sessionHash' | 'accountId'>, origin: Origin): Promise<void> {
       await sessions.endSession(session, origin, 'sign-out');
-    },
-
-    /**
-     * A fresh proof in a session, which is rotated: the one-time code where the account has a second factor, else the
-     * password; both in a session that is not recent any more. Refuses `code-wrong`, `credentials-wrong`, `factor-locked`,
-     * `service-busy`, and `sign-in-over` when the session or the account has ended meanwhile, or with the fifth wrong code.
-     */
-    async stepUp(
-      session: Session,
-      proof: { readonly password?: string; readonly code?: string },
-      origin: Origin,
-    ): Promise<IssuedSession> {
-      const { accountId } = session;
-      if (!sessions.isRecent(session)) {
-        const typed = { password: proof.password ?? '', code: proof.code };
-        const methods = await proofsForChanges.proveForChange(session, typed, origin);
-        return goOnWith(session, methods, origin, { isWhole: true });
-      }
-      if (await proofs.hasSecondFactor(accountId)) {
-        await proveCode(session, proof.code, origin);
-        return goOnWith(session, ['otp'], origin);
-      }
-      if (!(await accounts.checkPassword({ accountId }, proof.password ?? '', origin))) {
-        throw new DomainError('credentials-wrong');
-      }
-      return goOnWith(session, ['pwd'], origin);
     },
 
     /** A session for an account that was made a moment ago in this browser, with its password. For the first run only. */

@@ -41,6 +41,8 @@ export const BUDGETS = {
   'reset-mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
   /** Wrong second factors on one link by mail, which stays good; they count in the account's own counters too. */
   'second-factor-by-reset-link': { limit: 5, windowSeconds: 2700, kept: 'exact' },
+  /** Challenges for passkeys: each is a row for ten minutes, and whoever opens the sign-in page asks for one. */
+  'passkey-challenge-by-network': { limit: 300, windowSeconds: 600, kept: 'exact' },
   'mail-by-address': { limit: 5, windowSeconds: 3600, kept: 'exact' },
   'client-secret-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
   /** Mails about a right password without its code: whoever has the password shall not fill the owner's mailbox. */

@@ -23,7 +23,7 @@ export interface OperatorHelpDependencies {
 
 export type OperatorHelp = ReturnType<typeof createOperatorHelp>;
 
-const FACTORS = ['totp', 'recovery'] as const satisfies FactorKind[];
+const FACTORS = ['totp', 'recovery', 'passkey'] as const satisfies FactorKind[];
 
 export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
   const { inTransaction, accounts, proofs, passwordRenewal, audit, notices, findRecipient, now } =
@@ -48,8 +48,8 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
 
   return {
     /**
-     * Ends every wait and lock of an account: its password, its authenticator and its recovery codes have no failures any
-     * more. Resolves to which of them had any. Refuses `not-found`.
+     * Ends every wait and lock of an account: its password, its authenticator, its recovery codes and its passkeys have no
+     * failures any more. A passkey that was stopped stays so: there may be a copy of it. Resolves to which of them had any. Refuses `not-found`.
      */
     async unlock(
       login: string,
@@ -81,7 +81,7 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
     },
 
     /**
-     * Takes the second factor off, and ends every session. Where the password is too short to stand alone, `newPassword`
+     * Takes every second factor off, passkeys too, and ends every session. Where the password is too short to stand alone, `newPassword`
      * takes its place. Refuses `not-found`, `factor-not-on`, `password-breaks-rule`, `service-busy`.
      */
     async removeTwoFactor(
@@ -98,7 +98,11 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
       const from = await passwordRenewal.currentHash(accountId);
       const recipient = await findRecipient(accountId);
       return inTransaction(async (stores) => {
-        await proofs.turnOff(stores, accountId);
+        await stores.passkeys.removeByAccount(accountId);
+        await stores.passkeys.removeChallenges(accountId);
+        if (await stores.proofs.findAuthenticator(accountId, 'active'))
+          await proofs.turnOff(stores, accountId);
+        await stores.proofs.removeRecoverySet(accountId);
         const by = { actor: 'operator', origin };
         if (prepared) await passwordRenewal.renew(stores, { accountId, from, ...prepared }, by);
         await stores.signIns.removeByAccount(accountId);

@@ -2,6 +2,7 @@
 // nothing tells one refusal from another (CHECKLIST 3.8).
 import { randomUUID } from 'node:crypto';
 import { createPasswords, PasswordsBusy } from '../../src/crypto/passwords.js';
+import { createPasskeyProtocol } from '../../src/crypto/passkeys.js';
 import { createKeyring, randomSecret, sha256 } from '../../src/crypto/secrets.js';
 import { totpCode } from '../../src/crypto/totp.js';
 import { createAccountSwitches } from '../../src/domain/account-switches.js';
@@ -12,6 +13,7 @@ import { createFallback, type FallbackMode, type FallbackRequest } from '../../s
 import { createKeys } from '../../src/domain/keys.js';
 import { createLinkedTools } from '../../src/domain/linked-tools.js';
 import { createNotices, type Deliver } from '../../src/domain/notices.js';
+import { createPasskeys } from '../../src/domain/passkeys.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
 import { createKnownBrowsers } from '../../src/domain/known-browsers.js';
@@ -84,7 +86,12 @@ async function openHouse() {
   const proofs = createProofs({ ...proofsDependencies, findRecipient: async () => undefined });
   const sessions = createSessions({ ...house, store: stores.sessions });
   const knownBrowsers = createKnownBrowsers({ ...house, keyring });
-  const signedIn = { accounts, proofs, sessions, knownBrowsers };
+  const protocol = createPasskeyProtocol({ publicUrl: ISSUER, serviceName: 'Linchpin' });
+  const passkeys = createPasskeys({
+    ...{ ...house, store: stores.passkeys, protocol },
+    findRecipient: async () => undefined,
+  });
+  const signedIn = { accounts, proofs, passkeys, sessions, knownBrowsers };
   const signIn = createSignIn({ ...house, ...signedIn, store: stores.signIns });
   const accountSwitches = createAccountSwitches({
     ...{ ...house, store: stores.switches, signIn },

@@ -67,7 +67,10 @@ function openHouse() {
   async function turnOn(accountId: AccountId, typed: string, rooms = proofs) {
     const proved = await rooms.proveAuthenticator(accountId, typed);
     const { shown, kept } = await rooms.drawRecoveryCodes();
-    await inTransaction((stores) => rooms.turnOn(stores, proved, kept, { instead: false }));
+    await inTransaction(async (stores) => {
+      await rooms.turnOn(stores, proved, { instead: false });
+      await rooms.putRecoverySet(stores, accountId, kept);
+    });
     return { recoveryCodes: shown };
   }
 

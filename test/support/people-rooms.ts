@@ -2,11 +2,13 @@
 // that everybody shares. What the pages and doors need beside them is in app.ts.
 import { randomUUID } from 'node:crypto';
 import { createPasswords } from '../../src/crypto/passwords.js';
+import { createPasskeyProtocol } from '../../src/crypto/passkeys.js';
 import { createKeyring, randomSecret, sha256 } from '../../src/crypto/secrets.js';
 import { totpCode } from '../../src/crypto/totp.js';
 import { createAccounts } from '../../src/domain/accounts.js';
 import { createAudit } from '../../src/domain/audit.js';
 import { createNotices } from '../../src/domain/notices.js';
+import { createPasskeys } from '../../src/domain/passkeys.js';
 import { createPasswordRenewal } from '../../src/domain/password-renewal.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
@@ -16,11 +18,15 @@ import { createSignIn } from '../../src/domain/sign-in.js';
 import { createThrottle } from '../../src/domain/throttle.js';
 import { createTwoFactor } from '../../src/domain/two-factor.js';
 import { createOperatorHelp } from '../../src/domain/two-factor-operator.js';
+import { createTwoFactorPasskeys } from '../../src/domain/two-factor-passkeys.js';
 import type { AccountId, Origin } from '../../src/domain/vocabulary.js';
+import { createWaysIn } from '../../src/domain/ways-in.js';
 import { createAccountStore } from '../../src/stores/sql/accounts.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
+import { createIdentityStore } from '../../src/stores/sql/identities.js';
 import { createOutboxStore } from '../../src/stores/sql/outbox.js';
+import { createPasskeyStore } from '../../src/stores/sql/passkeys.js';
 import { createProofStore } from '../../src/stores/sql/proofs.js';
 import { createSessionStore } from '../../src/stores/sql/sessions.js';
 import { createSignInStore } from '../../src/stores/sql/sign-ins.js';
@@ -53,7 +59,9 @@ export function openPeopleRooms() {
     accounts: createAccountStore(sql),
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
+    identities: createIdentityStore(sql),
     outbox: createOutboxStore(sql),
+    passkeys: createPasskeyStore(sql),
     proofs: createProofStore(sql),
     sessions: createSessionStore(sql),
     signIns: createSignInStore(sql),
@@ -99,14 +107,20 @@ export function openPeopleRooms() {
   const proofs = createProofs(proofsDependencies);
   const sessions = createSessions({ ...house, store: stores.sessions });
   const knownBrowsers = createKnownBrowsers({ ...house, keyring });
-  const signInDependencies = { ...house, store: stores.signIns, accounts, proofs, sessions, knownBrowsers };
+  const protocol = createPasskeyProtocol({ publicUrl: 'https://pin.example.org', serviceName: 'Linchpin' });
+  const passkeys = createPasskeys({ ...house, store: stores.passkeys, protocol, findRecipient });
+  const signInDependencies = {
+    ...{ ...house, store: stores.signIns, accounts, proofs, passkeys, sessions, knownBrowsers },
+  };
   const signIn = createSignIn(signInDependencies);
   const passwordRenewal = createPasswordRenewal({ ...house, store: stores.accounts, rule });
   const twoFactorDependencies = {
-    ...{ ...house, accounts, proofs, sessions, signIn, passwordRenewal, findRecipient },
+    ...{ ...house, accounts, proofs, passkeys, sessions, signIn, passwordRenewal, findRecipient },
   };
   const twoFactor = createTwoFactor(twoFactorDependencies);
   const operatorHelp = createOperatorHelp(twoFactorDependencies);
+  const waysIn = createWaysIn({ issuers: new Set(['https://id.example.net']) });
+  const ownPasskeys = createTwoFactorPasskeys({ ...twoFactorDependencies, protocol, waysIn });
 
   /** Signing in where something else lands right after the password was found right. */
   const racingSignIn = (meanwhile: () => Promise<void>) =>
@@ -191,6 +205,7 @@ export function openPeopleRooms() {
       stores,
       inTransaction,
       passwords,
+      accounts,
       accountsDependencies,
       proofs,
       proofsDependencies,
@@ -211,6 +226,8 @@ export function openPeopleRooms() {
       twoFactor,
       twoFactorDependencies,
       operatorHelp,
+      passkeys,
+      ownPasskeys,
       passwordRenewal,
       countEvents,
       chargePassword,

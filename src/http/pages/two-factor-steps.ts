@@ -2,7 +2,7 @@
 // recovery codes, shown once. The pages that lead here are two-factor.ts (enabling) and two-factor-changes.ts.
 import QRCode from 'qrcode';
 import type { IssuedSession, Session } from '../../domain/sessions.js';
-import type { NewCodes } from '../../domain/two-factor.js';
+import type { NewCodes } from '../../domain/two-factor-change.js';
 import { isRefusal, type Origin } from '../../domain/vocabulary.js';
 import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
@@ -143,10 +143,30 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
     });
   }
 
+  /** What the security page says afterwards, or, where something waits, on to that. */
+  function leadOn(ctx: PageContext, purpose: Purpose, journey: Journey): void {
+    const address = goOn(ctx, journey);
+    leadTo(ctx, address === '/account/security' ? `${address}?notice=${NOTICES[purpose]}` : address);
+  }
+
+  /** After a factor was added: its codes where they came with it; else the browser goes on in its new session. */
+  async function showMade(
+    ctx: PageContext,
+    purpose: Purpose,
+    journey: Journey,
+    { recoveryCodes, setId, ...issued }: IssuedSession & Partial<NewCodes>,
+  ): Promise<void> {
+    if (recoveryCodes && setId !== undefined)
+      return showRecoveryCodes(ctx, purpose, journey, { ...issued, recoveryCodes, setId });
+    enter(ctx, issued);
+    leadOn(ctx, purpose, journey);
+  }
+
   return {
     goOn,
     showCode,
     showRecoveryCodes,
+    showMade,
 
     /**
      * Takes the six digits of the second step: `turnOn` ends what they are for, and the codes are shown. A wrong code shows
@@ -155,7 +175,7 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
     async confirm(
       ctx: PageContext,
       purpose: CodePurpose,
-      turnOn: (session: Session, code: string, origin: Origin) => Promise<IssuedSession & NewCodes>,
+      turnOn: (session: Session, code: string, origin: Origin) => Promise<IssuedSession & Partial<NewCodes>>,
       startAgain: (journey: Journey, faults: readonly PageFault[]) => void,
     ): Promise<void> {
       const { language, origin } = visitorOf(ctx);
@@ -170,7 +190,7 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
         return showCode(ctx, purpose, journey, setup, { faults });
       }
       try {
-        await showRecoveryCodes(ctx, purpose, journey, await turnOn(signedIn(ctx).session, code, origin));
+        await showMade(ctx, purpose, journey, await turnOn(signedIn(ctx).session, code, origin));
       } catch (error) {
         if (isRefusal(error, 'factor-not-on')) return over();
         if (!isRefusal(error, 'code-wrong')) throw error;
@@ -202,10 +222,8 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
         });
       }
       if (await isOvertaken(ctx, form)) return leadTo(ctx, OVERTAKEN);
-      const address = goOn(ctx, readJourney(form));
       const purpose = form.get('purpose');
-      const notice = NOTICES[isPurpose(purpose) ? purpose : 'enable'];
-      leadTo(ctx, address === '/account/security' ? `${address}?notice=${notice}` : address);
+      leadOn(ctx, isPurpose(purpose) ? purpose : 'enable', readJourney(form));
     },
   };
 }

@@ -38,12 +38,12 @@ export function createTwoFactorPages(dependencies: Dependencies) {
     },
 
     async begin(ctx: PageContext): Promise<void> {
-      const { account } = signedIn(ctx);
+      const { session, account } = signedIn(ctx);
       const journey = readJourney(formOf(ctx));
       const { proof, faults } = readProof(ctx, 'nothing');
       if (!proof) return showPassword(ctx, journey, { faults });
       try {
-        const setup = await twoFactor.begin(account, proof, visitorOf(ctx).origin);
+        const setup = await twoFactor.begin(session, account, proof, visitorOf(ctx).origin);
         await steps.showCode(ctx, 'enable', journey, setup);
       } catch (error) {
         const fault = proofFault(ctx, error, 'nothing');

@@ -68,6 +68,8 @@ const OWNED = [
   'authenticators',
   'recovery_codes',
   'factor_failures',
+  'passkeys',
+  'passkey_challenges',
   'sign_ins',
   'sessions',
   'device_keys',

@@ -4,6 +4,7 @@ import { sql, type Compilable, type Kysely } from 'kysely';
 import { makeAuthorizationTables } from './migrations-authorizations.js';
 import { makeHouseholdTables, type HOUSEHOLD_SHAPES } from './migrations-household.js';
 import { makeIdentityTables, type IDENTITY_SHAPES } from './migrations-identities.js';
+import { makePasskeyTables } from './migrations-passkeys.js';
 import { addColumns, createIndex, createTable, type Columns, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
@@ -18,6 +19,8 @@ type LaterTable =
   | 'known_browsers'
   | 'app_passwords'
   | 'authorizations'
+  | 'passkeys'
+  | 'passkey_challenges'
   | keyof typeof HOUSEHOLD_SHAPES
   | keyof typeof IDENTITY_SHAPES;
 
@@ -311,6 +314,7 @@ export const migrations: readonly Migration[] = [
     name: '012-identities',
     statements: makeIdentityTables,
   },
+  { name: '013-passkeys', statements: makePasskeyTables },
   {
     name: '014-authorizations',
     statements: makeAuthorizationTables,

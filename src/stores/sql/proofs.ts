@@ -18,6 +18,16 @@ const selectAuthenticator = statement<{ account_id: string; state: string }>()((
     .where('state', '=', p('state')),
 );
 
+/** One row where the account has an authenticator that is on, or a passkey. */
+const selectSecondFactor = statement<{ account_id: string }>()((db, p) =>
+  db
+    .selectFrom('authenticators')
+    .select('account_id')
+    .where('account_id', '=', p('account_id'))
+    .where('state', '=', 'active')
+    .union(db.selectFrom('passkeys').select('account_id').where('account_id', '=', p('account_id'))),
+);
+
 const putInert = statement<AuthenticatorRow>()((db, p) =>
   db
     .insertInto('authenticators')
@@ -200,6 +210,9 @@ export function createProofStore(sql: Sql): ProofStore {
   return {
     ...createAuthenticatorStore(sql),
     ...createRecoveryCodeStore(sql),
+    async hasSecondFactor(accountId) {
+      return (await sql.one(selectSecondFactor, { account_id: accountId })) !== undefined;
+    },
     async charge({ accountId, kind, browserId, day, at }, most) {
       const row = await sql.one(chargeRow, {
         account_id: accountId,

@@ -17,6 +17,7 @@ import { createLinkStore } from './links.js';
 import { createNumberedLinkStore } from './links-numbered.js';
 import { createMemberAccessStore } from './member-access.js';
 import { createOutboxStore } from './outbox.js';
+import { createPasskeyStore } from './passkeys.js';
 import { createProofStore } from './proofs.js';
 import { createSessionStore } from './sessions.js';
 import { createSignInStore } from './sign-ins.js';
@@ -45,6 +46,7 @@ export function createStores(sql: Sql) {
     memberAccess: createMemberAccessStore(sql),
     numberedLinks: createNumberedLinkStore(sql),
     outbox: createOutboxStore(sql),
+    passkeys: createPasskeyStore(sql),
     proofs: createProofStore(sql),
     roundTrips: createRoundTripStore(sql),
     sessions: createSessionStore(sql),

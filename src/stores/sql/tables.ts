@@ -12,6 +12,7 @@ import type {
 } from './tables-household.js';
 import type { LinkIntervalsTable, LinksTable } from './tables-links.js';
 import type { ArrivalsTable, IdentitiesTable, RoundTripsTable } from './tables-identities.js';
+import type { PasskeyChallengesTable, PasskeysTable } from './tables-passkeys.js';
 
 export interface SubjectsTable {
   subject_id: string;
@@ -83,7 +84,7 @@ export interface RecoveryCodesTable {
 
 export interface FactorFailuresTable {
   account_id: string;
-  /** `totp`, `recovery`; or one of them in a known browser, whose own count it is: `totp in <browser id>`. */
+  /** `totp`, `recovery`, `passkey`; or one of them in a known browser, whose own count it is: `totp in <browser id>`. */
   kind: string;
   consecutive: number;
   day: number;
@@ -280,4 +281,6 @@ export interface Tables {
   round_trips: RoundTripsTable;
   arrivals: ArrivalsTable;
   authorizations: AuthorizationsTable;
+  passkeys: PasskeysTable;
+  passkey_challenges: PasskeyChallengesTable;
 }

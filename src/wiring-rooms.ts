@@ -37,6 +37,7 @@ import { openCredentialRooms } from './wiring-credentials.js';
 import { openFederatedRooms } from './wiring-federated.js';
 import { openOwnPasskeys, openPasskeys } from './wiring-passkeys.js';
 import { openHouseholdRooms } from './wiring-household.js';
+import { openServiceRooms } from './wiring-services.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
 
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
@@ -63,6 +64,7 @@ function openToolRooms(config: Config, ground: Ground, options: WiringOptions) {
     newSecret: randomSecret,
     issuer,
   });
+  const { services, dpop } = openServiceRooms(config, ground, clients);
   const derivingKeys = {
     currentId: keyring.currentId,
     key: (keyId: string) => keyring.keyOf(keyId, 'refresh'),
@@ -70,7 +72,7 @@ function openToolRooms(config: Config, ground: Ground, options: WiringOptions) {
   const tokens = createTokens({ keys, derivingKeys, now, newId, issuer });
   const linkedTools = createLinkedTools({ store: stores.tokens, inTransaction, audit, now });
   const newTools = createNewTools({ ...ground, store: stores.tokens, linkedTools, settings: config });
-  return { keys, clients, tokens, linkedTools, newTools };
+  return { keys, clients, services, dpop, tokens, linkedTools, newTools };
 }
 
 /** The rooms of people: who they are, what they prove, where they are signed in. */
@@ -146,7 +148,7 @@ function openLinkRooms(
   people: ReturnType<typeof openPeopleRooms>,
   options: WiringOptions,
 ) {
-  const { keys, clients, tokens } = toolRooms;
+  const { keys, services, tokens } = toolRooms;
   const { accounts, proofs } = people;
   const { stores, keyring, log } = ground;
   const { gate, wakeUps, decisions } = openDecisions(config, ground);
@@ -175,6 +177,7 @@ function openLinkRooms(
     ...given,
     store: stores.links,
     tokens,
+    services,
     newSecret: randomSecret,
     onFault: (error) => log.error({ err: error }, 'a raised poll interval could not be kept'),
     ttlSeconds: config.linkTtlSeconds,
@@ -189,7 +192,7 @@ function openLinkRooms(
     isVerificationRequired: config.emailVerification === 'required',
   });
   const { deviceKeyRing, deviceTokens } = openDeviceTokens(config, ground, accounts);
-  const tokensRefresh = createTokensRefresh({ ...ground, tokens, clients, mayReceiveToken });
+  const tokensRefresh = createTokensRefresh({ ...ground, tokens, services, mayReceiveToken });
   const tokensStanding = createTokensStanding({
     ...ground,
     store: stores.tokens,

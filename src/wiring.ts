@@ -42,10 +42,12 @@ function openOAuthDoor(
   rooms: Rooms,
   reportFault: Parameters<typeof createOAuthDoor>[0]['reportFault'],
 ) {
-  const { household, linksForTool, keys, clients, tokensRefresh, tokensStanding } = rooms;
+  const { household, linksForTool, keys, clients, services, dpop, tokensRefresh, tokensStanding } = rooms;
   return createOAuthDoor({
     links: linksForTool,
     clients,
+    services,
+    dpop,
     tokensRefresh,
     tokensStanding,
     keys,
@@ -150,6 +152,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
       await inside.roundTrips.removeExpired(at);
       await inside.passkeys.removeExpired(at);
       await inside.tokens.removeExpired(at);
+      await inside.usedProofs.removeExpired(at);
       await inside.budgets.removeExpired(at);
       await inside.outbox.removeExpired(at);
     });

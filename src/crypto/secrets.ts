@@ -140,6 +140,7 @@ export type Purpose =
   | 'outbox'
   | 'mail-token'
   | 'nonce'
+  | 'dpop-nonce'
   | 'app-password'
   | 'network'
   | 'upstream';

@@ -91,6 +91,8 @@ export const auditEvents = [
   'client-registered',
   'client-created',
   'client-removed',
+  'service-created',
+  'service-removed',
   'signing-key-made',
   'signing-key-activated',
   'signing-key-removed',

@@ -2,10 +2,12 @@
 // Public clients register themselves (RFC 7591) and are unverified; confidential ones are made by the operator.
 // What a person links is not here but in `tokens`.
 import { equal, sha256 } from '../crypto/secrets.js';
+import { readAssertion, readClientKeys, type ClientKey } from './clients-assertion.js';
 import type { SigningAlg } from '../crypto/jwt.js';
 import type { Audit, AuditStore } from './audit.js';
 import { readRedirectUris } from './clients-redirects.js';
 import type { Throttle } from './throttle.js';
+import type { UsedProofStore } from './used-proofs.js';
 import { DomainError, type ClientId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
 export type GrantType =
@@ -15,9 +17,18 @@ export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code' 
 /** The scopes that every tool may ask for; the operator can give a client others. */
 export const STANDARD_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const;
 
+/** RFC 7591 §2, without `none`, which is what a public client is. */
+export type AuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+
 export interface ClientMetadata {
   readonly grantTypes: readonly GrantType[];
   readonly scopes: readonly string[];
+  /** How it proves who it is; where a secret is all that is said, in either way that secrets are shown. */
+  readonly authMethod?: AuthMethod;
+  /** The keys that sign its assertions. */
+  readonly keys?: readonly ClientKey[];
+  /** Whether it gets no token but one that is bound to a key (RFC 9449 §5.2). */
+  readonly isDpopBound?: boolean;
   readonly accessTokenAlg?: SigningAlg;
   readonly idTokenAlg?: SigningAlg;
   /** Where its people may be sent back to: compared as text. RFC 6749 §3.1.2. */
@@ -58,6 +69,35 @@ export interface ClientStore {
 interface ClientStores {
   readonly clients: ClientStore;
   readonly audit: AuditStore;
+  readonly usedProofs: UsedProofStore;
+}
+
+/** What a request shows of the client that it speaks for. */
+export interface Credentials {
+  readonly clientId: string;
+  readonly secret?: string;
+  /** How the secret came. */
+  readonly method?: Exclude<AuthMethod, 'private_key_jwt'>;
+  /** RFC 7523 §2.2. */
+  readonly assertion?: string;
+  /** What an assertion may be made for: names of this provider. */
+  readonly audiences?: readonly string[];
+}
+
+/** What the operator says of a client. */
+export interface OperatorsClient {
+  readonly name: string;
+  readonly isConfidential: boolean;
+  readonly audience?: string;
+  readonly scopes?: readonly string[];
+  readonly grantTypes?: readonly GrantType[];
+  /** With any, it may send its people here. */
+  readonly redirectUris?: readonly string[];
+  readonly postLogoutRedirectUris?: readonly string[];
+  readonly authMethod?: AuthMethod;
+  /** A JWK set, as it came: the keys of `private_key_jwt`. */
+  readonly jwks?: unknown;
+  readonly metadata?: Pick<ClientMetadata, 'accessTokenAlg' | 'idTokenAlg' | 'isDpopBound'>;
 }
 
 export interface ClientsDependencies {
@@ -111,27 +151,73 @@ export function createClients(dependencies: ClientsDependencies) {
   const { store, inTransaction, throttle, audit, now, newId, newSecret, issuer } = dependencies;
   const memory = createClientMemory(dependencies);
 
+  /** RFC 7591 §2: in the way that was registered, and in no other. */
+  function isSecretRight({ metadata, secretHash }: Client, { secret = '', method }: Credentials): boolean {
+    const { authMethod = method } = metadata;
+    if (secret === '' || secretHash === undefined || authMethod !== method) return false;
+    return equal(sha256(secret), secretHash);
+  }
+
+  async function isAssertionRight({ clientId, metadata }: Client, shown: Credentials): Promise<boolean> {
+    if (metadata.authMethod !== 'private_key_jwt' || shown.assertion === undefined) return false;
+    const { assertion, audiences = [] } = shown;
+    const asked = { clientId, keys: metadata.keys ?? [], audiences, now: now() };
+    const read = readAssertion(assertion, asked);
+    return read !== undefined && inTransaction(({ usedProofs }) => usedProofs.use(read.hash, read.staleAt));
+  }
+
+  /** A client of the operator's, not kept yet. Refuses `client-metadata-invalid` and `redirect-uri-invalid`. */
+  function prepareByOperator(asked: OperatorsClient): { client: Client; secret?: string } {
+    const name = cleanClientName(asked.name);
+    if (name === '')
+      throw new DomainError('client-metadata-invalid', { publicDetail: 'a client needs a name' });
+    const { isConfidential, authMethod, metadata = {} } = asked;
+    const redirectUris = readRedirectUris(asked.redirectUris ?? []);
+    const postLogoutRedirectUris = readRedirectUris(asked.postLogoutRedirectUris ?? []);
+    const redirects = redirectUris.length > 0 ? (['authorization_code'] as const) : [];
+    const hasKey = authMethod === 'private_key_jwt';
+    const secret = isConfidential ? newSecret() : undefined;
+    const client: Client = {
+      clientId: newId() as ClientId,
+      kind: isConfidential ? 'confidential' : 'public',
+      name,
+      // Of a client with a key too, and then nobody is told it.
+      secretHash: secret === undefined ? undefined : sha256(secret),
+      audience: isConfidential ? (asked.audience ?? issuer) : undefined,
+      metadata: {
+        grantTypes: asked.grantTypes ?? [DEVICE_CODE_GRANT, ...redirects, 'refresh_token'],
+        ...(redirectUris.length > 0 ? { redirectUris } : {}),
+        ...(postLogoutRedirectUris.length > 0 ? { postLogoutRedirectUris } : {}),
+        scopes: [...STANDARD_SCOPES, ...(asked.scopes ?? [])],
+        ...(authMethod === undefined ? {} : { authMethod }),
+        ...(hasKey ? { keys: readClientKeys(asked.jwks) } : {}),
+        ...metadata,
+      },
+      registeredBy: 'operator',
+      createdAt: now(),
+      lastUsedAt: undefined,
+    };
+    return secret === undefined || hasKey ? { client } : { client, secret };
+  }
+
   return {
     /** Another process's change is noticed within a second. */
     findClient: (clientId: string): Promise<Client | undefined> => memory.find(clientId),
 
     /**
-     * The client that a request speaks for. A public one has no secret to show (an empty one counts as none); a
-     * confidential one must show its own. Refuses `client-unknown` and `client-authentication-failed`, and consumes
-     * nothing. RFC 6749 §2.3, §3.2.1.
+     * The client that a request speaks for. A public one has no secret to show (an empty one counts as none); a confidential one
+     * proves itself in the way that it was made for. Refuses `client-unknown` and `client-authentication-failed`, and consumes
+     * nothing but a right assertion, which counts once. RFC 6749 §2.3, §3.2.1, RFC 7523 §3.
      */
-    async authenticateClient(
-      credentials: { clientId: string; secret?: string },
-      origin: Origin,
-    ): Promise<Client> {
-      const { clientId, secret = '' } = credentials;
+    async authenticateClient(credentials: Credentials, origin: Origin): Promise<Client> {
+      const { clientId, secret = '', assertion } = credentials;
       const client = await memory.find(clientId);
       if (!client) throw new DomainError('client-unknown');
-      if (client.secretHash === undefined) {
-        if (secret !== '') throw new DomainError('client-authentication-failed');
+      if (client.kind === 'public') {
+        if (secret !== '' || assertion !== undefined) throw new DomainError('client-authentication-failed');
         return client;
       }
-      if (secret !== '' && equal(sha256(secret), client.secretHash)) return client;
+      if (isSecretRight(client, credentials) || (await isAssertionRight(client, credentials))) return client;
       await throttle.spend('client-secret-by-network', origin.network);
       throw new DomainError('client-authentication-failed');
     },
@@ -167,51 +253,23 @@ export function createClients(dependencies: ClientsDependencies) {
     },
 
     /** The operator makes a client. The secret of a confidential one is returned once and kept as a hash. */
-    async createByOperator(asked: {
-      name: string;
-      isConfidential: boolean;
-      audience?: string;
-      scopes?: readonly string[];
-      /** With any, it may send its people here. Refuses `redirect-uri-invalid`. */
-      redirectUris?: readonly string[];
-      postLogoutRedirectUris?: readonly string[];
-    }): Promise<{ client: Client; secret?: string }> {
-      const name = cleanClientName(asked.name);
-      if (name === '')
-        throw new DomainError('client-metadata-invalid', { publicDetail: 'a client needs a name' });
-      const redirectUris = readRedirectUris(asked.redirectUris ?? []);
-      const postLogoutRedirectUris = readRedirectUris(asked.postLogoutRedirectUris ?? []);
-      const secret = asked.isConfidential ? newSecret() : undefined;
-      const client: Client = {
-        clientId: newId() as ClientId,
-        kind: asked.isConfidential ? 'confidential' : 'public',
-        name,
-        secretHash: secret === undefined ? undefined : sha256(secret),
-        audience: asked.isConfidential ? (asked.audience ?? issuer) : undefined,
-        metadata: {
-          grantTypes: [
-            DEVICE_CODE_GRANT,
-            ...(redirectUris.length > 0 ? (['authorization_code'] as const) : []),
-            'refresh_token',
-          ],
-          ...(redirectUris.length > 0 ? { redirectUris } : {}),
-          ...(postLogoutRedirectUris.length > 0 ? { postLogoutRedirectUris } : {}),
-          scopes: [...STANDARD_SCOPES, ...(asked.scopes ?? [])],
-        },
-        registeredBy: 'operator',
-        createdAt: now(),
-        lastUsedAt: undefined,
-      };
+    async createByOperator(asked: OperatorsClient): Promise<{ client: Client; secret?: string }> {
+      const made = prepareByOperator(asked);
+      const { client } = made;
       await inTransaction(async (stores) => {
         await stores.clients.insert(client);
         await audit.record(stores, {
           event: 'client-created',
           actor: 'operator',
-          details: { name, clientId: client.clientId },
+          details: { name: client.name, clientId: client.clientId },
         });
       });
-      return secret === undefined ? { client } : { client, secret };
+      return made;
     },
+
+    prepareByOperator,
+    /** This process forgets what it remembers of a client that was removed elsewhere. */
+    forgetClient: (clientId: string): void => memory.forget(clientId),
 
     listClients: (): Promise<Client[]> => store.findAll(),
 

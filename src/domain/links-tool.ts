@@ -5,7 +5,6 @@ import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
 import { keyOfDeviceCode, stateOf } from './links.js';
 import type {
-  ApprovedLink,
   DeviceCodeKey,
   LinkCheckpoint,
   LinkRequest,
@@ -14,13 +13,14 @@ import type {
   PollGate,
   PollOutcome,
 } from './links.js';
-import { recordWithdrawn } from './links-withdrawn.js';
+import { createFindOwn, type Poller } from './links-own.js';
+import { createRedemption, mayBeAnsweredAgain, type Redeemer } from './links-redemption.js';
+import type { Services } from './services.js';
 import type { Throttle } from './throttle.js';
-import type { IssuedTokens, Issue, Tokens } from './tokens.js';
+import type { IssuedTokens, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
 import {
   DomainError,
-  isRefusal,
   type AccountId,
   type Clock,
   type InTransaction,
@@ -32,10 +32,29 @@ import type { HoldAnswer, Waiting } from './waiting.js';
 export type RedeemOutcome =
   { readonly outcome: 'issued'; readonly tokens: IssuedTokens } | { readonly outcome: PollOutcome };
 
+/** What a tool asks for, and what it shows of itself. */
+interface LinkAsked {
+  readonly client: Client;
+  readonly scope: string;
+  readonly origin: Origin;
+  /** The key that it is bound to from the start. */
+  readonly keyThumbprint?: string | undefined;
+  /** The services that its tokens may be for. */
+  readonly resources?: readonly string[] | undefined;
+}
+
+interface StartedLink {
+  readonly deviceCode: string;
+  readonly userCode: string;
+  readonly expiresInSeconds: number;
+  readonly intervalSeconds: number;
+}
+
 export interface LinksForToolDependencies<Stores extends LinkStores> {
   readonly store: LinkStore;
   readonly inTransaction: InTransaction<Stores>;
   readonly tokens: Tokens;
+  readonly services: Pick<Services, 'pickTarget'>;
   readonly throttle: Throttle;
   readonly audit: Audit;
   readonly gate: PollGate;
@@ -80,18 +99,21 @@ export function createLiveCount(store: Pick<LinkStore, 'countLive'>, now: Clock)
   };
 }
 
-/** Whom the gate knows a client as: the name alone is never enough for one that has a secret. */
-const gateName = (client: Client): string =>
-  client.kind === 'public' ? client.clientId : `secret ${client.clientId}`;
+/** Whom the gate knows a client as: the name alone is never enough for one that has a secret, or needs a proof. */
+function gateName({ kind, clientId, metadata }: Client): string {
+  if (metadata.isDpopBound) return `bound ${clientId}`;
+  return kind === 'public' ? clientId : `secret ${clientId}`;
+}
 
 export function createLinksForTool<Stores extends LinkStores>(
   dependencies: LinksForToolDependencies<Stores>,
 ) {
-  const { store, inTransaction, tokens, throttle, audit, gate, waiting, now, newId, newSecret } =
-    dependencies;
-  const { userCodeMac, mayReceiveToken, onFault, ttlSeconds, intervalSeconds } = dependencies;
+  const { store, inTransaction, tokens, throttle, gate, waiting, now, newId, newSecret } = dependencies;
+  const { userCodeMac, onFault, ttlSeconds, intervalSeconds } = dependencies;
   const { checkpoint = () => undefined } = dependencies;
   const live = createLiveCount(store, now);
+  const findOwn = createFindOwn(dependencies);
+  const redemption = createRedemption({ ...dependencies, checkpoint });
 
   async function insertWithFreshCode(
     client: Client,
@@ -115,32 +137,27 @@ export function createLinksForTool<Stores extends LinkStores>(
   function askGate(
     { linkId, deviceCodeHash }: DeviceCodeKey,
     name: string,
+    keyThumbprint?: string,
   ): 'pending' | 'too-soon' | 'unknown' {
-    const answer = gate.check(deviceCodeHash, name, now().getTime());
+    const answer = gate.check(deviceCodeHash, name, now().getTime(), keyThumbprint);
     if (answer.verdict !== 'raised') return answer.verdict;
     inTransaction(({ links }) => links.raiseInterval(linkId, answer.intervalSeconds)).catch(onFault);
     return 'too-soon';
   }
 
   /** What the store says of a link, and of nobody else's; a pending one is admitted to the gate and counts as a poll there. */
-  async function askStore(key: DeviceCodeKey, client: Client): Promise<PollOutcome> {
+  async function askStore(key: DeviceCodeKey, asked: Poller): Promise<PollOutcome> {
     const stamp = gate.stamp();
-    const link = await store.findByDeviceCode(key);
-    // RFC 6749 §5.2: a code of another client is unknown to this one, and asking for it changes nothing.
-    if (!link || link.clientId !== client.clientId) return 'unknown';
-    const state = stateOf(link, now());
+    const link = await findOwn(key, asked);
+    if (!link) return 'unknown';
+    const [state, { client, keyThumbprint }] = [stateOf(link, now()), asked];
+    // There is something to be had: `redeemLink` gives it again.
+    if (mayBeAnsweredAgain(link, keyThumbprint, now())) return 'approved';
     if (state !== 'pending' && state !== 'reserved') return state;
     const interval = Math.max(intervalSeconds, (await store.findInterval(key.linkId)) ?? 0);
-    gate.admit(
-      {
-        deviceCodeHash: key.deviceCodeHash,
-        clientId: gateName(client),
-        intervalSeconds: interval,
-        expiresAt: link.expiresAt.getTime(),
-      },
-      stamp,
-    );
-    const verdict = askGate(key, gateName(client));
+    const entry = { ...key, clientId: gateName(client), intervalSeconds: interval, keyThumbprint };
+    gate.admit({ ...entry, expiresAt: link.expiresAt.getTime() }, stamp);
+    const verdict = askGate(key, gateName(client), keyThumbprint);
     return verdict === 'unknown' ? 'pending' : verdict;
   }
 
@@ -150,50 +167,15 @@ export function createLinksForTool<Stores extends LinkStores>(
     return state !== 'pending' && state !== 'reserved';
   }
 
-  /** One transaction: the state, the linked tool, the claims, the refresh token and the audit row, all or nothing. */
-  async function redeemInside(
-    stores: Stores,
-    key: DeviceCodeKey,
-    asked: { deviceCode: string; client: Client; origin: Origin },
-  ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
-    const { deviceCode, client, origin } = asked;
-    const link = await stores.links.redeem(key, client.clientId, now());
-    checkpoint('redeem:updated');
-    if (!link) return 'lost';
-    const { approval } = link;
-    // Looked at again here: an account that was locked or closed since the approval gets no token (CHECKLIST 5).
-    if (!(await mayReceiveToken(stores, approval.accountId))) throw new DomainError('account-closed');
-    const issue = await tokens.openLinkedTool(stores, {
-      linkId: link.linkId,
-      door: link.door,
-      scope: link.scope,
-      keyThumbprint: link.keyThumbprint,
-      accountId: approval.accountId,
-      subjectId: approval.subjectId,
-      authenticatedAt: approval.authenticatedAt,
-      methods: approval.methods,
-      household: approval.household,
-      client,
-      presented: deviceCode,
-      origin,
-    });
-    checkpoint('redeem:opened');
-    await audit.record(stores, {
-      event: 'link-redeemed',
-      accountId: approval.accountId,
-      actor: client.clientId,
-      origin,
-      details: { tool: issue.tool.name, linkedTool: issue.tool.linkedToolId },
-    });
-    return { issue, link };
-  }
-
-  /** What was approved by an account that may have no token any more. */
-  async function withdraw(key: DeviceCodeKey, { clientId }: Client, origin: Origin): Promise<void> {
-    await inTransaction(async (stores) => {
-      const link = await stores.links.withdraw(key, now());
-      if (link) await recordWithdrawn(stores, audit, [link], { actor: clientId, origin });
-    });
+  /** For whom nothing was redeemed: what was a moment ago, again, or how the link stands. */
+  async function answerLost(key: DeviceCodeKey, asked: Redeemer): Promise<RedeemOutcome> {
+    const { client, proof } = asked;
+    const poller = { client, keyThumbprint: proof?.thumbprint };
+    const link = proof && (await findOwn(key, poller));
+    if (!link || !mayBeAnsweredAgain(link, proof.thumbprint, now()))
+      return { outcome: await askStore(key, poller) };
+    const issue = await redemption.redeemAgain(key.linkId, proof, asked);
+    return issue ? { outcome: 'issued', tokens: tokens.signIssue(issue) } : { outcome: 'redeemed' };
   }
 
   return {
@@ -201,18 +183,8 @@ export function createLinksForTool<Stores extends LinkStores>(
      * Starts a link for a tool (RFC 8628 §3.1, §3.2). The codes are returned once and kept as hashes.
      * Refuses `too-many` where the network has too many links that nobody finished.
      */
-    async startLink(asked: {
-      client: Client;
-      scope: string;
-      origin: Origin;
-      keyThumbprint?: string;
-    }): Promise<{
-      deviceCode: string;
-      userCode: string;
-      expiresInSeconds: number;
-      intervalSeconds: number;
-    }> {
-      const { client, scope, origin, keyThumbprint } = asked;
+    async startLink(asked: LinkAsked): Promise<StartedLink> {
+      const { client, scope, origin, keyThumbprint, resources } = asked;
       await throttle.spend('live-links-by-network', origin.network);
       const linkId = newId() as LinkId;
       const deviceCode = `${linkId}.${newSecret()}`;
@@ -233,14 +205,13 @@ export function createLinksForTool<Stores extends LinkStores>(
         keyThumbprint,
         createdAt,
         expiresAt,
+        resources,
       }));
       live.started();
       // Nobody knows the code yet, so nobody can have decided it.
       const stamp = gate.stamp();
-      gate.admit(
-        { deviceCodeHash, clientId: gateName(client), intervalSeconds, expiresAt: expiresAt.getTime() },
-        stamp,
-      );
+      const entry = { deviceCodeHash, clientId: gateName(client), intervalSeconds, keyThumbprint };
+      gate.admit({ ...entry, expiresAt: expiresAt.getTime() }, stamp);
       return {
         deviceCode,
         userCode: presentUserCode(userCode),
@@ -250,27 +221,30 @@ export function createLinksForTool<Stores extends LinkStores>(
     },
 
     /**
-     * What the gate alone knows: `pending`, `too-soon`, or `unknown`, which only means: ask `pollLink`. For public clients,
-     * whose identifier is all they can show; it touches no store and answers at once.
+     * What the gate alone knows, at once; `unknown` only means: ask `pollLink`. For those whose identifier is all they can show.
      */
     pollGate: (deviceCode: string, clientId: string) => askGate(keyOfDeviceCode(deviceCode), clientId),
 
     /**
-     * Whether the link was decided since its client last polled: true once, and then `redeemLink` tells how. False says
-     * nothing: ask `pollLink`. So the poll that fetches a token asks the store only the one question that counts.
+     * Whether it was decided since its client last polled: true once, and then `redeemLink` tells how; false says nothing. So
+     * the poll that fetches a token asks the store only the one question that counts.
      */
-    takeDecision({ deviceCode, client }: { deviceCode: string; client: Client }): boolean {
-      return gate.takeDecision(keyOfDeviceCode(deviceCode).deviceCodeHash, gateName(client), now().getTime());
+    takeDecision({ deviceCode, client, keyThumbprint }: Poller & { deviceCode: string }): boolean {
+      const { deviceCodeHash } = keyOfDeviceCode(deviceCode);
+      return gate.takeDecision(deviceCodeHash, gateName(client), now().getTime(), keyThumbprint);
     },
 
-    /** Where the link stands, for its own client. `unknown` and another client's are the same. */
-    async pollLink({ deviceCode, client }: { deviceCode: string; client: Client }): Promise<PollOutcome> {
+    /**
+     * Where the link stands, for its own client and its own key; the first poll with a proof binds it. `unknown` and another's
+     * are the same. `approved` also for a link that was redeemed with that key a moment ago.
+     */
+    async pollLink({ deviceCode, ...asked }: Poller & { deviceCode: string }): Promise<PollOutcome> {
       const key = keyOfDeviceCode(deviceCode);
-      const known = askGate(key, gateName(client));
-      return known === 'unknown' ? askStore(key, client) : known;
+      const known = askGate(key, gateName(asked.client), asked.keyThumbprint);
+      return known === 'unknown' ? askStore(key, asked) : known;
     },
 
-    /** Waits until the link is decided, but no longer than `seconds`; see `waiting` for the caps and the answers. */
+    /** Waits until it is decided, but no longer than `seconds`; see `waiting` for the caps and the answers. */
     holdPoll(asked: {
       deviceCode: string;
       seconds: number;
@@ -289,20 +263,14 @@ export function createLinksForTool<Stores extends LinkStores>(
     },
 
     /**
-     * Redeems an approved link, once (RFC 8628 §3.5): whoever comes second gets `redeemed`. The tokens are signed after
-     * the commit, from what it stored.
+     * Redeems an approved link, once (RFC 8628 §3.5): whoever comes second gets `redeemed`, or soon, with the proof of the same
+     * key, the same tokens. They are signed after the commit, from what it stored. `target-invalid` consumes nothing.
      */
-    async redeemLink(asked: { deviceCode: string; client: Client; origin: Origin }): Promise<RedeemOutcome> {
+    async redeemLink(asked: Redeemer): Promise<RedeemOutcome> {
       checkpoint('redeem:before');
       const key = keyOfDeviceCode(asked.deviceCode);
-      const result = await inTransaction((stores) => redeemInside(stores, key, asked)).catch(
-        async (error: unknown) => {
-          if (!isRefusal(error, 'account-closed')) throw error;
-          await withdraw(key, asked.client, asked.origin);
-          return 'lost' as const;
-        },
-      );
-      if (result === 'lost') return { outcome: await askStore(key, asked.client) };
+      const result = await redemption.redeem(key, asked);
+      if (result === 'lost') return answerLost(key, asked);
       checkpoint('redeem:committed');
       // Not waited for: it never fails, and where it is lost, nobody is let in.
       void throttle.giveBack('live-links-by-network', result.link.network);

@@ -9,7 +9,9 @@
 import { sha256 } from '../crypto/secrets.js';
 import type { AuditStore } from './audit.js';
 import type { ClientStore } from './clients.js';
+import type { ServiceStore } from './services.js';
 import type { DeviceKeyMaterial } from './device-keys-proof.js';
+import type { UsedProofStore } from './used-proofs.js';
 import type { TokenStores, ToolDescription } from './tokens.js';
 import type {
   AccountId,
@@ -38,6 +40,8 @@ export interface LinkRequest {
   readonly keyThumbprint: string | undefined;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** The services that its tokens may be for (RFC 8707): their audiences. */
+  readonly resources?: readonly string[] | undefined;
   /** Of a link that is polled by its number: see `links-numbered`. */
   readonly numbered?: Numbered | undefined;
 }
@@ -89,11 +93,15 @@ export type LinkProgress =
 
 export type Link = LinkRequest & LinkProgress;
 /** What redeeming needs of a link. */
-export type ApprovedLink = Pick<LinkRequest, 'linkId' | 'door' | 'scope' | 'network' | 'keyThumbprint'> & {
-  readonly approval: Approval;
-};
+export type ApprovedLink = Pick<
+  LinkRequest,
+  'linkId' | 'door' | 'scope' | 'network' | 'keyThumbprint' | 'resources'
+> & { readonly approval: Approval };
 /** What a poll needs of a link. */
-export type LinkStanding = Pick<LinkRequest, 'clientId' | 'expiresAt'> & { readonly state: Link['state'] };
+export type LinkStanding = Pick<LinkRequest, 'clientId' | 'expiresAt' | 'keyThumbprint'> & {
+  readonly state: Link['state'];
+  readonly redeemedAt: Date | undefined;
+};
 
 /**
  * How a device code finds its link: by the link's id, which it starts with, and by the hash of the whole. Ids sort by time, so
@@ -147,7 +155,15 @@ export interface LinkStore {
     collectUntil: Date,
   ): Promise<Link | undefined>;
   deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
-  redeem(key: DeviceCodeKey, clientId: string, now: Date): Promise<ApprovedLink | undefined>;
+  /** Binds an undecided link to a key; true also where it is bound to that one already. */
+  bindKey(key: DeviceCodeKey, clientId: string, keyThumbprint: string, now: Date): Promise<boolean>;
+  /** A link that is bound to a key is redeemed with that one alone; one that is not is bound to what it is redeemed with. */
+  redeem(
+    key: DeviceCodeKey,
+    clientId: string,
+    now: Date,
+    keyThumbprint?: string,
+  ): Promise<ApprovedLink | undefined>;
   /** Approved to denied: the account lost its standing before the tool came back. */
   withdraw(key: DeviceCodeKey, now: Date): Promise<Link | undefined>;
   /** Reserved or approved to denied, whatever this account has under way: it is in other hands, or closed, from now on. */
@@ -166,15 +182,15 @@ export interface LinkStore {
 export interface PollGate {
   stamp(): number;
   admit(entry: GateEntry, stamp: number): void;
-  /** `unknown` also for a link that was decided. */
-  check(deviceCodeHash: string, clientId: string, now: number): GateVerdict;
+  /** `unknown` also for a link that was decided, and for one that is bound to another key, or to one where none was proved. */
+  check(deviceCodeHash: string, clientId: string, now: number, keyThumbprint?: string): GateVerdict;
   /** The link was decided: it is pending no more. Call once the decision has committed. */
   decide(deviceCodeHash: string): void;
   /**
    * Whether a link that was pending here has been decided: said once, to its own client, and then the link is forgotten.
    * Only a hint: it spares the client's next poll the question whether there is anything to redeem.
    */
-  takeDecision(deviceCodeHash: string, clientId: string, now: number): boolean;
+  takeDecision(deviceCodeHash: string, clientId: string, now: number, keyThumbprint?: string): boolean;
   /** Forgets everything: a client was removed, or the clock jumped. */
   clear(): void;
   size(): number;
@@ -185,6 +201,8 @@ export interface GateEntry {
   readonly clientId: string;
   readonly intervalSeconds: number;
   readonly expiresAt: number;
+  /** The key that the link is bound to. */
+  readonly keyThumbprint?: string | undefined;
 }
 
 export type GateVerdict =
@@ -195,6 +213,8 @@ export type PollOutcome = 'pending' | 'too-soon' | 'approved' | 'denied' | 'expi
 export interface LinkStores extends TokenStores {
   readonly links: LinkStore;
   readonly clients: ClientStore;
+  readonly services: Pick<ServiceStore, 'find'>;
+  readonly usedProofs: UsedProofStore;
   readonly audit: AuditStore;
 }
 

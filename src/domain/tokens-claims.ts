@@ -21,6 +21,10 @@ export interface Claimed {
   };
   readonly access: { readonly jti: string; readonly issuedAt: Date; readonly expiresAt: Date };
   readonly scope: string;
+  /** Whom this token is for, where it is not the tool's own audience. */
+  readonly audience?: string | undefined;
+  /** The key without whose proof it counts for nothing. */
+  readonly keyThumbprint?: string | undefined;
 }
 
 /** Another tool was switched to a member of the household: nobody proved who they are, and it may do nothing but be them. */
@@ -35,9 +39,9 @@ function amrOf(methods: readonly AuthenticationMethod[]): string[] {
 
 /** The claims of tokens of this issuer. */
 export function createClaims(issuer: string) {
-  return ({ tool, access, scope }: Claimed) => ({
+  return ({ tool, access, scope, audience, keyThumbprint }: Claimed) => ({
     iss: issuer,
-    aud: tool.audience,
+    aud: audience ?? tool.audience,
     sub: tool.subjectId,
     client_id: tool.clientId,
     iat: access.issuedAt.getTime() / 1000,
@@ -52,5 +56,7 @@ export function createClaims(issuer: string) {
     linked_tool: tool.linkedToolId,
     household_id: tool.household?.householdId,
     member_kind: tool.household?.memberKind,
+    // RFC 9449 §6.1.
+    cnf: keyThumbprint === undefined ? undefined : { jkt: keyThumbprint },
   });
 }

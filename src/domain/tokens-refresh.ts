@@ -2,16 +2,24 @@
 // and a stolen old token shows itself. RFC 6749 §6, RFC 9700 §4.14.2.
 import { sha256 } from '../crypto/secrets.js';
 import type { Audit } from './audit.js';
-import type { Client, Clients } from './clients.js';
+import type { Client } from './clients.js';
+import { spendProofWithin, type Proof } from './dpop.js';
+import type { Services, ServiceStore, Target } from './services.js';
+import type { UsedProofStore } from './used-proofs.js';
 import { endToolWithin } from './tokens-ending.js';
 import type { Issue, IssuedTokens, LinkedTool, RefreshToken, Tokens, TokenStores } from './tokens.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
 
-export interface TokensRefreshDependencies<Stores extends TokenStores> {
+export interface RefreshStores extends TokenStores {
+  readonly usedProofs: UsedProofStore;
+  readonly services: Pick<ServiceStore, 'find'>;
+}
+
+export interface TokensRefreshDependencies<Stores extends RefreshStores> {
   readonly inTransaction: InTransaction<Stores>;
   readonly tokens: Tokens;
   readonly audit: Audit;
-  readonly clients: Pick<Clients, 'grantScopes'>;
+  readonly services: Pick<Services, 'pickTarget'>;
   readonly now: Clock;
   /** Whether the account may receive a token at this moment: an upper room knows, asked inside the transaction. */
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
@@ -21,22 +29,38 @@ export interface TokensRefreshDependencies<Stores extends TokenStores> {
 const REPLAY_SECONDS = 60;
 const MOST_REPLAYS = 3;
 
+interface Asked {
+  readonly presented: string;
+  readonly client: Client;
+  /** Narrows the access token. */
+  readonly scope?: string | undefined;
+  /** Names the service that it is for. */
+  readonly resources?: readonly string[] | undefined;
+  /** The proof that came with the request. */
+  readonly proof?: Proof | undefined;
+  readonly origin: Origin;
+}
+
 type Refreshed = { outcome: 'issued'; issue: Issue } | { outcome: 'refused' } | { outcome: 'reused' };
 
 export type TokensRefresh = ReturnType<typeof createTokensRefresh>;
 
-export function createTokensRefresh<Stores extends TokenStores>(
+export function createTokensRefresh<Stores extends RefreshStores>(
   dependencies: TokensRefreshDependencies<Stores>,
 ) {
-  const { inTransaction, tokens, audit, clients, now, mayReceiveToken } = dependencies;
+  const { inTransaction, tokens, audit, services, now, mayReceiveToken } = dependencies;
 
-  /** RFC 6749 §6: never wider than what was granted. */
-  function narrowScope(tool: LinkedTool, client: Client, asked: string | undefined): string {
-    if (asked === undefined) return tool.scope;
-    const narrower = clients.grantScopes(client, asked);
-    const granted = new Set(tool.scope.split(' '));
-    if (narrower.split(' ').every((word) => granted.has(word))) return narrower;
-    throw new DomainError('scope-invalid');
+  /** What the next token is for, never wider than what was granted (RFC 6749 §6), nor than its service knows (RFC 8707 §2.2). */
+  async function targetOf(stores: Stores, tool: LinkedTool, { scope, resources }: Asked): Promise<Target> {
+    const target =
+      tool.resources || resources
+        ? await services.pickTarget(stores, tool, { asked: resources ?? [], usual: tool.audience })
+        : tool;
+    if (scope === undefined) return { audience: target.audience, scope: target.scope };
+    const words = [...new Set(scope.split(' ').filter(Boolean))];
+    const granted = new Set(target.scope.split(' '));
+    if (!words.every((word) => granted.has(word))) throw new DomainError('scope-invalid');
+    return { audience: target.audience, scope: words.join(' ') };
   }
 
   /** The presented token is spent and its successor kept, in one transaction. */
@@ -50,7 +74,7 @@ export function createTokensRefresh<Stores extends TokenStores>(
     const generation = row.generation + 1;
     const refreshToken = tokens.deriveRefreshToken(row.keyId, presented, row.linkedToolId, generation);
     await stores.tokens.insertRefreshToken(
-      tokens.refreshTokenRow(refreshToken, issue.tool, { generation, access, scope: issue.scope }),
+      tokens.refreshTokenRow(refreshToken, issue.tool, { ...issue, generation, access }),
     );
     return { ...issue, access, refreshToken };
   }
@@ -64,6 +88,8 @@ export function createTokensRefresh<Stores extends TokenStores>(
   ): Promise<Issue | undefined> {
     const successor = await stores.tokens.findGeneration(row.linkedToolId, row.generation + 1);
     if (!successor || successor.usedAt) return undefined;
+    // The same token again is bound to the same key: to another it is refused, and harms nobody.
+    if (successor.keyThumbprint !== issue.keyThumbprint) throw new DomainError('grant-invalid');
     const usedAfter = new Date(now().getTime() - REPLAY_SECONDS * 1000);
     const isAllowed = await stores.tokens.replayRefreshToken(row.tokenHash, usedAfter, MOST_REPLAYS);
     if (!isAllowed) return undefined;
@@ -73,21 +99,24 @@ export function createTokensRefresh<Stores extends TokenStores>(
       row.linkedToolId,
       row.generation + 1,
     );
-    return { ...issue, scope: successor.scope, access: successor.access, refreshToken };
+    const { scope, access, audience } = successor;
+    return { ...issue, scope, access, audience, refreshToken };
   }
 
-  async function refreshInside(
-    stores: Stores,
-    asked: { presented: string; client: Client; scope: string | undefined; origin: Origin },
-  ): Promise<Refreshed> {
-    const { presented, client, origin } = asked;
+  async function refreshInside(stores: Stores, asked: Asked): Promise<Refreshed> {
+    const { presented, client, origin, proof } = asked;
+    const keyThumbprint = proof?.thumbprint;
     const row = await stores.tokens.findRefreshToken(sha256(presented));
     // RFC 6749 §5.2: a token issued to another client is an invalid grant, and presenting it changes nothing.
     if (!row || row.clientId !== client.clientId || row.expiresAt <= now()) return { outcome: 'refused' };
+    // RFC 9449 §5: only with its key; that of a client which proves who it is, with any. Asking with another changes nothing.
+    const isBound = client.kind === 'public' && row.keyThumbprint !== undefined;
+    if (isBound && row.keyThumbprint !== keyThumbprint) return { outcome: 'refused' };
     const tool = await stores.tokens.findLinkedTool(row.linkedToolId);
     if (!tool || tool.endedAt || !(await mayReceiveToken(stores, tool.accountId)))
       return { outcome: 'refused' };
-    const about = { tool, client, scope: narrowScope(tool, client, asked.scope) };
+    const about = { tool, client, keyThumbprint, ...(await targetOf(stores, tool, asked)) };
+    if (proof) await spendProofWithin(stores, proof);
     const isFirstUse = await stores.tokens.useRefreshToken(row.tokenHash, now());
     const issue = isFirstUse
       ? await rotate(stores, presented, row, about)
@@ -112,21 +141,14 @@ export function createTokensRefresh<Stores extends TokenStores>(
 
   return {
     /**
-     * Rotates a refresh token (RFC 6749 §6). `scope` narrows the access token. Refuses `grant-invalid` (unknown, expired,
-     * ended, another client's, used before), `grant-not-allowed`, and `scope-invalid`, which consumes nothing.
+     * Rotates a refresh token (RFC 6749 §6). Refuses `grant-invalid` (unknown, expired, ended, another client's, another key's,
+     * used before), `grant-not-allowed`, and, consuming nothing, `scope-invalid` and `target-invalid`.
      * Reuse outside the replay window ends the linked tool, for good, before the refusal is answered.
      */
-    async refresh(asked: {
-      presented: string;
-      client: Client;
-      scope?: string;
-      origin: Origin;
-    }): Promise<IssuedTokens> {
-      const { presented, client, scope, origin } = asked;
-      if (!client.metadata.grantTypes.includes('refresh_token')) throw new DomainError('grant-not-allowed');
-      const result = await inTransaction((stores) =>
-        refreshInside(stores, { presented, client, scope, origin }),
-      );
+    async refresh(asked: Asked): Promise<IssuedTokens> {
+      if (!asked.client.metadata.grantTypes.includes('refresh_token'))
+        throw new DomainError('grant-not-allowed');
+      const result = await inTransaction((stores) => refreshInside(stores, asked));
       if (result.outcome === 'issued') return tokens.signIssue(result.issue);
       throw new DomainError('grant-invalid');
     },

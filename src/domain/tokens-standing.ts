@@ -45,6 +45,13 @@ export interface DeviceTokenRead {
 /** The audience of the PIN door's tokens: no service takes them for tokens of its own. */
 export const lastingAudience = (issuer: string): string => `${issuer}/api/v2`;
 
+/** The key that a token is bound to (RFC 7800); of a binding that is not understood, one that nobody can prove. */
+export function boundKeyOf({ cnf }: Payload): string | undefined {
+  if (cnf === undefined) return undefined;
+  const jkt = typeof cnf === 'object' && cnf !== null ? (cnf as { jkt?: unknown }).jkt : undefined;
+  return typeof jkt === 'string' ? jkt : '';
+}
+
 /** `last used` is written at most this often. */
 const USE_NOTED_EVERY_MS = 60_000;
 
@@ -155,14 +162,18 @@ export function createTokensStanding<Stores extends TokenStores>(
     },
 
     /**
-     * The standing of an access token shown at one of our own endpoints. Refuses `token-invalid`: wrong, expired, revoked,
-     * unlinked, or meant for another audience (RFC 6750 §3.1).
+     * The standing of an access token shown at one of our own endpoints, with the key that was proved beside it, if any. Refuses
+     * `token-invalid`: wrong, expired, revoked, unlinked, or meant for another audience (RFC 6750 §3.1); bound to a key and
+     * shown without that one's proof, or bound to none and shown as if it were (RFC 9449 §7.1, §7.2).
      */
-    async useAccessToken(token: string, origin: Origin): Promise<Extract<Standing, { kind: 'access' }>> {
+    async useAccessToken(
+      token: string,
+      origin: Origin,
+      keyThumbprint?: string,
+    ): Promise<Extract<Standing, { kind: 'access' }>> {
       const standing = await findAccess(token, issuer);
-      // RFC 9449 §7.2: a token bound to a key is worth nothing without its proof, which nobody asks for yet.
-      const isBound = standing?.kind === 'access' && standing.claims['cnf'] !== undefined;
-      if (standing?.kind !== 'access' || isBound) throw new DomainError('token-invalid');
+      if (standing?.kind !== 'access' || boundKeyOf(standing.claims) !== keyThumbprint)
+        throw new DomainError('token-invalid');
       await noteUse(standing.tool, origin);
       return standing;
     },

@@ -3,12 +3,12 @@
 // What a token says: `tokens-claims`; rotation: `tokens-refresh`; whether it counts: `tokens-standing`; the list: `linked-tools`.
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
 import { hmac, sha256 } from '../crypto/secrets.js';
-import { halfHash } from '../crypto/jwt.js';
 import type { AppPasswordId } from './app-password-records.js';
 import type { AuditStore } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
 import { createClaims } from './tokens-claims.js';
+import { createSignIssue } from './tokens-signing.js';
 import { DomainError } from './vocabulary.js';
 import type {
   AccountId,
@@ -20,6 +20,8 @@ import type {
   Origin,
   SubjectId,
 } from './vocabulary.js';
+
+export type { IssuedTokens } from './tokens-signing.js';
 
 /** The claims of one access token that must never change: what is signed again is the same token. */
 export interface AccessStamp {
@@ -72,6 +74,8 @@ export interface LinkedTool {
   readonly household?: HouseholdStanding | undefined;
   /** Where the person went back to who linked it by a redirect. */
   readonly redirectUri?: string | undefined;
+  /** The services that its tokens may be for, one at a time: their audiences (RFC 8707). */
+  readonly resources?: readonly string[] | undefined;
 }
 
 /**
@@ -104,6 +108,10 @@ export interface RefreshToken {
   readonly createdAt: Date;
   readonly usedAt: Date | undefined;
   readonly expiresAt: Date;
+  /** The key that both are bound to; the refresh token of a client that proves who it is, only its access token. */
+  readonly keyThumbprint?: string | undefined;
+  /** Whom that access token is for, where it is not the tool's own audience. */
+  readonly audience?: string | undefined;
 }
 
 export interface TokenStore {
@@ -162,14 +170,30 @@ export interface TokensDependencies {
   readonly issuer: string;
 }
 
-/** What the OAuth door hands to a tool. Times are in seconds, as on the wire. */
-export interface IssuedTokens {
-  readonly accessToken: string;
-  readonly expiresInSeconds: number;
-  readonly refreshToken: string | undefined;
-  readonly idToken: string | undefined;
-  readonly scope: string;
-}
+/** What a linked tool is opened with. */
+export type OpeningTool = Pick<
+  LinkedTool,
+  | 'linkId'
+  | 'door'
+  | 'accountId'
+  | 'subjectId'
+  | 'scope'
+  | 'authenticatedAt'
+  | 'methods'
+  | 'keyThumbprint'
+  | 'household'
+  | 'redirectUri'
+  | 'resources'
+> & {
+  /** Whom its first token is for: this issuer, unless it is named. */
+  readonly audience?: string | undefined;
+  /** What that token opens, where it is less than what was granted (RFC 9068 §3). */
+  readonly tokenScope?: string | undefined;
+  readonly client: Client;
+  /** The secret that it was opened with, from which its refresh tokens derive. */
+  readonly presented: string;
+  readonly origin: Origin;
+};
 
 /** Everything needed to sign, once the transaction that wrote it has committed. */
 export interface Issue {
@@ -180,6 +204,10 @@ export interface Issue {
   readonly refreshToken: string | undefined;
   /** For the ID token that comes with it. OpenID Connect Core 1.0 §2. */
   readonly nonce?: string | undefined;
+  /** Whom the access token is for, where it is not the tool's own audience. */
+  readonly audience?: string | undefined;
+  /** The key that it is bound to. */
+  readonly keyThumbprint: string | undefined;
 }
 
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
@@ -190,6 +218,7 @@ export type Tokens = ReturnType<typeof createTokens>;
 
 export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensDependencies) {
   const claimsOf = createClaims(issuer);
+  const signIssue = createSignIssue({ keys, now, claimsOf });
   const inSeconds = (seconds: number, from = now()): Date => new Date(from.getTime() + seconds * 1000);
 
   function stampAccess(): AccessStamp {
@@ -208,7 +237,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
   function refreshTokenRow(
     token: string,
     tool: Pick<LinkedTool, 'linkedToolId' | 'clientId' | 'linkedAt'>,
-    rest: Pick<RefreshToken, 'generation' | 'access' | 'scope'>,
+    rest: Pick<RefreshToken, 'generation' | 'access' | 'scope' | 'keyThumbprint' | 'audience'>,
   ): RefreshToken {
     const idle = inSeconds(REFRESH_IDLE_SECONDS);
     const absolute = inSeconds(REFRESH_ABSOLUTE_SECONDS, tool.linkedAt);
@@ -225,55 +254,12 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     };
   }
 
-  /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
-  function signIdToken(issue: Issue, accessToken: string): string {
-    const { iss, sub, iat, exp, auth_time, amr, acr, household_id, member_kind } = claimsOf(issue);
-    const alg = keys.algFor(issue.client.metadata.idTokenAlg ?? 'RS256');
-    const at_hash = halfHash(accessToken, alg);
-    const aud = issue.tool.clientId;
-    const person = { sub, auth_time, amr, acr, household_id, member_kind };
-    return keys.sign(alg, { typ: 'JWT' }, { iss, aud, iat, exp, ...person, at_hash, nonce: issue.nonce });
-  }
-
-  /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */
-  function signIssue(issue: Issue): IssuedTokens {
-    const alg = issue.client.metadata.accessTokenAlg ?? keys.defaultAlg;
-    const accessToken = keys.sign(alg, { typ: 'at+jwt' }, claimsOf(issue));
-    const isOpenId = issue.scope.split(' ').includes('openid');
-    return {
-      accessToken,
-      expiresInSeconds: Math.max(0, Math.round((issue.access.expiresAt.getTime() - now().getTime()) / 1000)),
-      refreshToken: issue.refreshToken,
-      idToken: isOpenId ? signIdToken(issue, accessToken) : undefined,
-      scope: issue.scope,
-    };
-  }
-
   return {
     /**
      * Opens a linked tool inside the transaction that redeems its link, with the claims of its first access token and,
      * for a client with the refresh grant, its first refresh token, derived from the device code.
      */
-    async openLinkedTool(
-      stores: TokenStores,
-      asked: Pick<
-        LinkedTool,
-        | 'linkId'
-        | 'door'
-        | 'accountId'
-        | 'subjectId'
-        | 'scope'
-        | 'authenticatedAt'
-        | 'methods'
-        | 'keyThumbprint'
-        | 'household'
-        | 'redirectUri'
-      > & {
-        readonly client: Client;
-        readonly presented: string;
-        readonly origin: Origin;
-      },
-    ): Promise<Issue> {
+    async openLinkedTool(stores: TokenStores, asked: OpeningTool): Promise<Issue> {
       const { client, presented, origin } = asked;
       const access = stampAccess();
       const at = now();
@@ -287,7 +273,7 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         clientId: client.clientId,
         name: client.name,
         scope: asked.scope,
-        audience: issuer,
+        audience: asked.audience ?? issuer,
         authenticatedAt: asked.authenticatedAt,
         methods: asked.methods,
         keyThumbprint: asked.keyThumbprint,
@@ -299,16 +285,18 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         endedAt: undefined,
         household: asked.household,
         redirectUri: asked.redirectUri,
+        resources: asked.resources,
       };
       await stores.tokens.insertLinkedTool(tool);
-      const scope = tool.scope;
+      const scope = asked.tokenScope ?? tool.scope;
+      const { keyThumbprint } = tool;
       if (!client.metadata.grantTypes.includes('refresh_token'))
-        return { tool, client, access, scope, refreshToken: undefined };
+        return { tool, client, access, scope, refreshToken: undefined, keyThumbprint };
       const refreshToken = deriveRefreshToken(derivingKeys.currentId, presented, tool.linkedToolId, 0);
       await stores.tokens.insertRefreshToken(
-        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope }),
+        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope, keyThumbprint }),
       );
-      return { tool, client, access, scope, refreshToken };
+      return { tool, client, access, scope, refreshToken, keyThumbprint };
     },
 
     signIssue,

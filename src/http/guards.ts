@@ -72,7 +72,8 @@ export function onlyMethods(methods: readonly string[], refuse: (ctx: RequestCon
 /** On every answer of an endpoint that scripts of any site may call. `*` never goes with credentials (Fetch §3.3.5). */
 export const OPEN_TO_SCRIPTS = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': 'Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id',
+  'Access-Control-Expose-Headers':
+    'DPoP-Nonce, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id',
 } as const;
 
 const SCRIPT_HEADERS = 'Accept, Authorization, Content-Type, DPoP, Prefer';

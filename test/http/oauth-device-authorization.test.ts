@@ -211,7 +211,7 @@ it('ignores parameters that it does not know (RFC 8628 §3.1)', async () => {
   const response = await house.post(PATH, {
     client_id: clientId,
     foo: 'bar',
-    dpop_jkt: 'x',
+    code_challenge: 'x',
     __proto__x: '1',
   });
   expect(response.status).toBe(200);

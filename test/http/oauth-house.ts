@@ -6,12 +6,21 @@ import type { AccountId, SubjectId } from '../../src/domain/vocabulary.js';
 import { startTestHouse, type TestHouse, type TestHouseOptions } from '../support/app.js';
 import { createDisk } from '../support/disk.js';
 import { originFrom } from '../support/link-rooms.js';
+import { createProofKey, type ProofKey } from '../support/proofs.js';
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const FORM = 'application/x-www-form-urlencoded';
 
 export type Fields = Record<string, string>;
 export type OAuthHouse = Awaited<ReturnType<typeof startOAuthHouse>>;
+
+/** Which key proves, what token goes with it, and what of the proof is to be different. */
+interface Proving {
+  readonly by?: ProofKey;
+  readonly accessToken?: string;
+  readonly header?: Record<string, unknown>;
+  readonly claims?: Record<string, unknown>;
+}
 
 export interface StartedLink {
   readonly device_code: string;
@@ -91,7 +100,33 @@ export async function startOAuthHouse({ config = {}, ...options }: TestHouseOpti
     return { clientId: client.clientId as string, secret, header };
   }
 
+  const key = createProofKey();
+  const now = () => Math.floor(test.clock.now().getTime() / 1000);
+
+  /** The header of a request that proves a key, right unless it is said otherwise. */
+  function prove(
+    htm: string,
+    path: string,
+    { by = key, accessToken, ...wrong }: Proving = {},
+  ): { DPoP: string } {
+    const request = { htm, htu: `${test.url}${path}`, iat: now(), nonce: house.dpop.currentNonce() };
+    return { DPoP: by.proof({ ...request, ...(accessToken === undefined ? {} : { accessToken }) }, wrong) };
+  }
+
+  /** A client that the operator made with a key of its own, and what it proves itself with, anew each time. */
+  async function makeKeyedClient(by: ProofKey = createProofKey('EdDSA')) {
+    const keyed = { isConfidential: true, authMethod: 'private_key_jwt', jwks: { keys: [by.jwk] } } as const;
+    const { client } = await house.clients.createByOperator({ name: 'A keyed client', ...keyed });
+    const clientId = client.clientId as string;
+    const proveSelf = (wrong: { header?: object; claims?: object } = {}, audience = test.url): Fields => ({
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: by.assertion({ clientId, audience, iat: now() }, wrong as Proving),
+    });
+    return { clientId, by, proveSelf };
+  }
+
   return {
+    ...{ key, prove, makeKeyedClient },
     ...{ ...test, ...house, ...people, disk: createDisk(house), close: test.close },
     ...{ lines, issuer: test.url, post, register, start, poll, untilHeld, link, makeService },
   };

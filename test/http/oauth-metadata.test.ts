@@ -7,6 +7,7 @@ import {
   type Fields,
   type OAuthHouse,
 } from './oauth-house.js';
+import { createProofKey } from '../support/proofs.js';
 
 const OAUTH = '/.well-known/oauth-authorization-server';
 const OPENID = '/.well-known/openid-configuration';
@@ -21,6 +22,10 @@ interface Metadata {
   readonly revocation_endpoint_auth_methods_supported: string[];
   readonly introspection_endpoint: string;
   readonly introspection_endpoint_auth_methods_supported: string[];
+  readonly token_endpoint_auth_signing_alg_values_supported: string[];
+  readonly revocation_endpoint_auth_signing_alg_values_supported: string[];
+  readonly introspection_endpoint_auth_signing_alg_values_supported: string[];
+  readonly dpop_signing_alg_values_supported: string[];
   readonly userinfo_endpoint: string;
   readonly registration_endpoint: string;
   readonly jwks_uri: string;
@@ -120,15 +125,19 @@ describe('everything it names works (RFC 8414 §2)', () => {
 
   it('every way to authenticate, at each endpoint', async () => {
     const service = await house.makeService();
+    const keyed = await house.makeKeyedClient();
     const publicId = await house.register();
-    const ways: Record<string, [Fields, Fields]> = {
-      none: [{ client_id: publicId }, {}],
-      client_secret_basic: [{}, service.header],
-      client_secret_post: [{ client_id: service.clientId, client_secret: service.secret }, {}],
+    const ways: Record<string, () => [Fields, Fields]> = {
+      none: () => [{ client_id: publicId }, {}],
+      client_secret_basic: () => [{}, service.header],
+      client_secret_post: () => [{ client_id: service.clientId, client_secret: service.secret }, {}],
+      private_key_jwt: () => [keyed.proveSelf(), {}],
     };
     const fields = { grant_type: DEVICE_CODE_GRANT, device_code: 'x', token: 'x' };
-    const send = (address: string, way: string) =>
-      house.post(pathOf(address), { ...fields, ...ways[way]![0] }, ways[way]![1]);
+    const send = (address: string, way: string) => {
+      const [more, headers] = ways[way]!();
+      return house.post(pathOf(address), { ...fields, ...more }, headers);
+    };
     const expectAccepted = async (address: string, methods: string[]) => {
       for (const way of methods) expect((await send(address, way)).status).not.toBe(401);
       for (const way of Object.keys(ways).filter((name) => !methods.includes(name))) {
@@ -141,6 +150,33 @@ describe('everything it names works (RFC 8414 §2)', () => {
       metadata.introspection_endpoint,
       metadata.introspection_endpoint_auth_methods_supported,
     );
+  });
+
+  it('every algorithm of a client that proves itself with a key, at each endpoint (RFC 8414 §2)', async () => {
+    const members = ['token', 'revocation', 'introspection'] as const;
+    for (const member of members) {
+      const algs = metadata[`${member}_endpoint_auth_signing_alg_values_supported`];
+      expect([...algs].sort()).toEqual(['ES256', 'Ed25519', 'EdDSA', 'RS256'].sort());
+      for (const alg of algs) {
+        const keyed = await house.makeKeyedClient(
+          createProofKey(alg === 'Ed25519' ? 'EdDSA' : (alg as 'ES256')),
+        );
+        const fields = { ...keyed.proveSelf({ header: { alg } }), token: 'x', device_code: 'x' };
+        const path = pathOf(metadata[`${member}_endpoint`]);
+        expect((await house.post(path, { grant_type: DEVICE_CODE_GRANT, ...fields })).status).not.toBe(401);
+      }
+    }
+  });
+
+  it('every algorithm of a DPoP proof (RFC 9449 §5.1)', async () => {
+    const clientId = await house.register();
+    for (const alg of metadata.dpop_signing_alg_values_supported) {
+      const by = createProofKey(alg === 'Ed25519' ? 'EdDSA' : (alg as 'ES256'));
+      const { device_code } = await house.start(clientId);
+      const proof = house.prove('POST', '/oauth/token', { by, header: { alg } });
+      const polled = await house.poll(clientId, device_code, proof);
+      expect(polled.body).toMatchObject({ error: 'authorization_pending' });
+    }
   });
 
   it('every scope, and every claim by way of the ID token or userinfo', async () => {

@@ -67,6 +67,7 @@ it('answers 201 with an id of its own and all that was registered (RFC 7591 §3.
     scope: 'openid email',
     id_token_signed_response_alg: 'EdDSA',
     access_token_signed_response_alg: 'ES256',
+    dpop_bound_access_tokens: false,
   });
 });
 
@@ -139,7 +140,7 @@ it('ignores metadata that it does not know (RFC 7591 §2)', async () => {
     registered_by: 'operator',
     kind: 'confidential',
     audience: 'https://other.example',
-    dpop_bound_access_tokens: true,
+    tls_client_certificate_bound_access_tokens: true,
     foo: { bar: [1] },
     'client_name#de': 'Fernseher',
   };

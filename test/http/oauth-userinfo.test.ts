@@ -63,7 +63,9 @@ it('refuses a token in two places at once (RFC 6750 §2)', async () => {
 it('says nothing about an error to a request without a token (RFC 6750 §3.1)', async () => {
   for (const response of [await house.request.get(PATH), await house.post(PATH, {})]) {
     expect(response.status).toBe(401);
-    expect(response.headers['www-authenticate']).toBe('Bearer realm="linchpin"');
+    expect(response.headers['www-authenticate']).toBe(
+      'Bearer realm="linchpin", DPoP realm="linchpin", algs="ES256 EdDSA Ed25519 RS256"',
+    );
     expect(response.body).toEqual({});
     expectNoStore(response);
   }

@@ -4,10 +4,12 @@ import type { SigningAlg } from '../../src/crypto/jwt.js';
 import { createKeyring, randomSecret } from '../../src/crypto/secrets.js';
 import { createAudit } from '../../src/domain/audit.js';
 import { createClients, type Client } from '../../src/domain/clients.js';
+import { createDpop } from '../../src/domain/dpop.js';
 import { createKeys } from '../../src/domain/keys.js';
 import { createLinksForPerson } from '../../src/domain/links-person.js';
 import { createLinksForTool } from '../../src/domain/links-tool.js';
 import type { LinkCheckpoint } from '../../src/domain/links.js';
+import { createServices } from '../../src/domain/services.js';
 import { createThrottle, type ThrottleDependencies } from '../../src/domain/throttle.js';
 import { createTokensRefresh } from '../../src/domain/tokens-refresh.js';
 import { createTokensStanding, type DeviceTokenRead } from '../../src/domain/tokens-standing.js';
@@ -34,8 +36,10 @@ import { createDeviceKeyStore } from '../../src/stores/sql/device-keys.js';
 import { createKeyStore } from '../../src/stores/sql/keys.js';
 import { createNumberedLinkStore } from '../../src/stores/sql/links-numbered.js';
 import { createLinkStore } from '../../src/stores/sql/links.js';
+import { createServiceStore } from '../../src/stores/sql/services.js';
 import type { Sql } from '../../src/stores/sql/statement.js';
 import { createTokenStore } from '../../src/stores/sql/tokens.js';
+import { createUsedProofStore } from '../../src/stores/sql/used-proofs.js';
 import { createTestClock } from './clock.js';
 import { openTestDatabase } from './databases.js';
 
@@ -51,7 +55,9 @@ export const createLinkRoomStores = (sql: Sql) => ({
   keys: createKeyStore(sql),
   links: createLinkStore(sql),
   numberedLinks: createNumberedLinkStore(sql),
+  services: createServiceStore(sql),
   tokens: createTokenStore(sql),
+  usedProofs: createUsedProofStore(sql),
 });
 export type LinkRoomStores = ReturnType<typeof createLinkRoomStores>;
 type Stores = LinkRoomStores;
@@ -114,6 +120,16 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     newSecret: randomSecret,
     issuer,
   });
+  const services = createServices({
+    store: stores.services,
+    inTransaction,
+    clients,
+    audit,
+    now,
+    issuer,
+    reserved: [issuer, `${issuer}/api/v2`],
+  });
+  const dpop = createDpop({ inTransaction, now, nonceMacs: (slot) => keyring.macs('dpop-nonce', slot) });
   /** What the upper rooms would say: who may not receive tokens, who is unverified, who has a second factor. */
   const standing = { barred: new Set<string>(), unverified: new Set<string>(), twoFactor: new Set<string>() };
   const mayReceiveToken = async (_: Stores, accountId: AccountId) => !standing.barred.has(accountId);
@@ -133,6 +149,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     store: stores.links,
     inTransaction,
     tokens,
+    services,
     throttle,
     audit,
     gate,
@@ -184,7 +201,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     onAlarm: (message) => alarms.push(message),
     ...checkpoint,
   });
-  const tokensRefresh = createTokensRefresh({ inTransaction, tokens, audit, clients, now, mayReceiveToken });
+  const tokensRefresh = createTokensRefresh({ inTransaction, tokens, audit, services, now, mayReceiveToken });
   /** What opens a token of a tool with a key of its own, once there is a room for these. */
   const deviceTokens: { read: (token: string) => Promise<DeviceTokenRead | undefined> } = {
     read: async () => undefined,
@@ -242,6 +259,8 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     keyring,
     keys,
     clients,
+    services,
+    dpop,
     tool,
     person,
     tokens,

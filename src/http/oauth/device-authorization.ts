@@ -4,31 +4,35 @@ import type { RequestContext } from '../guards.js';
 import { originOf } from '../request.js';
 import type { Addresses } from './addresses.js';
 import type { ClientAuthentication } from './client-authentication.js';
-import { readParameters, refuseForeignResource } from './parameters.js';
-import { DEVICE_CODE_GRANT, type Clients } from '../../domain/clients.js';
+import { readParameters, readResources } from './parameters.js';
+import type { Proofs } from './proof.js';
+import { DEVICE_CODE_GRANT } from '../../domain/clients.js';
 import type { LinksForTool } from '../../domain/links-tool.js';
+import type { Services } from '../../domain/services.js';
 import { DomainError } from '../../domain/vocabulary.js';
 
 export interface DeviceAuthorizationDependencies {
   readonly addresses: Addresses;
   readonly clientAuthentication: ClientAuthentication;
-  readonly clients: Pick<Clients, 'grantScopes'>;
+  readonly proofs: Pick<Proofs, 'readBoundKey'>;
+  readonly services: Pick<Services, 'grant'>;
   readonly links: Pick<LinksForTool, 'startLink'>;
 }
 
 type StartedLink = Awaited<ReturnType<LinksForTool['startLink']>>;
 
 export function createDeviceAuthorization(dependencies: DeviceAuthorizationDependencies) {
-  const { addresses, clientAuthentication, clients, links } = dependencies;
+  const { addresses, clientAuthentication, proofs, services, links } = dependencies;
 
   return async (ctx: RequestContext): Promise<void> => {
     const form = await readParameters(ctx);
     const client = await clientAuthentication.authenticate(ctx, form);
     if (!client.metadata.grantTypes.includes(DEVICE_CODE_GRANT)) throw new DomainError('grant-not-allowed');
-    refuseForeignResource(form, addresses.issuer);
-    const scope = clients.grantScopes(client, form.get('scope'));
+    const resources = readResources(form) ?? [];
+    const granted = await services.grant(client, { scope: form.get('scope'), resources });
+    const keyThumbprint = await proofs.readBoundKey(ctx, form);
     ctx.body = presentStartedLink(
-      await links.startLink({ client, scope, origin: originOf(ctx) }),
+      await links.startLink({ client, ...granted, keyThumbprint, origin: originOf(ctx) }),
       addresses.verification,
     );
   };

@@ -3,6 +3,7 @@
 // any other: `temporarily_unavailable` (RFC 6749 §4.1.2.1) with 429 and 503, and `server_error` with 500.
 import { NO_STORE, type RequestContext } from '../guards.js';
 import { MessageFault, originOf, type MessageFaultKind } from '../request.js';
+import { DPOP_ALGS } from '../../domain/dpop.js';
 import type { PollOutcome } from '../../domain/links.js';
 import { DomainError, isUnavailable, type DomainErrorCode } from '../../domain/vocabulary.js';
 
@@ -13,6 +14,7 @@ export type OAuthErrorWord =
   | 'insufficient_scope'
   | 'invalid_client'
   | 'invalid_client_metadata'
+  | 'invalid_dpop_proof'
   | 'invalid_grant'
   | 'invalid_redirect_uri'
   | 'invalid_request'
@@ -27,10 +29,11 @@ export type OAuthErrorWord =
   | 'temporarily_unavailable'
   | 'unauthorized_client'
   | 'unsupported_grant_type'
-  | 'unsupported_response_type';
+  | 'unsupported_response_type'
+  | 'use_dpop_nonce';
 
 /** What a 401 or 403 asks for in `WWW-Authenticate`. */
-type Challenge = 'Basic' | 'Bearer';
+type Challenge = 'Basic' | 'Bearer' | 'DPoP';
 
 export interface OAuthAnswer {
   readonly status: number;
@@ -84,6 +87,23 @@ const tokenRefused: OAuthAnswer = {
   challenge: 'Bearer',
 };
 
+/** A token that came with a proof, and one of the two is not right (RFC 9449 §7.1, §9). */
+export const proofAnswers = {
+  token: { ...tokenRefused, challenge: 'DPoP' },
+  proof: {
+    status: 401,
+    error: 'invalid_dpop_proof',
+    description: 'The DPoP proof is not right.',
+    challenge: 'DPoP',
+  },
+  nonce: {
+    status: 401,
+    error: 'use_dpop_nonce',
+    description: 'The DPoP proof needs the nonce that this answer gives.',
+    challenge: 'DPoP',
+  },
+} as const satisfies Record<string, OAuthAnswer>;
+
 /** RFC 6749 §5.2: 401, and with it the challenge that RFC 9110 §15.5.2 asks for. */
 export const clientRefused = (description: string): OAuthAnswer => ({
   status: 401,
@@ -108,6 +128,8 @@ export const refusalAnswers = {
   'code-unknown': bad('invalid_grant', 'The code is not known.'),
   'code-wrong': fault,
   'credentials-wrong': fault,
+  'dpop-nonce-needed': bad('use_dpop_nonce', 'The DPoP proof needs the nonce that this answer gives.'),
+  'dpop-proof-invalid': bad('invalid_dpop_proof', 'The DPoP proof is not right.'),
   'email-invalid': fault,
   'email-taken': fault,
   'factor-already-on': fault,
@@ -156,6 +178,7 @@ export const refusalAnswers = {
   'sign-in-over': fault,
   'sign-up-closed': fault,
   'store-unavailable': unavailable,
+  'target-invalid': bad('invalid_target', 'No token is made here for this resource.'),
   'token-expired': tokenRefused,
   'token-invalid': tokenRefused,
   'too-many': tooMany('Too many requests: wait before the next one.'),
@@ -221,8 +244,14 @@ export function answerOf(error: unknown): OAuthAnswer | undefined {
 function challengeOf({ challenge, error, description }: OAuthAnswer): string {
   if (challenge === 'Basic') return 'Basic realm="linchpin", charset="UTF-8"';
   const scope = error === 'insufficient_scope' ? ', scope="openid"' : '';
-  return `Bearer realm="linchpin", error="${error}", error_description="${onWire(description)}"${scope}`;
+  const algs = challenge === 'DPoP' ? `, ${ALGS}` : '';
+  return `${challenge} realm="linchpin", error="${error}", error_description="${onWire(description)}"${scope}${algs}`;
 }
+
+const ALGS = `algs="${DPOP_ALGS.join(' ')}"`;
+
+/** What a request without any token is told: both kinds, and not a word about an error (RFC 6750 §3.1, RFC 9449 §7.1). */
+export const BOTH_CHALLENGES = `Bearer realm="linchpin", DPoP realm="linchpin", ${ALGS}`;
 
 /** Writes the answer to an error. A fault of ours tells the request's id and nothing else. */
 export function writeError(ctx: RequestContext, error: unknown): void {

@@ -4,19 +4,23 @@ import { countOnly } from '../observe.js';
 import type { RequestContext } from '../guards.js';
 import { originOf, requireField } from '../request.js';
 import { OAuthRefusal, pollAnswers } from './errors.js';
+import { readResources } from './parameters.js';
+import type { Proofs } from './proof.js';
 import { readPreferWait } from '../request-wait.js';
 import type { Grant } from './token.js';
 import { DEVICE_CODE_GRANT, type Client, type Clients } from '../../domain/clients.js';
+import type { Proof } from '../../domain/dpop.js';
 import type { PollOutcome } from '../../domain/links.js';
 import type { LinksForTool } from '../../domain/links-tool.js';
 import { DomainError } from '../../domain/vocabulary.js';
 
 export interface DeviceCodeGrantDependencies {
   readonly clients: Pick<Clients, 'findClient'>;
+  readonly proofs: Pick<Proofs, 'checkProof' | 'noteProof'>;
   readonly links: Pick<LinksForTool, 'takeDecision' | 'pollLink' | 'holdPoll' | 'redeemLink'>;
 }
 
-export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDependencies): Grant {
+export function createDeviceCodeGrant({ clients, proofs, links }: DeviceCodeGrantDependencies): Grant {
   /** The outcome once the hold has ended. Only a decision is worth another look: the rest is pending, as it was. */
   async function hold(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
     const seconds = readPreferWait(ctx.get('Prefer'));
@@ -33,19 +37,34 @@ export function createDeviceCodeGrant({ clients, links }: DeviceCodeGrantDepende
     return 'approved';
   }
 
-  async function poll(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
-    const polled = await links.pollLink({ deviceCode, client });
+  async function poll(
+    ctx: RequestContext,
+    deviceCode: string,
+    client: Client,
+    proof?: Proof,
+  ): Promise<PollOutcome> {
+    const polled = await links.pollLink({ deviceCode, client, keyThumbprint: proof?.thumbprint });
+    // A poll that gets nothing uses its proof up here, and no write: see `dpop`.
+    if (proof && polled !== 'approved') proofs.noteProof(proof);
     return polled === 'pending' ? hold(ctx, deviceCode, client) : polled;
   }
 
   return async (ctx, form, client) => {
     if (!client.metadata.grantTypes.includes(DEVICE_CODE_GRANT)) throw new DomainError('grant-not-allowed');
     const deviceCode = requireField(form, 'device_code');
-    const isDecided = links.takeDecision({ deviceCode, client });
+    const proof = proofs.checkProof(ctx);
+    const isDecided = links.takeDecision({ deviceCode, client, keyThumbprint: proof?.thumbprint });
     // How it was decided, redeeming tells: it refuses where there is nothing to redeem.
-    let outcome = isDecided ? 'approved' : await poll(ctx, deviceCode, client);
+    let outcome = isDecided ? 'approved' : await poll(ctx, deviceCode, client, proof);
     if (outcome === 'approved') {
-      const redeemed = await links.redeemLink({ deviceCode, client, origin: originOf(ctx) });
+      const resources = readResources(form);
+      const redeemed = await links.redeemLink({
+        deviceCode,
+        client,
+        proof,
+        resources,
+        origin: originOf(ctx),
+      });
       if (redeemed.outcome === 'issued') return redeemed.tokens;
       outcome = redeemed.outcome;
     }

@@ -36,12 +36,13 @@ function presentStanding(standing: Standing, issuer: string) {
       exp: Math.floor(token.expiresAt.getTime() / 1000),
     };
   }
-  const { iss, aud, sub, client_id, scope, iat, exp, jti, auth_time, amr, acr } = standing.claims;
+  const { iss, aud, sub, client_id, scope, iat, exp, jti, auth_time, amr, acr, cnf } = standing.claims;
   return {
     active: true,
-    token_type: 'Bearer',
+    token_type: cnf === undefined ? 'Bearer' : 'DPoP',
     ...{ iss, aud, sub, client_id },
     ...(scope === undefined || scope === '' ? {} : { scope }),
-    ...{ iat, exp, jti, auth_time, amr, acr },
+    // RFC 9449 §6.2: whoever asks checks the proof of that key itself.
+    ...{ iat, exp, jti, auth_time, amr, acr, cnf },
   };
 }

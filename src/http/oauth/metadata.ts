@@ -5,6 +5,8 @@ import type { Addresses } from './addresses.js';
 import { PROMPTS, RESPONSE_MODES } from './authorization-request.js';
 import { LONGEST_WAIT_SECONDS } from '../request-wait.js';
 import { DEVICE_CODE_GRANT, STANDARD_SCOPES } from '../../domain/clients.js';
+import { ASSERTION_ALGS } from '../../domain/clients-assertion.js';
+import { DPOP_ALGS } from '../../domain/dpop.js';
 import type { Keys } from '../../domain/keys.js';
 
 export interface MetadataDependencies {
@@ -26,7 +28,7 @@ export function createMetadata({ addresses, keys }: MetadataDependencies) {
 }
 
 function presentMetadata(addresses: Addresses, algs: Keys['algs']) {
-  const withSecret = ['client_secret_basic', 'client_secret_post'];
+  const proving = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
   return {
     issuer: addresses.issuer,
     authorization_endpoint: addresses.authorization,
@@ -41,18 +43,23 @@ function presentMetadata(addresses: Addresses, algs: Keys['algs']) {
     end_session_endpoint: addresses.endSession,
     device_authorization_endpoint: addresses.deviceAuthorization,
     token_endpoint: addresses.token,
-    token_endpoint_auth_methods_supported: ['none', ...withSecret],
+    token_endpoint_auth_methods_supported: ['none', ...proving],
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGS,
     grant_types_supported: ['authorization_code', DEVICE_CODE_GRANT, 'refresh_token'],
     revocation_endpoint: addresses.revocation,
-    revocation_endpoint_auth_methods_supported: ['none', ...withSecret],
+    revocation_endpoint_auth_methods_supported: ['none', ...proving],
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGS,
     introspection_endpoint: addresses.introspection,
-    introspection_endpoint_auth_methods_supported: withSecret,
+    introspection_endpoint_auth_methods_supported: proving,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGS,
     userinfo_endpoint: addresses.userinfo,
     registration_endpoint: addresses.registration,
     jwks_uri: addresses.jwks,
     scopes_supported: STANDARD_SCOPES,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algs,
+    // RFC 9449 §5.1.
+    dpop_signing_alg_values_supported: DPOP_ALGS,
     claims_supported: [
       ...['sub', 'iss', 'aud', 'exp', 'iat', 'nonce', 'auth_time', 'amr', 'acr'],
       ...['name', 'preferred_username', 'email', 'email_verified'],

@@ -33,6 +33,7 @@ const asked = z.object({
   scope: z.string().max(1000).nullish(),
   id_token_signed_response_alg: text.nullish(),
   access_token_signed_response_alg: text.nullish(),
+  dpop_bound_access_tokens: z.boolean().nullish(),
   redirect_uris: z.unknown().optional(),
   post_logout_redirect_uris: z.unknown().optional(),
   require_pushed_authorization_requests: z.boolean().nullish(),
@@ -73,6 +74,7 @@ export function createRegistration({ clients, keys }: RegistrationDependencies) 
         ...(grantTypes.includes('authorization_code') ? { redirectUris } : {}),
         ...(postLogoutRedirectUris.length > 0 ? { postLogoutRedirectUris } : {}),
         ...(read.data.require_pushed_authorization_requests ? { mustPush: true } : {}),
+        ...(read.data.dpop_bound_access_tokens ? { isDpopBound: true } : {}),
         ...(clientUri ? { clientUri } : {}),
         ...(softwareId ? { softwareId } : {}),
         ...(softwareVersion ? { softwareVersion } : {}),
@@ -157,5 +159,6 @@ function presentRegistration({ clientId, createdAt, name, metadata }: Client, de
     scope: metadata.scopes.join(' '),
     id_token_signed_response_alg: metadata.idTokenAlg ?? 'RS256',
     access_token_signed_response_alg: metadata.accessTokenAlg ?? defaultAlg,
+    dpop_bound_access_tokens: metadata.isDpopBound ?? false,
   };
 }

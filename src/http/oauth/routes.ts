@@ -3,7 +3,7 @@
 // cache unless its endpoint says so.
 import { onlyMethods, openToScripts, NO_STORE, type Guard, type RequestContext } from '../guards.js';
 import { createAddresses } from './addresses.js';
-import { createRequestReader } from './authorization-request.js';
+import { createRequestReader, type RequestReaderDependencies } from './authorization-request.js';
 import { createAuthorize, type AuthorizeDependencies } from './authorize.js';
 import {
   createClientAuthentication,
@@ -22,6 +22,7 @@ import { createJwks, type JwksDependencies } from './jwks.js';
 import { createLogout, type LogoutDependencies } from './logout.js';
 import { createMetadata, type MetadataDependencies } from './metadata.js';
 import { createPushedAuthorization, type PushedAuthorizationDependencies } from './pushed-authorization.js';
+import { createProofs, type ProofsDependencies } from './proof.js';
 import { createRegistration, type RegistrationDependencies } from './registration.js';
 import { createRevocation, type RevocationDependencies } from './revocation.js';
 import { createToken } from './token.js';
@@ -43,8 +44,10 @@ export type OAuthDoorDependencies = Omit<
     UserinfoDependencies &
     RegistrationDependencies &
     MetadataDependencies &
-    JwksDependencies,
-  'addresses' | 'clientAuthentication' | 'registrationAddress' | 'requestReader'
+    JwksDependencies &
+    ProofsDependencies &
+    Pick<RequestReaderDependencies, 'clients'>,
+  'addresses' | 'clientAuthentication' | 'proofs' | 'requestReader'
 > & {
   /** Logs a fault of ours with its cause, under the request's id. */
   readonly reportFault: (ctx: RequestContext, error: unknown) => void;
@@ -63,12 +66,10 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
   headers: Readonly<Record<string, string>>;
 } {
   const addresses = createAddresses(dependencies.issuer);
-  const clientAuthentication = createClientAuthentication({
-    ...dependencies,
-    registrationAddress: addresses.registration,
-  });
+  const clientAuthentication = createClientAuthentication({ ...dependencies, addresses });
+  const proofs = createProofs({ ...dependencies, addresses });
   const requestReader = createRequestReader({ ...dependencies, issuer: addresses.issuer });
-  const parts = { ...dependencies, addresses, clientAuthentication, requestReader };
+  const parts = { ...dependencies, addresses, clientAuthentication, proofs, requestReader };
   const grants = {
     [DEVICE_CODE_GRANT]: createDeviceCodeGrant(parts),
     authorization_code: createAuthorizationCodeGrant(parts),

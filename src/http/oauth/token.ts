@@ -2,10 +2,10 @@
 // RFC 6749 §3.2, §5.1.
 import type { RequestContext } from '../guards.js';
 import { requireField, type Form } from '../request.js';
-import type { Addresses } from './addresses.js';
 import type { ClientAuthentication } from './client-authentication.js';
 import { OAuthRefusal } from './errors.js';
-import { readParameters, refuseForeignResource } from './parameters.js';
+import { readParameters } from './parameters.js';
+import { refuseUnproven } from './proof.js';
 import type { Client, GrantType } from '../../domain/clients.js';
 import type { IssuedTokens } from '../../domain/tokens.js';
 
@@ -13,12 +13,11 @@ import type { IssuedTokens } from '../../domain/tokens.js';
 export type Grant = (ctx: RequestContext, form: Form, client: Client) => Promise<IssuedTokens>;
 
 export interface TokenDependencies {
-  readonly addresses: Addresses;
   readonly clientAuthentication: ClientAuthentication;
   readonly grants: Readonly<Record<GrantType, Grant>>;
 }
 
-export function createToken({ addresses, clientAuthentication, grants }: TokenDependencies) {
+export function createToken({ clientAuthentication, grants }: TokenDependencies) {
   const grantsByName = new Map<string, Grant>(Object.entries(grants));
 
   return async (ctx: RequestContext): Promise<void> => {
@@ -32,16 +31,18 @@ export function createToken({ addresses, clientAuthentication, grants }: TokenDe
         description: `The grant types are ${[...grantsByName.keys()].join(' and ')}.`,
       });
     }
-    refuseForeignResource(form, addresses.issuer);
+    refuseUnproven(ctx, client);
     ctx.body = presentTokens(await grant(ctx, form, client));
   };
 }
 
 /** RFC 6749 §5.1. The scope is always told, unless nothing was granted: the word has no empty form. JSON leaves out what is undefined. */
-function presentTokens({ accessToken, expiresInSeconds, refreshToken, idToken, scope }: IssuedTokens) {
+function presentTokens(issued: IssuedTokens) {
+  const { accessToken, expiresInSeconds, refreshToken, idToken, scope, keyThumbprint } = issued;
   return {
     access_token: accessToken,
-    token_type: 'Bearer',
+    // RFC 9449 §5.
+    token_type: keyThumbprint === undefined ? 'Bearer' : 'DPoP',
     expires_in: expiresInSeconds,
     scope: scope === '' ? undefined : scope,
     refresh_token: refreshToken,

@@ -20,6 +20,7 @@ const UNKNOWN: GateVerdict = { verdict: 'unknown' };
  * four of the device code's hash, then these.
  */
 const WORDS = 8;
+/** The client's number, and over it, where the link is bound to a key, 32 bits of that. */
 const CLIENT = 4;
 /** Seconds since 1970, rounded down; nothing where the place is free. */
 const EXPIRES = 5;
@@ -103,6 +104,18 @@ function removeAt(shard: Shard, at: number): void {
   shard.used -= 1;
 }
 
+const ofKey = Buffer.alloc(6);
+
+/**
+ * 32 bits of a key's thumbprint, which is a hash; none for a link without a key. Whoever finds another key with the same ones
+ * is told "pending" here, as the holder of that code: a token needs the whole thumbprint, in the store.
+ */
+function wordOf(keyThumbprint: string | undefined): number {
+  if (keyThumbprint === undefined) return 0;
+  ofKey.write(keyThumbprint, 'base64url');
+  return ofKey.readUInt32BE(0);
+}
+
 /** RFC 8628 §3.5: the first poll is free, a rejected one does not move the clock. */
 function judge({ table }: Shard, at: number, now: number): GateVerdict {
   const pace = table[at + PACE]!;
@@ -150,13 +163,22 @@ export function createMemoryPollGate({
     return (((table[at + PACE]! & TRUST) - inHalf(now)) | 0) > 0;
   }
 
-  const isKnown = ({ table }: Shard, at: number, clientId: string, now: number): boolean =>
-    table[at + EXPIRES]! * 1000 > now && table[at + CLIENT] === clients.get(clientId);
+  function isKnown(
+    { table }: Shard,
+    at: number,
+    clientId: string,
+    now: number,
+    keyThumbprint: string | undefined,
+  ): boolean {
+    const number = clients.get(clientId);
+    if (number === undefined || table[at + EXPIRES]! * 1000 <= now) return false;
+    return table[at + CLIENT] === (number ^ wordOf(keyThumbprint)) >>> 0;
+  }
 
   return {
     stamp: () => decisions,
 
-    admit({ deviceCodeHash, clientId, intervalSeconds, expiresAt }, stamp) {
+    admit({ deviceCodeHash, clientId, intervalSeconds, expiresAt, keyThumbprint }, stamp) {
       if (stamp !== decisions) return;
       const index = readKey(deviceCodeHash);
       let shard = shards[index]!;
@@ -166,21 +188,25 @@ export function createMemoryPollGate({
       }
       const at = find(shard);
       const trust = trustedSeconds === Infinity ? 0 : inHalf(now().getTime() + trustedSeconds * 1000);
+      const client = numberOf(clientId) ^ wordOf(keyThumbprint);
       if (shard.table[at + EXPIRES] !== 0) {
+        // Bound to a key since, and never unbound: whoever read it before that may come late.
+        if (keyThumbprint !== undefined) shard.table[at + CLIENT] = client;
         shard.table[at + PACE] = trust | (shard.table[at + PACE]! & ~TRUST);
         return;
       }
       shard.table.set(words, at);
-      shard.table[at + CLIENT] = numberOf(clientId);
+      shard.table[at + CLIENT] = client;
       shard.table[at + EXPIRES] = Math.floor(expiresAt / 1000);
       shard.table[at + PACE] = trust | intervalSeconds;
       shard.used += 1;
     },
 
-    check(deviceCodeHash, clientId, now) {
+    check(deviceCodeHash, clientId, now, keyThumbprint) {
       const shard = shards[readKey(deviceCodeHash)]!;
       const at = find(shard);
-      const isPending = isKnown(shard, at, clientId, now) && !(shard.table[at + PACE]! & WAS_DECIDED);
+      const isPending =
+        isKnown(shard, at, clientId, now, keyThumbprint) && !(shard.table[at + PACE]! & WAS_DECIDED);
       return isPending && isTrusted(shard, at, now) ? judge(shard, at, now) : UNKNOWN;
     },
 
@@ -191,10 +217,11 @@ export function createMemoryPollGate({
       if (shard.table[at + EXPIRES] !== 0) shard.table[at + PACE]! |= WAS_DECIDED;
     },
 
-    takeDecision(deviceCodeHash, clientId, now) {
+    takeDecision(deviceCodeHash, clientId, now, keyThumbprint) {
       const shard = shards[readKey(deviceCodeHash)]!;
       const at = find(shard);
-      const isDecided = isKnown(shard, at, clientId, now) && (shard.table[at + PACE]! & WAS_DECIDED) !== 0;
+      const isDecided =
+        isKnown(shard, at, clientId, now, keyThumbprint) && (shard.table[at + PACE]! & WAS_DECIDED) !== 0;
       if (isDecided) removeAt(shard, at);
       return isDecided;
     },

@@ -1,6 +1,6 @@
 // Keeps clients (domain/clients.ts): what they said of themselves as one JSON text, everything that is asked for as columns.
 import { statement, type Sql } from './statement.js';
-import type { ClientsTable } from './tables.js';
+import type { ClientsTable } from './tables-clients.js';
 import type { Client, ClientMetadata, ClientStore } from '../../domain/clients.js';
 import type { ClientId } from '../../domain/vocabulary.js';
 

@@ -6,7 +6,7 @@ import { toLink, type NewLink } from './links-rows.js';
 import { toToolValues } from './tool-values.js';
 import type { NumberedLinkRequest, NumberedLinkRow, NumberedLinkStore } from '../../domain/links-numbered.js';
 
-type NewNumbered = Omit<NewLink, 'door' | 'device_code_hash'> &
+type NewNumbered = Omit<NewLink, 'door' | 'device_code_hash' | 'resources'> &
   Pick<LinksTable, 'public_number' | 'user_code_length' | 'tool_values' | 'device_key'>;
 
 const insertLink = statement<{ [Column in keyof NewNumbered]: NewNumbered[Column] }>()((db, p) =>

@@ -36,7 +36,12 @@ export type NewLink = Pick<
   | 'key_thumbprint'
   | 'created_at'
   | 'expires_at'
+  | 'resources'
 >;
+
+/** Words that have no space in them, or none at all. */
+export const toWords = (words: readonly string[] | undefined): string | null => words?.join(' ') || null;
+export const fromWords = (text: string | null): readonly string[] | undefined => text?.split(' ');
 
 export function toNewLink(link: LinkRequest): NewLink {
   return {
@@ -53,6 +58,7 @@ export function toNewLink(link: LinkRequest): NewLink {
     key_thumbprint: link.keyThumbprint ?? null,
     created_at: link.createdAt.getTime(),
     expires_at: link.expiresAt.getTime(),
+    resources: toWords(link.resources),
   };
 }
 
@@ -72,6 +78,7 @@ function toRequest(row: LinksTable): LinkRequest {
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
     numbered: toNumbered(row),
+    resources: fromWords(row.resources),
   };
 }
 
@@ -105,6 +112,7 @@ export const APPROVED_COLUMNS = [
   'scope',
   'network',
   'key_thumbprint',
+  'resources',
   ...APPROVAL_COLUMNS,
 ] as const;
 
@@ -138,6 +146,7 @@ export function toApprovedLink(row: ApprovedRow): ApprovedLink {
     scope: row.scope,
     network: row.network,
     keyThumbprint: row.key_thumbprint ?? undefined,
+    resources: fromWords(row.resources),
     approval: toApproval(row),
   };
 }

@@ -4,7 +4,8 @@ import type { ExpressionBuilder } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
 import type { LinksTable } from './tables-links.js';
 import type { Tables } from './tables.js';
-import { APPROVED_COLUMNS, toApprovedLink, toLink, toNewLink, type NewLink } from './links-rows.js';
+import { createDeviceCodeStore } from './links-device-code.js';
+import { toLink, toNewLink, type NewLink } from './links-rows.js';
 import type { Holder, Link, LinkStore } from '../../domain/links.js';
 import type { LinkId } from '../../domain/vocabulary.js';
 
@@ -27,22 +28,13 @@ const insertLink = statement<{ [Column in keyof NewLink]: NewLink[Column] }>()((
       releases: 0,
       created_at: p('created_at'),
       expires_at: p('expires_at'),
+      resources: p('resources'),
     })
     .onConflict((conflict) => conflict.column('user_code_mac').doNothing()),
 );
 
 const selectById = statement<{ link_id: string }>()((db, p) =>
   db.selectFrom('links').selectAll().where('link_id', '=', p('link_id')),
-);
-
-type ByDeviceCode = { link_id: string; device_code_hash: string };
-
-const selectByDeviceCode = statement<ByDeviceCode>()((db, p) =>
-  db
-    .selectFrom('links')
-    .select(['client_id', 'state', 'expires_at'])
-    .where('link_id', '=', p('link_id'))
-    .where('device_code_hash', '=', p('device_code_hash')),
 );
 
 const selectByUserCode = statement<{ user_code_mac: string }>()((db, p) =>
@@ -157,28 +149,6 @@ const updateApproved = statement<
     .returningAll(),
 );
 
-const updateRedeemed = statement<ByDeviceCode & { client_id: string; now: number }>()((db, p) =>
-  db
-    .updateTable('links')
-    .set({ state: 'redeemed', redeemed_at: p('now') })
-    .where('link_id', '=', p('link_id'))
-    .where('device_code_hash', '=', p('device_code_hash'))
-    .where('client_id', '=', p('client_id'))
-    .where('state', '=', 'approved')
-    .where('expires_at', '>', p('now'))
-    .returning([...APPROVED_COLUMNS]),
-);
-
-const updateWithdrawn = statement<ByDeviceCode & { now: number }>()((db, p) =>
-  db
-    .updateTable('links')
-    .set({ state: 'denied', decided_at: p('now') })
-    .where('link_id', '=', p('link_id'))
-    .where('device_code_hash', '=', p('device_code_hash'))
-    .where('state', '=', 'approved')
-    .returningAll(),
-);
-
 const updateWithdrawnOfAccount = statement<{ account_id: string; now: number }>()((db, p) =>
   db
     .updateTable('links')
@@ -231,20 +201,12 @@ export function createLinkStore(sql: Sql): LinkStore {
   const found = (row: LinksTable | undefined): Link | undefined => row && toLink(row);
 
   return {
+    ...createDeviceCodeStore(sql),
     async insert(link) {
       return (await sql.change(insertLink, toNewLink(link))) === 1;
     },
     async find(linkId) {
       return found(await sql.one(selectById, { link_id: linkId }));
-    },
-    async findByDeviceCode({ linkId, deviceCodeHash }) {
-      const row = await sql.one(selectByDeviceCode, { link_id: linkId, device_code_hash: deviceCodeHash });
-      if (!row) return undefined;
-      return {
-        clientId: row.client_id,
-        state: row.state as Link['state'],
-        expiresAt: new Date(row.expires_at),
-      };
     },
     async findByUserCode(userCodeMac) {
       return found(await sql.one(selectByUserCode, { user_code_mac: userCodeMac }));
@@ -282,20 +244,6 @@ export function createLinkStore(sql: Sql): LinkStore {
     },
     async deny(linkId, holder, now) {
       return found(await sql.one(updateDenied, held(linkId, holder, now)));
-    },
-    async redeem({ linkId, deviceCodeHash }, clientId, now) {
-      const row = await sql.one(updateRedeemed, {
-        link_id: linkId,
-        device_code_hash: deviceCodeHash,
-        client_id: clientId,
-        now: now.getTime(),
-      });
-      return row && toApprovedLink(row);
-    },
-    async withdraw({ linkId, deviceCodeHash }, now) {
-      const key = { link_id: linkId, device_code_hash: deviceCodeHash };
-      const row = await sql.one(updateWithdrawn, { ...key, now: now.getTime() });
-      return row && toLink(row);
     },
     async withdrawByAccount(accountId, now) {
       const rows = await sql.all(updateWithdrawnOfAccount, { account_id: accountId, now: now.getTime() });

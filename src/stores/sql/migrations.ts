@@ -6,6 +6,7 @@ import { makeHouseholdTables, type HOUSEHOLD_SHAPES } from './migrations-househo
 import { makeIdentityTables, type IDENTITY_SHAPES } from './migrations-identities.js';
 import { makePasskeyTables } from './migrations-passkeys.js';
 import { makePinDoorTables } from './migrations-pin-door.js';
+import { makeProofTables, makeServiceTables } from './migrations-services.js';
 import { addColumns, createIndex, createTable, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
@@ -22,6 +23,8 @@ type LaterTable =
   | 'authorizations'
   | 'passkeys'
   | 'passkey_challenges'
+  | 'used_proofs'
+  | 'services'
   | keyof typeof HOUSEHOLD_SHAPES
   | keyof typeof IDENTITY_SHAPES;
 
@@ -259,13 +262,9 @@ export const migrations: readonly Migration[] = [
       ...addColumns(db, 'links', { integer: 'user_code_length?' }),
     ],
   },
-  {
-    name: '012-identities',
-    statements: makeIdentityTables,
-  },
+  { name: '012-identities', statements: makeIdentityTables },
   { name: '013-passkeys', statements: makePasskeyTables },
-  {
-    name: '014-authorizations',
-    statements: makeAuthorizationTables,
-  },
+  { name: '014-authorizations', statements: makeAuthorizationTables },
+  { name: '015-dpop', statements: makeProofTables },
+  { name: '016-services', statements: makeServiceTables },
 ];

@@ -19,11 +19,13 @@ import { createMemberAccessStore } from './member-access.js';
 import { createOutboxStore } from './outbox.js';
 import { createPasskeyStore } from './passkeys.js';
 import { createProofStore } from './proofs.js';
+import { createServiceStore } from './services.js';
 import { createSessionStore } from './sessions.js';
 import { createSignInStore } from './sign-ins.js';
 import type { Sql } from './statement.js';
 import { createSwitchedSessionStore } from './switched-sessions.js';
 import { createTokenStore } from './tokens.js';
+import { createUsedProofStore } from './used-proofs.js';
 
 export type Stores = ReturnType<typeof createStores>;
 
@@ -49,10 +51,12 @@ export function createStores(sql: Sql) {
     passkeys: createPasskeyStore(sql),
     proofs: createProofStore(sql),
     roundTrips: createRoundTripStore(sql),
+    services: createServiceStore(sql),
     sessions: createSessionStore(sql),
     signIns: createSignInStore(sql),
     switchedSessions: createSwitchedSessionStore(sql),
     switches: createSwitchStore(sql),
     tokens: createTokenStore(sql),
+    usedProofs: createUsedProofStore(sql),
   };
 }

@@ -38,6 +38,8 @@ export interface LinksTable {
   /** The household of whom it was approved for, and what they are in it. */
   household_id: string | null;
   member_kind: string | null;
+  /** The audiences of the services that it was asked for, between spaces. */
+  resources: string | null;
 }
 
 /** Poll bookkeeping that must outlive the process: only raised intervals, apart from the links themselves. */

@@ -3,6 +3,7 @@
 import type { AppPasswordsTable } from './tables-app-passwords.js';
 import type { AuthorizationsTable } from './tables-authorizations.js';
 import type { KnownBrowsersTable } from './tables-browsers.js';
+import type { ClientsTable, ServicesTable } from './tables-clients.js';
 import type { DeviceKeysTable, UsedNoncesTable } from './tables-device-keys.js';
 import type {
   HouseholdInvitationsTable,
@@ -13,6 +14,12 @@ import type {
 import type { LinkIntervalsTable, LinksTable } from './tables-links.js';
 import type { ArrivalsTable, IdentitiesTable, RoundTripsTable } from './tables-identities.js';
 import type { PasskeyChallengesTable, PasskeysTable } from './tables-passkeys.js';
+import type {
+  LinkedToolsTable,
+  RefreshTokensTable,
+  RevokedAccessTokensTable,
+  UsedProofsTable,
+} from './tables-tokens.js';
 
 export interface SubjectsTable {
   subject_id: string;
@@ -124,78 +131,6 @@ export interface SessionsTable {
   remembered: number;
 }
 
-export interface ClientsTable {
-  client_id: string;
-  kind: string;
-  name: string;
-  secret_hash: string | null;
-  audience: string | null;
-  metadata: string;
-  registered_by: string;
-  created_at: number;
-  last_used_at: number | null;
-}
-
-export interface LinkedToolsTable {
-  linked_tool_id: string;
-  link_id: string;
-  door: string;
-  account_id: string;
-  subject_id: string;
-  client_id: string;
-  name: string;
-  scope: string;
-  audience: string;
-  authenticated_at: number;
-  methods: string;
-  key_thumbprint: string | null;
-  access_jti: string;
-  access_issued_at: number;
-  access_expires_at: number;
-  linked_at: number;
-  linked_from: string;
-  last_used_at: number;
-  last_used_from: string;
-  ended_at: number | null;
-  ended_why: string | null;
-  /** The key that signs its lasting token, always the same one. */
-  access_kid: string | null;
-  tool_values: string | null;
-  parent_tool_id: string | null;
-  /**
-   * How a tool with a password came in: `code`, password and second factor; `password`, the password alone; `app-password`,
-   * one of its own, which is named below.
-   */
-  born_with: string | null;
-  app_password_id: string | null;
-  owner_told: number;
-  household_id: string | null;
-  member_kind: string | null;
-  /** Where the person went back to who linked it by a redirect. */
-  redirect_uri: string | null;
-}
-
-export interface RefreshTokensTable {
-  token_hash: string;
-  linked_tool_id: string;
-  client_id: string;
-  generation: number;
-  key_id: string;
-  access_jti: string;
-  access_issued_at: number;
-  access_expires_at: number;
-  scope: string;
-  replays: number;
-  created_at: number;
-  used_at: number | null;
-  expires_at: number;
-}
-
-export interface RevokedAccessTokensTable {
-  jti: string;
-  expires_at: number;
-}
-
 export interface SigningKeysTable {
   kid: string;
   alg: string;
@@ -283,4 +218,6 @@ export interface Tables {
   authorizations: AuthorizationsTable;
   passkeys: PasskeysTable;
   passkey_challenges: PasskeyChallengesTable;
+  used_proofs: UsedProofsTable;
+  services: ServicesTable;
 }

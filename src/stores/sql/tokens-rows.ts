@@ -1,6 +1,6 @@
 // How rows of `linked_tools` and `refresh_tokens` become what the domain knows, and back.
-import type { LinkedToolsTable, RefreshTokensTable } from './tables.js';
-import { toStanding } from './links-rows.js';
+import type { LinkedToolsTable, RefreshTokensTable } from './tables-tokens.js';
+import { fromWords, toStanding, toWords } from './links-rows.js';
 import { fromToolValues, toToolValues } from './tool-values.js';
 import type { LinkedTool, RefreshToken } from '../../domain/tokens.js';
 import type {
@@ -43,6 +43,7 @@ export function toToolRow(tool: LinkedTool): NewTool {
     household_id: tool.household?.householdId ?? null,
     member_kind: tool.household?.memberKind ?? null,
     redirect_uri: tool.redirectUri ?? null,
+    resources: toWords(tool.resources),
     // What came in otherwise has a mail of its own.
     owner_told: tool.parentToolId === undefined && tool.bornWith === undefined ? 0 : 1,
   };
@@ -75,6 +76,7 @@ export function toLinkedTool(row: LinkedToolsTable): LinkedTool {
     appPasswordId: (row.app_password_id ?? undefined) as LinkedTool['appPasswordId'],
     household: toStanding(row),
     redirectUri: row.redirect_uri ?? undefined,
+    resources: fromWords(row.resources),
   };
 }
 
@@ -92,6 +94,8 @@ export function toRefreshValues(token: RefreshToken): NewRefreshToken {
     replays: token.replays,
     created_at: token.createdAt.getTime(),
     expires_at: token.expiresAt.getTime(),
+    key_thumbprint: token.keyThumbprint ?? null,
+    audience: token.audience ?? null,
   };
 }
 
@@ -108,6 +112,8 @@ export function toRefreshToken(row: RefreshTokensTable): RefreshToken {
     createdAt: new Date(row.created_at),
     usedAt: row.used_at === null ? undefined : new Date(row.used_at),
     expiresAt: new Date(row.expires_at),
+    keyThumbprint: row.key_thumbprint ?? undefined,
+    audience: row.audience ?? undefined,
   };
 }
 

@@ -44,6 +44,7 @@ const insertTool = statement<{ [Column in keyof NewTool]: NewTool[Column] }>()((
     household_id: p('household_id'),
     member_kind: p('member_kind'),
     redirect_uri: p('redirect_uri'),
+    resources: p('resources'),
   }),
 );
 
@@ -160,6 +161,8 @@ const insertRefresh = statement<{ [Column in keyof NewRefreshToken]: NewRefreshT
     created_at: p('created_at'),
     used_at: null,
     expires_at: p('expires_at'),
+    key_thumbprint: p('key_thumbprint'),
+    audience: p('audience'),
   }),
 );
 

@@ -8,6 +8,7 @@ import {
   blocks,
   claim,
   databaseUrl,
+  hosts,
   mailbox,
   oneOf,
   onOff,
@@ -82,6 +83,23 @@ export const settings = {
     default: '',
     defaultShown: 'none',
     description: 'Addresses or CIDR blocks of the proxies in front, whose `X-Forwarded-For` is believed.',
+    group: 'Addresses',
+  },
+  VERIFY_HOSTS: {
+    key: 'verifyHosts',
+    schema: hosts,
+    default: '',
+    defaultShown: 'none',
+    description:
+      'The hosts whose proxy asks `/verify` who somebody is, as in `app.example.com,files.example.com`; the proxy must be one of `TRUSTED_PROXIES`.',
+    group: 'Addresses',
+  },
+  VERIFY_TOKENS: {
+    key: 'verifyTokens',
+    schema: onOff,
+    default: 'on',
+    description:
+      "`off`: those hosts are for browsers alone; `on`: a linked tool's token (scopes `openid profile`) is let in as well.",
     group: 'Addresses',
   },
   DATA_DIR: {

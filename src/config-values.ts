@@ -121,3 +121,14 @@ export const workers = judged((value, wrong) => {
 /** Whether a host is this machine's own. */
 export const isLoopback = (host: string): boolean =>
   /^(([\w-]+\.)*localhost|127(\.\d+){3}|\[::1\])$/.test(host);
+
+/** A host as browsers write it, with a port where it is not the usual one. */
+const isHost = (value: string): boolean => {
+  const url = URL.canParse(`https://${value}/`) ? new URL(`https://${value}/`) : undefined;
+  return url?.host === value && !value.endsWith('.') && !value.includes('*');
+};
+
+export const hosts = text((value) => {
+  const list = value.split(/[\s,]+/).filter(Boolean);
+  return list.every(isHost) && new Set(list).size === list.length ? Object.freeze(list) : undefined;
+}, 'must be host names in lower case, each once, separated by commas, with their port where it is not 443, such as app.example.com,files.example.com:8443');

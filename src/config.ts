@@ -122,6 +122,13 @@ function contradictions(values: Partial<Values>, written: ReadonlyMap<string, st
       problem: 'must be set where SMTP_URL is: the address that mail comes from',
     });
   }
+  // Nothing that a stranger writes about an address may count, so without a proxy nobody could ever be let in.
+  if (values.verifyHosts?.length && values.trustedProxies?.length === 0) {
+    faults.push({
+      name: 'VERIFY_HOSTS',
+      problem: 'needs TRUSTED_PROXIES: the addresses of the proxies that ask for those hosts',
+    });
+  }
   if (values.database && 'url' in values.database && !written.has('LINCHPIN_SECRET')) {
     faults.push({
       name: 'LINCHPIN_SECRET',

@@ -39,6 +39,7 @@ import { openOwnPasskeys, openPasskeys } from './wiring-passkeys.js';
 import { openHouseholdRooms } from './wiring-household.js';
 import { openServiceRooms } from './wiring-services.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
+import { openProtectedHosts } from './wiring-protected-hosts.js';
 
 export { sealerOf, SERVICE_NAME, type WiringOptions } from './wiring-ground.js';
 
@@ -229,6 +230,7 @@ export type Rooms = Ground &
   ReturnType<typeof openCredentialRooms> &
   ReturnType<typeof openHouseholdRooms> &
   ReturnType<typeof openFederatedRooms> &
+  ReturnType<typeof openProtectedHosts> &
   ReturnType<typeof openFallback> & { readonly ownPasskeys: ReturnType<typeof openOwnPasskeys> };
 
 /** Opens every room. Signing keys are made where there are none yet. */
@@ -245,6 +247,8 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const householdRooms = openHouseholdRooms(config, ground, { ...people, ...linkRooms });
   const federatedRooms = openFederatedRooms(config, ground, people, options);
   const ownPasskeys = openOwnPasskeys({ ...ground, ...people, ...federatedRooms });
-  const upper = { ...credentialRooms, ...fallbackRooms, ...householdRooms, ...federatedRooms, ownPasskeys };
+  const hostRooms = openProtectedHosts(config, ground, people);
+  const account = { ...credentialRooms, ...fallbackRooms, ...federatedRooms, ownPasskeys };
+  const upper = { ...account, ...householdRooms, ...hostRooms };
   return { ...ground, ...toolRooms, ...people, ...linkRooms, ...upper };
 }

@@ -147,6 +147,7 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
     inTransaction(async (inside) => {
       const at = now();
       await inside.sessions.removeExpired(at);
+      await inside.hostSessions.removeExpired(at);
       await inside.invitations.removeExpiredInvitations(at);
       await inside.signIns.removeExpired(at);
       await inside.roundTrips.removeExpired(at);

@@ -109,6 +109,8 @@ const rooms: readonly Room[] = [
   },
   { room: 'src/http/oauth/', may: door },
   { room: 'src/http/pins/', may: door },
+  // What proxies ask: a door of its own, since it reads cookies as the pages do, and answers before them as machine doors do.
+  { room: 'src/http/verify/', may: door },
   // The catalogues of the pages' words stand beside the views.
   { room: 'src/http/pages/', may: [...door, 'views/'] },
 ];
@@ -158,6 +160,7 @@ const domain = [
   'ways-in',
   'household',
   'sign-in',
+  'protected-hosts',
   'two-factor',
   'account-switches',
   'app-passwords',

@@ -53,6 +53,8 @@ describe('settings', () => {
       host: '127.0.0.1',
       allowHttp: false,
       trustedProxies: [],
+      verifyHosts: [],
+      verifyTokens: true,
       dataDir: './data',
       databaseFile: 'data/linchpin.sqlite',
       databaseConnections: 12,
@@ -201,6 +203,15 @@ describe('settings', () => {
     ['TRUSTED_PROXIES', '10.0.0.0/33', /CIDR blocks/],
     ['TRUSTED_PROXIES', '10.0.0.0/08', /CIDR blocks/],
     ['TRUSTED_PROXIES', '*', /CIDR blocks/],
+    ['VERIFY_HOSTS', 'https://app.example.com', /must be host names/],
+    ['VERIFY_HOSTS', 'app.example.com/admin', /must be host names/],
+    ['VERIFY_HOSTS', 'App.example.com', /in lower case/],
+    ['VERIFY_HOSTS', '*.example.com', /must be host names/],
+    ['VERIFY_HOSTS', 'app.example.com.', /must be host names/],
+    ['VERIFY_HOSTS', 'app.example.com:443', /where it is not 443/],
+    ['VERIFY_HOSTS', 'me@app.example.com', /must be host names/],
+    ['VERIFY_HOSTS', 'app.example.com,app.example.com', /each once/],
+    ['VERIFY_TOKENS', 'no-one', /on or off/],
     ['DATABASE_URL', 'postgresql://db', /must name a server and a database/],
     ['DATABASE_URL', 'postgres:///linchpin', /must name a server and a database/],
     ['DATABASE_URL', './here.sqlite', /must be file:/],
@@ -258,6 +269,13 @@ describe('settings', () => {
       expect(faultOf('PUBLIC_URL', address)).toMatch(/must be https beyond this machine/);
       expect(load({ PUBLIC_URL: address, ALLOW_HTTP: 'on' }).publicUrl).toBe(address);
     }
+  });
+
+  it('name hosts behind a proxy, and then want to know the proxy', () => {
+    const VERIFY_HOSTS = 'app.example.com, files.example.com:8443,[::1]:9000';
+    const verifyHosts = ['app.example.com', 'files.example.com:8443', '[::1]:9000'];
+    expect(load({ VERIFY_HOSTS, TRUSTED_PROXIES: '127.0.0.1' })).toMatchObject({ verifyHosts });
+    expect(faultsOf({ VERIFY_HOSTS })).toEqual({ VERIFY_HOSTS: like(/needs TRUSTED_PROXIES/) });
   });
 
   it('ask for a sender where mail is sent, and for proved addresses then', () => {

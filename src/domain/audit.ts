@@ -17,6 +17,7 @@ export const auditEvents = [
   'sign-in-not-checked',
   'sign-in-half-done',
   'sign-out',
+  'host-entered',
   'session-ended',
   'proof-given',
   'proof-failed',

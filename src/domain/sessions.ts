@@ -40,6 +40,12 @@ export interface Session {
   readonly expiresAt: Date;
 }
 
+/** What tells whether a session lives, to those who know no more of it. */
+export type SessionStanding = Pick<
+  Session,
+  'sessionHash' | 'expiresAt' | 'isRemembered' | 'lastSeenAt' | 'recentUntil'
+>;
+
 export interface SessionStore {
   /** False when the hash is taken. */
   insert(session: Session): Promise<boolean>;
@@ -94,7 +100,7 @@ export type Sessions = ReturnType<typeof createSessions>;
 
 const secondsFrom = (time: Date, seconds: number): Date => new Date(time.getTime() + seconds * 1000);
 
-function isLive({ expiresAt, isRemembered, lastSeenAt }: Session, at: Date): boolean {
+export function isLive({ expiresAt, isRemembered, lastSeenAt }: SessionStanding, at: Date): boolean {
   return expiresAt > at && (isRemembered || secondsFrom(lastSeenAt, IDLE_SECONDS) > at);
 }
 

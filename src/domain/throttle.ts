@@ -34,6 +34,8 @@ export const BUDGETS = {
   'sign-up-by-network': { limit: 10, windowSeconds: 3600, kept: 'exact' },
   /** Sign-ins through another provider that are begun: each is a row, and may be a request to it. */
   'round-trip-by-network': { limit: 60, windowSeconds: 600, kept: 'exact' },
+  /** Browsers led on to a host behind a proxy: one whose proxy is set up wrong would go round for ever. */
+  'host-entry-by-account': { limit: 60, windowSeconds: 600, kept: 'exact' },
   /** Wrong second factors in one signed-in session, whatever it was asked them for: then it ends (CHECKLIST 3.3). */
   'second-factor-by-session': { limit: 5, windowSeconds: 86_400, kept: 'exact' },
   /** Forgotten passwords. The mails have a budget of their own: else whoever signs up with an address could keep its owner out. */

@@ -97,6 +97,7 @@ export const domainErrorCodes = [
   'first-run-over',
   'grant-invalid',
   'grant-not-allowed',
+  'host-unknown',
   'household-already',
   'household-full',
   'identity-other',

@@ -23,6 +23,8 @@ const house = await wire(
     host: '127.0.0.1',
     allowHttp: false,
     trustedProxies: [],
+    verifyHosts: [],
+    verifyTokens: true,
     dataDir: folder,
     databaseFile: join(folder, 'linchpin.sqlite'),
     databaseUrl: undefined,

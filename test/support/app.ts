@@ -48,6 +48,8 @@ export async function startTestHouse({
       host: '127.0.0.1',
       allowHttp: false,
       trustedProxies: [],
+      verifyHosts: [],
+      verifyTokens: true,
       dataDir: folder,
       databaseFile: join(folder, 'linchpin.sqlite'),
       databaseUrl: schema?.url,

@@ -27,6 +27,7 @@ import { createBudgetStore } from '../../src/stores/sql/budgets.js';
 import { createIdentityStore } from '../../src/stores/sql/identities.js';
 import { createOutboxStore } from '../../src/stores/sql/outbox.js';
 import { createPasskeyStore } from '../../src/stores/sql/passkeys.js';
+import { createHostSessionStore } from '../../src/stores/sql/protected-hosts.js';
 import { createProofStore } from '../../src/stores/sql/proofs.js';
 import { createSessionStore } from '../../src/stores/sql/sessions.js';
 import { createSignInStore } from '../../src/stores/sql/sign-ins.js';
@@ -60,6 +61,7 @@ export function openPeopleRooms() {
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
     identities: createIdentityStore(sql),
+    hostSessions: createHostSessionStore(sql),
     outbox: createOutboxStore(sql),
     passkeys: createPasskeyStore(sql),
     proofs: createProofStore(sql),

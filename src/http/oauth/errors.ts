@@ -139,6 +139,7 @@ export const refusalAnswers = {
   'first-run-over': fault,
   'grant-invalid': bad('invalid_grant', 'The grant is unknown, expired, revoked, used, or not yours.'),
   'grant-not-allowed': bad('unauthorized_client', 'The client is not registered for this grant type.'),
+  'host-unknown': fault,
   'household-already': fault,
   'household-full': fault,
   'identity-other': fault,

@@ -37,6 +37,7 @@ export const refusalAnswers = {
   'first-run-over': answer(410, 'first-run-over', '/sign-in'),
   'grant-invalid': answer(400, 'link-over', '/link'),
   'grant-not-allowed': answer(403, 'not-allowed'),
+  'host-unknown': answer(404, 'host-unknown'),
   'household-already': answer(409, 'household-already', '/account/household'),
   'household-full': answer(409, 'household-full', '/account/household'),
   'identity-other': answer(403, 'identity-other', '/account/security/identities'),

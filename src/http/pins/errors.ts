@@ -128,6 +128,7 @@ export const domainAnswers = {
   'first-run-over': fault,
   'grant-invalid': refusals.notAuthenticated,
   'grant-not-allowed': refusals.notForThisTool,
+  'host-unknown': fault,
   'household-already': refusals.alreadyExists,
   'household-full': refusals.notPossible,
   'identity-other': fault,

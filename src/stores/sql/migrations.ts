@@ -7,6 +7,7 @@ import { makeIdentityTables, type IDENTITY_SHAPES } from './migrations-identitie
 import { makePasskeyTables } from './migrations-passkeys.js';
 import { makePinDoorTables } from './migrations-pin-door.js';
 import { makeProofTables, makeServiceTables } from './migrations-services.js';
+import { makeHostTables, type HOST_SHAPES } from './migrations-protected-hosts.js';
 import { addColumns, createIndex, createTable, type Index, type Shape } from './shapes.js';
 import type { Tables } from './tables.js';
 
@@ -26,7 +27,8 @@ type LaterTable =
   | 'used_proofs'
   | 'services'
   | keyof typeof HOUSEHOLD_SHAPES
-  | keyof typeof IDENTITY_SHAPES;
+  | keyof typeof IDENTITY_SHAPES
+  | keyof typeof HOST_SHAPES;
 
 const SHAPES: Record<Exclude<keyof Tables, LaterTable>, Shape> = {
   subjects: {
@@ -246,10 +248,7 @@ export const migrations: readonly Migration[] = [
         .where('owner_told', '=', 0),
     ],
   },
-  {
-    name: '009-household',
-    statements: makeHouseholdTables,
-  },
+  { name: '009-household', statements: makeHouseholdTables },
   {
     name: '010-half-done-in-known-browsers',
     statements: (db) => addColumns(db, 'sign_ins', { flags: { known_browser: 0 } }),
@@ -267,4 +266,5 @@ export const migrations: readonly Migration[] = [
   { name: '014-authorizations', statements: makeAuthorizationTables },
   { name: '015-dpop', statements: makeProofTables },
   { name: '016-services', statements: makeServiceTables },
+  { name: '017-verified-hosts', statements: makeHostTables },
 ];

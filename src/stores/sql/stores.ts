@@ -20,6 +20,7 @@ import { createOutboxStore } from './outbox.js';
 import { createPasskeyStore } from './passkeys.js';
 import { createProofStore } from './proofs.js';
 import { createServiceStore } from './services.js';
+import { createHostSessionStore } from './protected-hosts.js';
 import { createSessionStore } from './sessions.js';
 import { createSignInStore } from './sign-ins.js';
 import type { Sql } from './statement.js';
@@ -40,6 +41,7 @@ export function createStores(sql: Sql) {
     credentials: createCredentialStore(sql),
     deviceKeyRing: createKeyStore(sql, 'device-keys'),
     deviceKeys: createDeviceKeyStore(sql),
+    hostSessions: createHostSessionStore(sql),
     households: { ...createHouseholdStore(sql), ...createProfilePinStore(sql) },
     identities: createIdentityStore(sql),
     invitations: createInvitationStore(sql),

@@ -20,6 +20,7 @@ import type {
   RevokedAccessTokensTable,
   UsedProofsTable,
 } from './tables-tokens.js';
+import type { HostEntriesTable, HostSessionsTable } from './tables-protected-hosts.js';
 
 export interface SubjectsTable {
   subject_id: string;
@@ -220,4 +221,6 @@ export interface Tables {
   passkey_challenges: PasskeyChallengesTable;
   used_proofs: UsedProofsTable;
   services: ServicesTable;
+  host_entries: HostEntriesTable;
+  host_sessions: HostSessionsTable;
 }

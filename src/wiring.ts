@@ -121,6 +121,8 @@ function openPagesDoor(
     signIn,
     sessions,
     links: linksForPerson,
+    authorizations: rooms.authorizationsForPerson,
+    handover: handoverOf(rooms),
     linkedTools,
     sealer: sealerOf(keyring, 'pending-code'),
     now,

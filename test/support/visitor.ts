@@ -38,11 +38,19 @@ export function createVisitor(house: Pick<TestHouse, 'newAgent'>, { language = '
   const agent = house.newAgent();
   let path = '/';
   let response: Response | undefined;
+  let leftTo: string | undefined;
 
   async function settle(first: Response): Promise<void> {
     response = first;
+    leftTo = undefined;
     while (response.status === 303) {
-      path = response.headers.location as string;
+      const address = response.headers.location as string;
+      const own = address.replace(/^https?:\/\/localhost:\d+(?=\/)/, '');
+      if (!own.startsWith('/')) {
+        leftTo = address;
+        return;
+      }
+      path = own;
       response = await agent.get(path).set('Accept-Language', language);
     }
   }
@@ -83,6 +91,10 @@ export function createVisitor(house: Pick<TestHouse, 'newAgent'>, { language = '
     },
     get address() {
       return path;
+    },
+    /** The address of another site that a redirect led to; nobody went there. */
+    get leftTo() {
+      return leftTo;
     },
     get status() {
       return response?.status;

@@ -8,6 +8,7 @@ import type { AccountSwitches } from '../../domain/account-switches.js';
 import type { Accounts } from '../../domain/accounts.js';
 import type { Activity } from '../../domain/activity.js';
 import type { AppPasswords } from '../../domain/app-passwords.js';
+import type { AuthorizationsForPerson } from '../../domain/authorizations-person.js';
 import type { FallbackMode } from '../../domain/fallback.js';
 import type { Households } from '../../domain/household.js';
 import type { HouseholdInvitations } from '../../domain/household-invitations.js';
@@ -24,6 +25,7 @@ import type { SignIn } from '../../domain/sign-in.js';
 import type { TwoFactor } from '../../domain/two-factor.js';
 import type { Clock } from '../../domain/vocabulary.js';
 import type { Guards } from '../guards.js';
+import type { Handover } from '../request-handover.js';
 
 export interface PagesDependencies {
   readonly accounts: Pick<
@@ -70,6 +72,9 @@ export interface PagesDependencies {
   readonly activity: Activity;
   readonly newTools: Pick<NewTools, 'findNewTool' | 'disownTool'>;
   readonly links: LinksForPerson;
+  readonly authorizations: AuthorizationsForPerson;
+  /** What the OAuth door hands over. */
+  readonly handover: Handover;
   readonly linkedTools: LinkedTools;
   /** Seals the pending code, and the authenticator that is being set up, with keys of their own purpose. */
   readonly sealer: Sealer;

@@ -2,6 +2,7 @@
 // An address only ever names a place from the list below, so nobody can be sent elsewhere (RFC 9700 §4.11).
 import type { Form } from '../request.js';
 import type { Clock } from '../../domain/vocabulary.js';
+import type { Guards } from '../guards.js';
 import { readUserCode } from '../../domain/user-code.js';
 import { codeGroups, isSameCode, typedCode, type PendingCodes } from './pending-code.js';
 import type { PageContext } from './visitor.js';
@@ -142,12 +143,34 @@ export const addressAbout = (place: Place, about: Readonly<Record<string, string
 /** Whether this is the page that a mail leads to: nothing comes before it. */
 export const isFromMail = ({ place }: Journey): boolean => MAIL_PLACES.has(place);
 
+/** Whether they came for one thing, so that a code that waits does not come before it. */
+export const isForOneThing = (journey: Journey): boolean =>
+  isFromMail(journey) || journey.request !== undefined;
+
 export type Journeys = ReturnType<typeof createJourneys>;
 
-export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCodes; now: Clock }) {
+export interface JourneysDependencies {
+  readonly pendingCodes: PendingCodes;
+  readonly guards: Pick<Guards, 'cookies'>;
+  readonly now: Clock;
+}
+
+/** No request of a tool is kept longer. */
+const REQUEST_SECONDS = 600;
+
+export function createJourneys({ pendingCodes, guards, now }: JourneysDependencies) {
+  const { cookies } = guards;
+
+  /** The request that this browser is on its way for, through an address that came by mail, or a page that leads nowhere else. */
+  function keptRequest(ctx: PageContext): string | undefined {
+    const kept = cookies.read(ctx, 'request');
+    return kept !== undefined && REQUEST.test(kept) ? kept : undefined;
+  }
+
   return {
-    /** Keeps a code that came along in this browser: after a form was taken, never on a mere visit. */
-    settle(ctx: PageContext, { broughtCode }: Journey): void {
+    /** Keeps in this browser what came along, a code or a request: after a form was taken, never on a mere visit. */
+    settle(ctx: PageContext, { broughtCode, request }: Journey): void {
+      if (request !== undefined) cookies.write(ctx, 'request', request, REQUEST_SECONDS);
       const pending = pendingCodes.find(ctx);
       if (broughtCode === undefined || (pending && isSameCode(pending.userCode, broughtCode))) return;
       pendingCodes.keep(ctx, { userCode: broughtCode, arrival: 'link' });
@@ -164,8 +187,16 @@ export function createJourneys({ pendingCodes, now }: { pendingCodes: PendingCod
       if (place === 'review') return member ? addressAbout(place, { for: member }) : PLACES.review;
       if (place === 'authorize' && request) return addressAbout(place, { request });
       if (place && isBack) return PLACES[place];
-      if (broughtCode !== undefined || pendingCodes.find(ctx)) return PLACES.link;
-      return PLACES[place ?? 'account'];
+      if (broughtCode !== undefined) return PLACES.link;
+      const kept = keptRequest(ctx);
+      if (kept) return addressAbout('authorize', { request: kept });
+      if (pendingCodes.find(ctx)) return PLACES.link;
+      return PLACES[place === undefined || place === 'authorize' ? 'account' : place];
+    },
+
+    /** The request is answered, or over. */
+    forgetRequest(ctx: PageContext): void {
+      if (cookies.read(ctx, 'request') !== undefined) cookies.clear(ctx, 'request');
     },
 
     reminder(ctx: PageContext, { broughtCode }: Journey = {}): Reminder | undefined {

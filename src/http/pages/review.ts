@@ -5,12 +5,12 @@ import { readQuery } from '../request.js';
 import type { LinkReview } from '../../domain/links-person.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import { nameOfMember } from './household-words.js';
 import { hostOf } from './forward-address.js';
 import { addressOf, type Journeys } from './journey.js';
-import type { Language, MessageKey } from './language.js';
+import type { Language } from './language.js';
 import { isLongCode, type PendingCodes } from './pending-code.js';
 import { faultOf, type Renderer } from './render.js';
+import { presentWhom, scopeWords } from './review-words.js';
 import { deviceWords, versionWords } from './tool-words.js';
 import { leadTo, formOf, signedIn, visitorOf, type PageContext } from './visitor.js';
 
@@ -22,9 +22,6 @@ interface Dependencies extends Pick<
   readonly journeys: Journeys;
   readonly renderer: Renderer;
 }
-
-/** Scopes that have words of their own; the operator's own scopes are shown by name. */
-const KNOWN_SCOPES = ['openid', 'profile', 'email', 'offline_access'];
 
 export function createReviewPages(dependencies: Dependencies) {
   const { links, proofs, sessions, signIn, guards, settings, pendingCodes, journeys, renderer } =
@@ -54,22 +51,6 @@ export function createReviewPages(dependencies: Dependencies) {
     if (!hasFactor && settings.twoFactor === 'required') return `${addressOf('two-factor')}?next=review`;
     const kind = hasFactor ? 'second-factor' : 'any';
     return sessions.hasFreshProof(session, { kind }) ? undefined : '/step-up?next=review';
-  }
-
-  const scopeWords = (scope: string, { t }: Language): string =>
-    KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope });
-
-  /** Whom the tool may be for, and what it does not get for them: who is restricted has less than what was asked for. */
-  function presentWhom({ forWhom, scopes }: LinkReview, language: Language, chosen: string | undefined) {
-    const isKnown = forWhom.some(({ subjectId }) => subjectId === chosen);
-    return forWhom.map(({ subjectId, kind, name, isSelf, scopes: narrowed }) => ({
-      ...{ subjectId, isSelf, isChosen: isKnown ? subjectId === chosen : isSelf },
-      name: nameOfMember({ kind: kind ?? 'owner', name }, language),
-      without: scopes
-        .filter((scope) => !narrowed.includes(scope))
-        .map((scope) => scopeWords(scope, language))
-        .join(' · '),
-    }));
   }
 
   /** What approving lets the tool do, in plain words: first that it signs in, and for how long. */

@@ -5,6 +5,8 @@ import { createAccountPages } from './account.js';
 import { createActivityPage } from './activity.js';
 import { createAppPasswordPages } from './app-passwords.js';
 import { createAuthPage } from './auth.js';
+import { createSignOutPages } from './authorize-sign-out.js';
+import { createAuthorizePages } from './authorize.js';
 import { createClosingPages } from './closing.js';
 import { createCodeEntry } from './code-entry.js';
 import { createDemoPages } from './demo.js';
@@ -41,6 +43,7 @@ import { createTwoFactorChangePages } from './two-factor-changes.js';
 import { createTwoFactorSteps } from './two-factor-steps.js';
 import { createVerifyEmailPages } from './verify-email.js';
 import { createEntrance } from './visitor.js';
+import { createWaysBack } from './way-back.js';
 
 type Pages = ReturnType<typeof createPageGroups>;
 
@@ -156,6 +159,21 @@ function credentialTable({ password, reset, email, closing }: Pages): readonly R
   ];
 }
 
+/** Where a tool sends somebody: each page carries what they came for, and finds the way back to it. */
+function authorizeTable({ authorize, signOut }: Pages): readonly Route[] {
+  return [
+    ['GET', '/authorize', 'anyone', authorize.enter],
+    ['GET', '/authorize/review', 'anyone', authorize.show],
+    ['POST', '/authorize/review', 'anyone', authorize.decide],
+    ['GET', '/authorize/another-account', 'anyone', authorize.show],
+    ['POST', '/authorize/another-account', 'anyone', authorize.useAnotherAccount],
+    ['GET', '/authorize/answer', 'anyone', authorize.showAnswer],
+    ['GET', '/authorize/refused', 'anyone', authorize.showRefused],
+    ['GET', '/authorize/sign-out', 'anyone', signOut.show],
+    ['POST', '/authorize/sign-out', 'anyone', signOut.submit],
+  ];
+}
+
 function pageTable(pages: Pages): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
   const { help, demo } = pages;
@@ -189,6 +207,7 @@ function pageTable(pages: Pages): readonly Route[] {
     ['POST', '/verify-email', 'anyone', verifyEmail.submit],
     ['GET', '/verify-email/again', 'anyone', verifyEmail.show],
     ['POST', '/verify-email/again', 'person', verifyEmail.sendAgain],
+    ...authorizeTable(pages),
     ...accountTable(pages),
     ...credentialTable(pages),
     ...householdTable(pages),
@@ -206,7 +225,18 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const enter = createEntrance(dependencies.guards);
   const leadOn = createDigitsWarning({ ...dependencies, renderer });
   const oldTools = createOldToolsPages({ ...dependencies, renderer });
-  const given = { ...dependencies, pendingCodes, codeEntry, journeys, enter, leadOn, oldTools, renderer };
+  const waysBack = createWaysBack({ ...dependencies, renderer });
+  const given = {
+    ...dependencies,
+    waysBack,
+    pendingCodes,
+    codeEntry,
+    journeys,
+    enter,
+    leadOn,
+    oldTools,
+    renderer,
+  };
   const steps = createTwoFactorSteps(given);
   const editing = createHouseholdEditing(dependencies);
   return {
@@ -221,6 +251,8 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     auth: createAuthPage(given),
     link: createLinkPages(given),
     review: createReviewPages(given),
+    authorize: createAuthorizePages(given),
+    signOut: createSignOutPages(given),
     stepUp: createStepUpPages(given),
     account: createAccountPages(given),
     steps,

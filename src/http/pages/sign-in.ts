@@ -8,7 +8,7 @@ import type { CodeEntry } from './code-entry.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import {
-  isFromMail,
+  isForOneThing,
   journeyQuery,
   readJourney,
   withRecovery,
@@ -106,7 +106,7 @@ export function createSignInPages(dependencies: Dependencies) {
     enter(ctx, issued, await accounts.findAccount(issued.session.accountId));
     journeys.settle(ctx, journey);
     if (address !== undefined) return leadTo(ctx, address);
-    const mayGoOn = journey.broughtCode === undefined && !isFromMail(journey);
+    const mayGoOn = journey.broughtCode === undefined && !isForOneThing(journey);
     const goesOn = mayGoOn && (await codeEntry.resume(ctx));
     const goingOn: Journey = goesOn ? { ...journey, place: 'review' } : journey;
     if (await areCodesFew(issued)) return leadTo(ctx, `/sign-in/few-codes${journeyQuery(goingOn)}`);
@@ -149,11 +149,12 @@ export function createSignInPages(dependencies: Dependencies) {
   return {
     async show(ctx: PageContext): Promise<void> {
       const journey = readJourney(readQuery(ctx));
-      if (visitorOf(ctx).session) {
+      // A tool may ask for a sign-in of now; who is signed in meanwhile stays so.
+      if (visitorOf(ctx).session && !journey.isAnew) {
         const address = journeys.destination(ctx, journey);
         return leadTo(ctx, address.includes('?') ? address : `${address}${journeyQuery(journey)}`);
       }
-      showSignIn(ctx, journey);
+      showSignIn(ctx, journey, { login: journey.login });
     },
 
     async submit(ctx: PageContext): Promise<void> {
@@ -228,6 +229,7 @@ export function createSignInPages(dependencies: Dependencies) {
       await endPresent(ctx);
       guards.forgetSession(ctx);
       cookies.clear(ctx, 'pending');
+      cookies.clear(ctx, 'request');
       leadTo(ctx, '/');
     },
   };

@@ -48,6 +48,12 @@ function refusedField(language: Language, error: unknown): PageFault | undefined
     : faultOf(language, error, field);
 }
 
+/** The code that came along is kept in the browser by now. */
+function signInAddress({ broughtCode: _kept, ...journey }: Journey): string {
+  const query = journeyQuery(journey);
+  return `/sign-in${query === '' ? '?' : `${query}&`}notice=account-made`;
+}
+
 export function createSignUpPages(dependencies: Dependencies) {
   const { accounts, signIn, settings, pendingCodes, journeys, enter, leadOn, renderer } = dependencies;
 
@@ -104,9 +110,7 @@ export function createSignUpPages(dependencies: Dependencies) {
         leadOn(
           ctx,
           made.password,
-          next === 'check-mail'
-            ? `/verify-email${journeyQuery(journey)}`
-            : `/sign-in?${new URLSearchParams({ notice: 'account-made', ...(journey.place ? { next: journey.place } : {}) }).toString()}`,
+          next === 'check-mail' ? `/verify-email${journeyQuery(journey)}` : signInAddress(journey),
         );
       } catch (error) {
         const fault = refusedField(language, error);

@@ -12,6 +12,7 @@ import type { Language } from './language.js';
 import { formFault, type Renderer } from './render.js';
 import { deviceWords } from './tool-words.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
+import { placeOf } from './way-back.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'linkedTools' | 'appPasswords' | 'household'> {
   readonly renderer: Renderer;
@@ -36,7 +37,7 @@ function forWhom(tool: LinkedTool, { members }: Listed, language: Language): str
 
 /** How a tool came to be on the list. */
 function cameBy(
-  { bornWith, parentToolId, appPasswordId }: LinkedTool,
+  { bornWith, parentToolId, appPasswordId, redirectUri }: LinkedTool,
   { tools: all, appPasswords }: Listed,
   { t }: Language,
 ): string {
@@ -44,6 +45,7 @@ function cameBy(
   if (bornWith === 'app-password') return t('tools.came.app-password', { name: own?.name ?? '' });
   if (bornWith === 'code') return t('tools.came.fallback-code');
   if (bornWith === 'password') return t('tools.came.fallback-password');
+  if (redirectUri !== undefined) return t('tools.came.redirect', { place: placeOf(redirectUri) });
   const parent = all.find(({ linkedToolId }) => linkedToolId === parentToolId);
   return parent ? t('tools.came.tool', { name: parent.name }) : t('tools.came.code');
 }

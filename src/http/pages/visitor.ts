@@ -103,6 +103,12 @@ export function createRecognition(
   };
 }
 
+/** Nobody is signed in from here on, for the rest of this request. */
+export function leave(ctx: PageContext): void {
+  const { language, origin } = visitorOf(ctx);
+  visitors.set(ctx.state, { language, origin });
+}
+
 /** Takes a browser into a session: the cookie, and who this request is made by from here on. */
 export function createEntrance(guards: Pick<Guards, 'beginSession'>) {
   return (

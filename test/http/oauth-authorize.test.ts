@@ -268,7 +268,7 @@ describe('the answer', () => {
   it('has the code, the state, and who gives it, so that no other server’s passes for ours (RFC 9207 §2, RFC 9700 §4.4)', async () => {
     const visitor = await house.newPerson();
     await visitor.visit(house.ask(clientId).address);
-    await house.approve(visitor);
+    await house.approveAt(visitor);
     const answer = answerIn(visitor);
     expect(answer?.to).toBe(BACK);
     expect(Object.keys(answer?.fields ?? {}).sort()).toEqual(['code', 'iss', 'state']);
@@ -278,14 +278,14 @@ describe('the answer', () => {
   it('has no state where the tool sent none', async () => {
     const visitor = await house.newPerson();
     await visitor.visit(house.ask(clientId, { state: undefined }).address);
-    if (!answerIn(visitor)) await house.approve(visitor);
+    if (!answerIn(visitor)) await house.approveAt(visitor);
     expect(answerIn(visitor)?.fields).not.toHaveProperty('state');
   });
 
   it('carries the nonce into the ID token, with when and how the person signed in (OpenID Connect Core §2)', async () => {
     const visitor = await house.newPerson();
     const signedInAt = Math.floor(house.clock.now().getTime() / 1000);
-    const { tokens } = await house.link(visitor, clientId, { nonce: 'n-0S6_WzA2Mj' });
+    const { tokens } = await house.linkBy(visitor, clientId, { nonce: 'n-0S6_WzA2Mj' });
     const { claims } = partsOf(tokens.id_token);
     expect(claims).toMatchObject({
       nonce: 'n-0S6_WzA2Mj',
@@ -296,6 +296,8 @@ describe('the answer', () => {
     });
     expect(claims['auth_time']).toBe(signedInAt);
     expect(partsOf(tokens.access_token).claims).not.toHaveProperty('nonce');
-    expect(partsOf((await house.link(visitor, clientId)).tokens.id_token).claims).not.toHaveProperty('nonce');
+    expect(partsOf((await house.linkBy(visitor, clientId)).tokens.id_token).claims).not.toHaveProperty(
+      'nonce',
+    );
   });
 });

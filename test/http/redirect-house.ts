@@ -75,12 +75,12 @@ export async function startRedirectHouse(options: TestHouseOptions = {}) {
   }
 
   /** On the review: approves, not before a person could have read it. */
-  async function approve(visitor: Visitor, typed: Fields = {}): Promise<void> {
+  async function approveAt(visitor: Visitor, typed: Fields = {}): Promise<void> {
     clock.advance(2);
     await visitor.submit({ decision: 'approve', ...typed }, '/authorize/review');
   }
 
-  async function decline(visitor: Visitor): Promise<void> {
+  async function declineAt(visitor: Visitor): Promise<void> {
     clock.advance(2);
     await visitor.submit({ decision: 'decline' }, '/authorize/review');
   }
@@ -89,10 +89,14 @@ export async function startRedirectHouse(options: TestHouseOptions = {}) {
     post('/oauth/token', { grant_type: 'authorization_code', redirect_uri: BACK, ...fields }, headers);
 
   /** Through all of it. */
-  async function link(visitor: Visitor, clientId: string, changes: Record<string, string | undefined> = {}) {
+  async function linkBy(
+    visitor: Visitor,
+    clientId: string,
+    changes: Record<string, string | undefined> = {},
+  ) {
     const { address, verifier, fields } = ask(clientId, changes);
     await visitor.visit(address);
-    if (visitor.path === '/authorize/review' && !answerIn(visitor)) await approve(visitor);
+    if (visitor.path === '/authorize/review' && !answerIn(visitor)) await approveAt(visitor);
     const code = answerIn(visitor)?.fields['code'] ?? '';
     const redirect_uri = fields['redirect_uri'] ?? BACK;
     const answered = await exchange({ client_id: clientId, code, code_verifier: verifier, redirect_uri });
@@ -104,7 +108,7 @@ export async function startRedirectHouse(options: TestHouseOptions = {}) {
 
   return {
     ...house,
-    ...{ issuer, registerTool, ask, newPerson, approve, decline, exchange, link, isAlive },
+    ...{ issuer, registerTool, ask, newPerson, approveAt, declineAt, exchange, linkBy, isAlive },
     newVisitor: () => createVisitor(house),
   };
 }

@@ -33,7 +33,13 @@ const ERRORS = {
 } as const satisfies Record<Exclude<AuthorizationAnswer['outcome'], 'approved'>, readonly [string, string]>;
 
 /** What the OAuth door says of requests that it could not take, and with which status. */
-const REFUSED = { client: 400, redirect: 400, request: 400, busy: 503, fault: 500 } as const;
+const REFUSED = {
+  client: [400, 'authorize-refused.client'],
+  redirect: [400, 'authorize-refused.redirect'],
+  request: [400, 'authorize-refused.request'],
+  busy: [503, 'authorize-refused.busy'],
+  fault: [500, 'authorize-refused.fault'],
+} as const;
 const isRefused = (why: string | undefined): why is keyof typeof REFUSED =>
   why !== undefined && Object.hasOwn(REFUSED, why);
 
@@ -175,11 +181,11 @@ export function createAuthorizePages(dependencies: Dependencies) {
     showRefused(ctx: PageContext): void {
       const { language, origin } = visitorOf(ctx);
       const named = readQuery(ctx).get('why');
-      const why = isRefused(named) ? named : 'request';
+      const [status, words] = REFUSED[isRefused(named) ? named : 'request'];
       renderer.show(ctx, 'authorize/refused', {
         title: language.t('authorize-refused.title'),
-        text: language.t(`authorize-refused.${why}`),
-        status: REFUSED[why],
+        text: language.t(words),
+        status,
         requestId: origin.requestId,
       });
     },

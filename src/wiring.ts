@@ -14,7 +14,8 @@ import { createCounters, createHealth, createObserve } from './http/observe.js';
 import { createPages } from './http/pages/routes.js';
 import { createPinDoor } from './http/pins/routes.js';
 import { createHandover } from './http/request-handover.js';
-import { createOriginReader } from './http/request-origin.js';
+import { createOriginReader, createProxyTrust } from './http/request-origin.js';
+import { createVerifyDoor } from './http/verify/routes.js';
 import { createJobs } from './jobs.js';
 import { createMail } from './outside/mail.js';
 import { createMailText } from './outside/mail-text.js';
@@ -85,6 +86,24 @@ function openPinDoor(
   });
 }
 
+function openVerifyDoor(
+  { trustedProxies, publicUrl, verifyHosts, verifyTokens: mayUseTokens }: Config,
+  { protectedHosts, tokensStanding, household }: Rooms,
+  reportFault: Parameters<typeof createVerifyDoor>[0]['reportFault'],
+) {
+  return createVerifyDoor({
+    protectedHosts,
+    tokensStanding,
+    household,
+    isFromTrustedProxy: createProxyTrust({ trustedProxies }),
+    publicUrl,
+    isOpen: verifyHosts.length > 0,
+    mayUseTokens,
+    newSecret: randomSecret,
+    reportFault,
+  });
+}
+
 function openPagesDoor(
   config: Config,
   rooms: Rooms,
@@ -109,6 +128,7 @@ function openPagesDoor(
     accountEmail: rooms.accountEmail,
     accountClosing: rooms.accountClosing,
     activity: rooms.activity,
+    protectedHosts: rooms.protectedHosts,
     switchedSessions: rooms.switchedSessions,
     household: rooms.household,
     householdInvitations: rooms.householdInvitations,
@@ -226,7 +246,7 @@ export async function wire(config: Config, options: WiringOptions = {}) {
   const app: RequestListener = createApp({
     observe,
     health,
-    doors: [oauth, pins],
+    doors: [oauth, pins, openVerifyDoor(config, rooms, observe.reportFault)],
     pages: openPagesDoor(config, rooms, viewsFolder, demo),
     pollLane: {
       pollGate: rooms.linksForTool.pollGate,

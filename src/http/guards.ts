@@ -158,8 +158,13 @@ const COOKIE_VALUE = /^[\w.~-]{1,3584}$/;
 /** As long as browsers keep any cookie. */
 const KNOWN_SECONDS = 400 * 86_400;
 
-/** The session; what a browser is known by, signed in or not; a half-done sign-in; the code that survives every detour; the request of a tool that does; a browser before it is signed in; a language. */
-export type CookieName = 'session' | 'known' | 'sign-in' | 'pending' | 'request' | 'browser' | 'language';
+/**
+ * The session; what a browser is known by, signed in or not; a half-done sign-in; the code that survives every detour; the request
+ * of a tool that does; a browser before it is signed in; a language; at a host behind a proxy, what the browser is signed in with
+ * there, and what it has set out from there with.
+ */
+export type CookieName =
+  'session' | 'known' | 'sign-in' | 'pending' | 'request' | 'browser' | 'language' | 'host' | 'visit';
 
 // --- Sessions and forms ---------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 // Works out where a request came from: the nearest hop that is not a trusted proxy, in one spelling, and its network.
-// What a network may do is counted in domain/throttle.ts. `Host` and the other X-Forwarded headers are never read.
+// What a network may do is counted in domain/throttle.ts. `Host` and the other X-Forwarded headers are not read here.
 // CHECKLIST 3.2 (canonical addresses, IPv6 by /64, rightmost untrusted hop), RFC 5952 (how IPv6 is written), RFC 6454 (Origin).
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -89,6 +89,23 @@ function contains({ groups, bits }: Block, address: Groups): boolean {
   });
 }
 
+function blocksOf(trustedProxies: readonly string[]): readonly Block[] {
+  return trustedProxies.map((text) => {
+    const block = blockOf(text);
+    if (block === undefined) throw new RangeError(`not an address or CIDR block: ${text}`);
+    return block;
+  });
+}
+
+/** Makes the test of whether a request was handed to us by one of these proxies itself: then it may speak of another one. */
+export function createProxyTrust({ trustedProxies }: { trustedProxies: readonly string[] }) {
+  const blocks = blocksOf(trustedProxies);
+  return ({ socket }: IncomingMessage): boolean => {
+    const peer = groupsOf(socket.remoteAddress ?? '');
+    return peer !== undefined && blocks.some((block) => contains(block, peer));
+  };
+}
+
 /** One entry of X-Forwarded-For, which may carry a port: `192.0.2.1:80`, `[2001:db8::1]:80`. */
 function hopOf(text: string): Groups | undefined {
   if (text.length > LONGEST_HOP) return undefined;
@@ -141,11 +158,7 @@ export type OriginReader = (req: IncomingMessage, requestId: string) => Origin;
  * of them vouches for it. Throws RangeError for an entry that is neither. Without a readable peer the address is `unknown`.
  */
 export function createOriginReader({ trustedProxies }: { trustedProxies: readonly string[] }): OriginReader {
-  const blocks = trustedProxies.map((text) => {
-    const block = blockOf(text);
-    if (block === undefined) throw new RangeError(`not an address or CIDR block: ${text}`);
-    return block;
-  });
+  const blocks = blocksOf(trustedProxies);
   const isTrusted = (address: Groups): boolean => blocks.some((block) => contains(block, address));
 
   /** A connection keeps its peer, and tools keep their connections. */

@@ -19,6 +19,7 @@ import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
 import type { NewTools } from '../../domain/new-tools.js';
 import type { Proofs } from '../../domain/proofs.js';
+import type { ProtectedHosts } from '../../domain/protected-hosts.js';
 import type { Sessions } from '../../domain/sessions.js';
 import type { SwitchedSessions } from '../../domain/sessions-switched.js';
 import type { SignIn } from '../../domain/sign-in.js';
@@ -70,6 +71,7 @@ export interface PagesDependencies {
   readonly profilePins: ProfilePins;
   readonly profileSwitch: Pick<ProfileSwitch, 'switchSession'>;
   readonly activity: Activity;
+  readonly protectedHosts: Pick<ProtectedHosts, 'readAddress' | 'findHindrance' | 'startEntry'>;
   readonly newTools: Pick<NewTools, 'findNewTool' | 'disownTool'>;
   readonly links: LinksForPerson;
   readonly authorizations: AuthorizationsForPerson;

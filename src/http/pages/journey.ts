@@ -12,6 +12,7 @@ const PLACES = {
   link: '/link',
   review: '/link/review',
   authorize: '/authorize/review',
+  continue: '/continue',
   security: '/account/security',
   sessions: '/account/sessions',
   activity: '/account/activity',
@@ -64,6 +65,9 @@ export interface Journey {
   readonly isAnew?: boolean;
   /** Who that tool believes them to be. */
   readonly login?: string;
+  /** The address of a page behind a proxy, and what names the browser that set out from there. */
+  readonly to?: string;
+  readonly visit?: string;
 }
 
 const MAIL_TOKEN = /^[\w.-]{20,200}$/;
@@ -74,6 +78,9 @@ const MEMBER_PLACES: ReadonlySet<string | undefined> = new Set(['member', 'revie
 const MEMBER = /^[\da-f-]{36}$/;
 /** What is about somebody who is the one at the door: the request of a tool that has sent them here. */
 const REQUEST = /^[\w-]{43}$/;
+/** What is about a page behind a proxy; whether we lead to its host is looked up where it is used. */
+export const VISIT = /^[\w-]{43}$/;
+const TO = /^https?:\/\/[\x21-\x7e]{1,2040}$/;
 const LOGIN = /^[^\s\p{C}]{1,254}$/u;
 
 /** What a page shows of the code that waits: its groups, and the minutes left where they are known. */
@@ -102,6 +109,7 @@ export function readJourney(fields: Form, codeNames: readonly string[] = ['user_
     ...(MAIL_PLACES.has(next) && token && MAIL_TOKEN.test(token) ? { mailToken: token } : {}),
     ...(MEMBER_PLACES.has(next) && member && MEMBER.test(member) ? { member } : {}),
     ...(next === 'authorize' ? readRequest(fields) : {}),
+    ...(next === 'continue' ? readOnward(fields) : {}),
   };
 }
 
@@ -116,9 +124,14 @@ function readRequest(fields: Form): Pick<Journey, 'request' | 'isAnew' | 'login'
   };
 }
 
+function readOnward(fields: Form): Pick<Journey, 'to' | 'visit'> {
+  const [to = '', visit = ''] = [fields.get('to'), fields.get('visit')];
+  return TO.test(to) && VISIT.test(visit) ? { to, visit } : {};
+}
+
 /** The same journey as the query of an address; empty for none. */
 export function journeyQuery(journey: Journey): string {
-  const { place, broughtCode, mailToken, member, request, isAnew, login } = journey;
+  const { place, broughtCode, mailToken, member, request, isAnew, login, to, visit } = journey;
   const query = new URLSearchParams({
     ...(place ? { next: place } : {}),
     ...(broughtCode ? { user_code: broughtCode } : {}),
@@ -127,6 +140,7 @@ export function journeyQuery(journey: Journey): string {
     ...(request ? { request } : {}),
     ...(isAnew ? { anew: 'yes' } : {}),
     ...(login ? { login_hint: login } : {}),
+    ...(to && visit ? { to, visit } : {}),
   }).toString();
   return query && `?${query}`;
 }
@@ -181,10 +195,11 @@ export function createJourneys({ pendingCodes, guards, now }: JourneysDependenci
      * code waits.
      */
     destination(ctx: PageContext, journey: Journey, { isBack = false } = {}): string {
-      const { place, broughtCode, mailToken = '', member, request } = journey;
+      const { place, broughtCode, mailToken = '', member, request, to, visit } = journey;
       if (place && isFromMail(journey)) return addressAbout(place, { token: mailToken });
       if (place === 'member') return member ? addressAbout(place, { member }) : PLACES.household;
       if (place === 'review') return member ? addressAbout(place, { for: member }) : PLACES.review;
+      if (place === 'continue' && to && visit) return addressAbout(place, { to, visit });
       if (place === 'authorize' && request) return addressAbout(place, { request });
       if (place && isBack) return PLACES[place];
       if (broughtCode !== undefined) return PLACES.link;

@@ -9,6 +9,7 @@ import { createSignOutPages } from './authorize-sign-out.js';
 import { createAuthorizePages } from './authorize.js';
 import { createClosingPages } from './closing.js';
 import { createCodeEntry } from './code-entry.js';
+import { createContinuePages } from './continue.js';
 import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
 import { createDoor, type Route } from './door.js';
@@ -176,7 +177,7 @@ function authorizeTable({ authorize, signOut }: Pages): readonly Route[] {
 
 function pageTable(pages: Pages): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
-  const { help, demo } = pages;
+  const { help, demo, onward } = pages;
   return [
     ['GET', '/', 'anyone', home.show],
     ['GET', '/first-run', 'anyone', signUp.showFirstRun],
@@ -211,6 +212,8 @@ function pageTable(pages: Pages): readonly Route[] {
     ...accountTable(pages),
     ...credentialTable(pages),
     ...householdTable(pages),
+    ['GET', '/continue', 'anyone', onward.show],
+    ['GET', '/continue/no-cookie', 'anyone', onward.showNoCookie],
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
     ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
@@ -249,6 +252,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     signUp: createSignUpPages(given),
     verifyEmail: createVerifyEmailPages(given),
     auth: createAuthPage(given),
+    onward: createContinuePages(given),
     link: createLinkPages(given),
     review: createReviewPages(given),
     authorize: createAuthorizePages(given),

@@ -1,12 +1,13 @@
 // The operator's command line: makes accounts and clients, looks after signing keys, reads what happened. It calls the
 // domain over the same database as the service, which may be running. What it prints on standard output is JSON.
 // A secret comes in by standard input only, and goes out once. The settings are the service's own (config.ts); what each
-// command does is in admin-commands.ts.
+// command does is in admin-commands.ts and admin-tools.ts.
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig, ConfigError } from './config.js';
 import { withSecret } from './config-secret.js';
-import { commands, UsageFault, type Command, type Surroundings, type Values } from './admin-commands.js';
+import { UsageFault, type Command, type Surroundings, type Values } from './admin-arguments.js';
+import { commands } from './admin-commands.js';
 import { isRefusal, isUnavailable, type DomainErrorCode } from './domain/vocabulary.js';
 import { wire } from './wiring.js';
 
@@ -19,7 +20,10 @@ const REFUSALS: Partial<Record<DomainErrorCode, string>> = {
   'email-invalid': 'This is no e-mail address.',
   'factor-not-on': 'This account has no second factor.',
   'not-found': 'There is no such thing.',
+  'redirect-uri-invalid': 'This cannot be an address to send people back to.',
+  'scope-invalid': 'This cannot be a scope.',
   'service-busy': 'The service is busy. Try again in a moment.',
+  'target-invalid': 'This cannot be the audience of a service.',
 };
 
 const PASSWORD_FAULTS: Readonly<Record<string, string>> = {

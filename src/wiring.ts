@@ -70,6 +70,7 @@ function openPinDoor(
   return createPinDoor({
     linksByNumber,
     tokensLasting,
+    dpop: rooms.dpop,
     deviceKeys,
     fallback,
     proofs,

@@ -3,10 +3,10 @@
 // RFC 8628 §3.3, §5.4, §5.5; CHECKLIST 2, 3.1.
 import type { Audit, AuditEvent } from './audit.js';
 import type { Client, ClientStore } from './clients.js';
-import type { ForWhom, ForWhomDependencies } from './links-for-whom.js';
+import type { ForWhomDependencies } from './links-for-whom.js';
 import { createGuesses } from './links-guesses.js';
 import { COLLECT_SECONDS, pollKeyOf } from './links-numbered.js';
-import { createReviewPages, type ReviewPagesDependencies } from './links-review-page.js';
+import { createReviewPages, type LinkReview, type ReviewPagesDependencies } from './links-review-page.js';
 import { stateOf } from './links.js';
 import type {
   Approval,
@@ -18,6 +18,7 @@ import type {
   LinkStores,
   PollGate,
 } from './links.js';
+import type { Services } from './services.js';
 import type { Session } from './sessions.js';
 import type { Throttle } from './throttle.js';
 import type { ToolDescription } from './tokens.js';
@@ -34,6 +35,8 @@ import {
 } from './vocabulary.js';
 import type { WakeUps } from './waiting.js';
 
+export type { LinkReview } from './links-review-page.js';
+
 /** What an upper room knows of the account that decides. */
 export interface Decider {
   readonly isVerified: boolean;
@@ -45,6 +48,7 @@ export interface LinksForPersonDependencies<Stores extends LinkStores>
   extends ForWhomDependencies<Stores>, ReviewPagesDependencies {
   readonly store: LinkStore;
   readonly clients: Pick<ClientStore, 'find'>;
+  readonly services: Pick<Services, 'describe'>;
   readonly inTransaction: InTransaction<Stores>;
   readonly throttle: Throttle;
   readonly audit: Audit;
@@ -59,34 +63,6 @@ export interface LinksForPersonDependencies<Stores extends LinkStores>
   readonly isVerificationRequired: boolean;
   readonly onAlarm: (message: string) => void;
   readonly checkpoint?: LinkCheckpoint;
-}
-
-/** Everything the review page shows of a link. */
-export interface LinkReview {
-  readonly linkId: LinkId;
-  readonly state: 'reserved' | 'approved' | 'denied' | 'redeemed' | 'expired';
-  /** What the tool calls itself, and whether the operator vouches for it. */
-  readonly toolName: string;
-  readonly isToolVerified: boolean;
-  /** What a tool of the PIN door says of itself. */
-  readonly tool: ToolDescription | undefined;
-  readonly door: Link['door'];
-  /** Whether the tool has a key of its own, and renews its token with it. */
-  readonly isKeyed: boolean;
-  /** Where the browser may go after the decision; whoever entered the code came with it. */
-  readonly forwardAddress: string | undefined;
-  readonly userAgent: string;
-  readonly networkAddress: string;
-  readonly isSameNetwork: boolean;
-  readonly webOrigin: string | undefined;
-  readonly arrival: Arrival;
-  readonly scopes: readonly string[];
-  /** For whom it may be approved, the person themself first. */
-  readonly forWhom: readonly ForWhom[];
-  readonly startedAt: Date;
-  readonly expiresAt: Date;
-  /** Names this page and when it was made; a decision carries it back. */
-  readonly page: string;
 }
 
 interface AboutLink {
@@ -198,6 +174,7 @@ export function createLinksForPerson<Stores extends LinkStores>(
       webOrigin: link.webOrigin,
       arrival: 'arrival' in link ? link.arrival : 'typed',
       scopes: link.scope.split(' ').filter(Boolean),
+      services: (await dependencies.services.describe(link.resources)).map(({ name }) => name),
       forWhom: await dependencies.listForWhom(session.accountId, link.scope),
       startedAt: link.createdAt,
       expiresAt: link.expiresAt,

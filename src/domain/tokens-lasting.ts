@@ -11,7 +11,7 @@ import { cleanClientName } from './clients.js';
 import type { Keys } from './keys.js';
 import type { LinkedTool, Tokens, TokenStore, TokenStores, ToolDescription } from './tokens.js';
 import { endToolWithin } from './tokens-ending.js';
-import { lastingAudience, type DeviceTokenRead, type TokensStanding } from './tokens-standing.js';
+import { boundKeyOf, lastingAudience, type DeviceTokenRead, type TokensStanding } from './tokens-standing.js';
 import {
   DomainError,
   type AccountId,
@@ -32,6 +32,8 @@ export interface LastingStanding {
   readonly kind: 'lasting' | 'device-key';
   readonly issuedAt: Date;
   readonly expiresAt: Date;
+  /** The key without whose proof it counts for nothing (RFC 7800). None of this door's own has one. */
+  readonly boundTo: string | undefined;
 }
 
 /** What a tool is opened with; the rest follows. */
@@ -191,13 +193,14 @@ export function createTokensLasting<Stores extends TokenStores>(
     kind: LastingStanding['kind'],
     token: string,
     tool: LinkedTool,
-    { iat, exp }: Payload,
+    claims: Payload,
   ): LastingStanding => ({
     tool,
     token,
     kind,
-    issuedAt: new Date(Number(iat) * 1000),
-    expiresAt: new Date(exp * 1000),
+    issuedAt: new Date(Number(claims['iat']) * 1000),
+    expiresAt: new Date(claims.exp * 1000),
+    boundTo: boundKeyOf(claims),
   });
 
   async function findLasting(token: string): Promise<LastingStanding | undefined> {
@@ -279,9 +282,10 @@ export function createTokensLasting<Stores extends TokenStores>(
      * expired, revoked, unlinked, its account not in standing, or meant for another audience; and `token-expired` for one
      * that its tool can renew with its key.
      */
-    async useLastingToken(token: string, origin: Origin): Promise<LastingStanding> {
+    async useLastingToken(token: string, origin: Origin, keyThumbprint?: string): Promise<LastingStanding> {
       const found = (await findLasting(token)) ?? (await findDeviceToken(token));
-      if (!found) throw new DomainError('token-invalid');
+      // RFC 9449 §7.2: one that is bound to a key is worth nothing without its proof, at any door.
+      if (!found || found.boundTo !== keyThumbprint) throw new DomainError('token-invalid');
       await standing.noteUse(found.tool, origin);
       return found;
     },

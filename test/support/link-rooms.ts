@@ -180,6 +180,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
   };
   const person = createLinksForPerson({
     store: stores.links,
+    services,
     clients: stores.clients,
     inTransaction,
     throttle,

@@ -1,11 +1,13 @@
-// Reads what a request shows of its tool's own key: the header DPoP, and the parameter that announces a key. Whether a proof is
-// right is in `dpop`; what is bound to a key, in `links` and `tokens`. RFC 9449 §4.1, §5, §7, §8, §10.
+// What this door makes of the proofs that requests bring: the key that something is bound to, by a proof or by the parameter that
+// announces one, and what is said of a proof that is not right. What is bound to a key, is in `links` and `tokens`.
+// RFC 9449 §5, §7, §10.
 import type { RequestContext } from '../guards.js';
 import type { Form } from '../request.js';
+import { createRequestProofs, hasProof } from '../request-proof.js';
 import type { Addresses } from './addresses.js';
 import { OAuthRefusal, proofAnswers, requestRefused } from './errors.js';
 import type { Client } from '../../domain/clients.js';
-import type { Dpop, Proof, ProvenKey } from '../../domain/dpop.js';
+import type { Dpop, ProvenKey } from '../../domain/dpop.js';
 import { DomainError, isRefusal } from '../../domain/vocabulary.js';
 
 export interface ProofsDependencies {
@@ -16,40 +18,25 @@ export interface ProofsDependencies {
 /** RFC 7638 with SHA-256. */
 const THUMBPRINT = /^[\w-]{43}$/;
 
-export const hasProof = (ctx: RequestContext): boolean => ctx.req.headers['dpop'] !== undefined;
-
 /** RFC 9449 §5.2: a client that was registered so gets nothing without a proof. */
 export function refuseUnproven(ctx: RequestContext, { metadata }: Client): void {
   if (!metadata.isDpopBound || hasProof(ctx)) return;
-  throw new DomainError('dpop-proof-invalid', {
-    publicDetail: 'This client gets tokens with a DPoP proof only.',
-  });
+  throw new DomainError('dpop-proof-invalid', { publicDetail: 'this client needs a DPoP proof' });
+}
+
+/** How a fault of a token and its proof is told where the token was to open something (RFC 9449 §7.1). */
+function forResource(error: unknown): unknown {
+  if (isRefusal(error, 'dpop-nonce-needed')) return new OAuthRefusal(proofAnswers.nonce);
+  if (isRefusal(error, 'token-invalid')) return new OAuthRefusal(proofAnswers.token);
+  if (!isRefusal(error, 'dpop-proof-invalid')) return error;
+  const { publicDetail: description = proofAnswers.proof.description } = error;
+  return new OAuthRefusal({ ...proofAnswers.proof, description });
 }
 
 export type Proofs = ReturnType<typeof createProofs>;
 
 export function createProofs({ addresses, dpop }: ProofsDependencies) {
-  const { origin } = new URL(addresses.issuer);
-
-  /**
-   * The proof that came with a request, right but not used up; undefined where none came. Of a header that comes twice, node
-   * makes one text, which is no proof (RFC 9449 §4.3 (1)). Whoever needs a nonce is given one.
-   */
-  function checkProof(ctx: RequestContext, accessToken?: string): Proof | undefined {
-    const shown = ctx.req.headers['dpop'];
-    if (shown === undefined) return undefined;
-    // From our own address, never from what the request says of the host.
-    const address = origin + ctx.path;
-    const request = { method: ctx.method, address, ...(accessToken === undefined ? {} : { accessToken }) };
-    try {
-      const proof = dpop.checkProof(String(shown), request);
-      if (proof.nextNonce !== undefined) ctx.set('DPoP-Nonce', proof.nextNonce);
-      return proof;
-    } catch (error) {
-      if (isRefusal(error, 'dpop-nonce-needed')) ctx.set('DPoP-Nonce', dpop.currentNonce());
-      throw error;
-    }
-  }
+  const { checkProof, withProof } = createRequestProofs({ dpop, issuer: addresses.issuer });
 
   /** The key that a request proves to hold, its proof used up; undefined where it brings none. */
   async function readProof(ctx: RequestContext): Promise<ProvenKey | undefined> {
@@ -72,39 +59,20 @@ export function createProofs({ addresses, dpop }: ProofsDependencies) {
         throw new OAuthRefusal(
           requestRefused('dpop_jkt must be the SHA-256 thumbprint of a key (RFC 7638).'),
         );
-      const proven = await readProof(ctx);
+      const proven = hasProof(ctx) ? await readProof(ctx) : undefined;
       if (announced !== undefined && proven !== undefined && announced !== proven.thumbprint)
-        throw new DomainError('dpop-proof-invalid', {
-          publicDetail: 'dpop_jkt is not the key of the proof.',
-        });
+        throw new DomainError('dpop-proof-invalid', { publicDetail: 'dpop_jkt is not the key of the proof' });
       return announced ?? proven?.thumbprint;
     },
 
-    /**
-     * Uses a token that is shown as bound, with the key that its proof shows; the proof is used up once the token has counted.
-     * What is wrong is told as RFC 9449 §7.1 has it.
-     */
-    async withTokenProof<Used>(
+    /** Uses a token that is shown as bound to a key; see `withProof`. */
+    withTokenProof: <Used>(
       ctx: RequestContext,
       accessToken: string,
       use: (keyThumbprint: string) => Promise<Used>,
-    ): Promise<Used> {
-      try {
-        const proof = checkProof(ctx, accessToken);
-        if (!proof)
-          throw new DomainError('dpop-proof-invalid', { publicDetail: 'The DPoP proof is missing.' });
-        const used = await use(proof.thumbprint);
-        await dpop.spendProof(proof);
-        return used;
-      } catch (error) {
-        if (isRefusal(error, 'dpop-nonce-needed')) throw new OAuthRefusal(proofAnswers.nonce);
-        if (isRefusal(error, 'token-invalid')) throw new OAuthRefusal(proofAnswers.token);
-        if (isRefusal(error, 'dpop-proof-invalid')) {
-          const { publicDetail: description = proofAnswers.proof.description } = error;
-          throw new OAuthRefusal({ ...proofAnswers.proof, description });
-        }
-        throw error;
-      }
-    },
+    ): Promise<Used> =>
+      withProof(ctx, accessToken, use).catch((error: unknown) => {
+        throw forResource(error);
+      }),
   };
 }

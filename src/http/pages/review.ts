@@ -54,10 +54,11 @@ export function createReviewPages(dependencies: Dependencies) {
   }
 
   /** What approving lets the tool do, in plain words: first that it signs in, and for how long. */
-  function powersOf({ door, isKeyed, scopes }: LinkReview, language: Language): string[] {
+  function powersOf({ door, isKeyed, scopes, services }: LinkReview, language: Language): string[] {
     const { t, count } = language;
     const words = scopes.map((scope) => scopeWords(scope, language));
-    if (door === 'oauth') return [t('review.may.sign-in'), ...words];
+    const uses = services.map((service) => t('review.may.use-service', { service }));
+    if (door === 'oauth') return [t('review.may.sign-in'), ...uses, ...words];
     const signsIn = isKeyed
       ? t('review.may.sign-in-keyed')
       : count('review.may.sign-in-days', settings.lastingTokenDays);

@@ -3,6 +3,7 @@
 import { NO_STORE, type RequestContext } from '../guards.js';
 import { MessageFault, type MessageFaultKind } from '../request.js';
 import { answer, type Answer, type Call } from './answers.js';
+import { DPOP_ALGS } from '../../domain/dpop.js';
 import { DomainError, isUnavailable, type DomainErrorCode } from '../../domain/vocabulary.js';
 
 export interface RefusalAnswer {
@@ -18,6 +19,8 @@ export interface RefusalAnswer {
   };
   /** Sent as `Retry-After`, unless the refusal knows better. */
   readonly retryAfterSeconds?: number;
+  /** What is wrong with the proof that came with a token (RFC 9449 §7.1). */
+  readonly proofFault?: 'invalid_dpop_proof' | 'use_dpop_nonce';
 }
 
 /** A refusal that only this door can see. */
@@ -49,6 +52,8 @@ export const refusals = {
   notAuthenticated: refusal([401, 1001, NOT_AUTHENTICATED], {
     older: { message: 'Invalid authentication token.' },
   }),
+  proofWrong: refusal([401, 1001, NOT_AUTHENTICATED], { proofFault: 'invalid_dpop_proof' }),
+  nonceNeeded: refusal([401, 1001, NOT_AUTHENTICATED], { proofFault: 'use_dpop_nonce' }),
   /** The older paths tell a request without any token from one with a bad one. */
   notSignedIn: refusal([401, 1001, NOT_AUTHENTICATED], { older: { message: 'Please sign in.' } }),
   /** The one older path that answers a bad token in a way of its own (PIN-API 4.5). */
@@ -117,8 +122,8 @@ export const domainAnswers = {
   'code-unknown': refusals.codeUnknown,
   'code-wrong': fault,
   'credentials-wrong': refusals.notAuthenticated,
-  'dpop-nonce-needed': refusals.notAuthenticated,
-  'dpop-proof-invalid': refusals.notAuthenticated,
+  'dpop-nonce-needed': refusals.nonceNeeded,
+  'dpop-proof-invalid': refusals.proofWrong,
   'email-invalid': refusals.emailInvalid,
   'email-taken': fault,
   'factor-already-on': fault,
@@ -222,6 +227,11 @@ export const presentResponse = (code: number, status: string): Answer => ({
   xml: () => ({ name: 'Response', attributes: { code, status } }),
 });
 
+const challengeOf = ({ proofFault }: RefusalAnswer): string =>
+  proofFault === undefined
+    ? 'Bearer realm="linchpin"'
+    : `DPoP realm="linchpin", error="${proofFault}", algs="${DPOP_ALGS.join(' ')}"`;
+
 /** Writes the answer to an error. A fault of ours tells nothing but that it is ours; its id is in `X-Request-Id`. */
 export function writeError(ctx: RequestContext, call: Call, error: unknown): void {
   const found = answerOf(error) ?? fault;
@@ -229,7 +239,7 @@ export function writeError(ctx: RequestContext, call: Call, error: unknown): voi
   const status = (isOlder ? found.older?.status : undefined) ?? found.status;
   ctx.set(NO_STORE);
   // RFC 9110 §15.5.2. Of a kind that makes no browser ask for a password.
-  if (status === 401) ctx.set('WWW-Authenticate', 'Bearer realm="linchpin"');
+  if (status === 401) ctx.set('WWW-Authenticate', challengeOf(found));
   if (found.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(found.retryAfterSeconds));
   answer(ctx, call, status, isOlder ? presentOlderRefusal(found) : presentRefusal(found));
 }

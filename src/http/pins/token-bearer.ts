@@ -2,10 +2,12 @@
 // still counts is in `tokens-lasting`, what it may know of the person in `household`. PIN-API 2 and "Decided".
 import type { RequestContext } from '../guards.js';
 import { originOf } from '../request.js';
+import { createRequestProofs } from '../request-proof.js';
 import { DoorRefusal, refusals } from './errors.js';
 import { readMessage, type Message } from './message.js';
-import { readToken } from './tool-values.js';
+import { isShownAsBound, readToken } from './tool-values.js';
 import type { PresentedUser } from './user.js';
+import type { Dpop } from '../../domain/dpop.js';
 import type { Households } from '../../domain/household.js';
 import type { Proofs } from '../../domain/proofs.js';
 import type { LastingStanding, TokensLasting } from '../../domain/tokens-lasting.js';
@@ -13,17 +15,23 @@ import { DomainError } from '../../domain/vocabulary.js';
 
 export interface TokenBearerDependencies {
   readonly tokensLasting: Pick<TokensLasting, 'useLastingToken'>;
+  readonly dpop: Dpop;
+  readonly publicUrl: string;
 }
 
 /** Refuses a request without a token; `token-invalid` and `token-expired` as `useLastingToken` does. */
 export type FindBearer = (ctx: RequestContext, message?: Message) => Promise<LastingStanding>;
 
-export function createFindBearer({ tokensLasting }: TokenBearerDependencies): FindBearer {
+export function createFindBearer(dependencies: TokenBearerDependencies): FindBearer {
+  const { tokensLasting, dpop, publicUrl } = dependencies;
+  const { withProof } = createRequestProofs({ dpop, issuer: publicUrl });
   return async (ctx, known) => {
     const message = known ?? (await readMessage(ctx));
     const token = readToken(ctx, message);
     if (token === undefined) throw new DoorRefusal(refusals.notSignedIn);
-    return tokensLasting.useLastingToken(token, originOf(ctx));
+    const origin = originOf(ctx);
+    if (!isShownAsBound(ctx)) return tokensLasting.useLastingToken(token, origin);
+    return withProof(ctx, token, (key) => tokensLasting.useLastingToken(token, origin, key));
   };
 }
 

@@ -65,9 +65,14 @@ export function requireIdentifier({ identifier }: Pick<ToolValues, 'identifier'>
   return identifier;
 }
 
-/** `X-Plex-Token` in any of its places, or `Authorization: Bearer`. */
+/** Whether the token comes with the scheme of those that are bound to a key (RFC 9449 §7.1), which is looked at before all others. */
+export const isShownAsBound = (ctx: RequestContext): boolean => /^DPoP /i.test(ctx.get('Authorization'));
+
+/** `X-Plex-Token` in any of its places, or `Authorization: Bearer`; or `Authorization: DPoP`, and then nothing else. */
 export function readToken(ctx: RequestContext, message: Message): string | undefined {
-  const inHeader = headerOf(ctx, TOKEN) ?? /^Bearer +(\S+) *$/i.exec(ctx.get('Authorization'))?.[1];
+  const authorized = /^(?:Bearer|DPoP) +(\S+) *$/i.exec(ctx.get('Authorization'))?.[1];
+  if (isShownAsBound(ctx)) return authorized;
+  const inHeader = headerOf(ctx, TOKEN) ?? authorized;
   return inHeader ?? fieldOf(message, TOKEN.field);
 }
 

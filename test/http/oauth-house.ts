@@ -173,6 +173,9 @@ function createPeople({ house, clock, newAccount }: TestHouse) {
   return {
     accountOf,
     reserve: async (userCode: string, name = 'anna') => void (await reserve(userCode, name)),
+    /** What a person is shown of a link before they decide. */
+    review: async (userCode: string, name = 'anna') =>
+      house.linksForPerson.findForReview(await reserve(userCode, name)),
     approve: (userCode: string, name = 'anna') => decide(userCode, 'approveLink', name),
     deny: (userCode: string, name = 'anna') => decide(userCode, 'denyLink', name),
     /** A hundred wrong passwords, one after the other. */

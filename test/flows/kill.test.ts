@@ -11,6 +11,7 @@ import { bundle, type Bundle } from '../support/bundled.js';
 import { createTestClock } from '../support/clock.js';
 import { createLinkRoomStores, openLinkRooms, originFrom } from '../support/link-rooms.js';
 import type { Acknowledged, WorkerOrder } from '../support/link-worker.js';
+import { createRandom } from '../support/random.js';
 
 const KILLS = Number(process.env['KILLS'] ?? 20);
 const SEED = Number(process.env['KILL_SEED'] ?? 20260301);
@@ -18,16 +19,6 @@ const SEED = Number(process.env['KILL_SEED'] ?? 20260301);
 const APPROVE = ['approve:before', 'approve:updated', 'approve:committed'];
 const REDEEM = ['redeem:before', 'redeem:updated', 'redeem:opened', 'redeem:committed', 'redeem:signed'];
 const TRANSACTION = ['transaction:begun', 'transaction:worked', 'transaction:committed'];
-
-/** A small generator with a seed (mulberry32), so that a failing series can be run again. */
-function createRandom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('a process that is killed', () => {
   let worker: Bundle;
@@ -169,7 +160,7 @@ describe('a process that is killed', () => {
     let killed = 0;
     for (let round = 0; round < KILLS; round++) {
       const file = join(folder, `random-${round}.sqlite`);
-      const { said, signal } = await run({ file, links: 48, atOnce: 12 }, 1 + Math.floor(random() * 140));
+      const { said, signal } = await run({ file, links: 48, atOnce: 12 }, random.between(1, 140));
       if (signal === 'SIGKILL') killed += 1;
       await goOn(file, said, check(file, said));
     }

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /** Below the project, so that the packages are found from it. */
 const CACHE = join('node_modules', '.cache', 'linchpin-tests');
@@ -63,13 +63,20 @@ function watch(child: ChildProcess) {
   return { written: () => ({ ...written }), until, ended };
 }
 
-export async function buildService(): Promise<BuiltService> {
+export interface BuildAsked {
+  /** What changes the sources on the way, for tests that must notice. */
+  readonly plugins?: Plugin[];
+  /** A file that runs in the process before the service does. The process then has a channel to this one. */
+  readonly preload?: string;
+}
+
+export async function buildService({ plugins = [], preload }: BuildAsked = {}): Promise<BuiltService> {
   mkdirSync(CACHE, { recursive: true });
   const home = mkdtempSync(join(CACHE, 'service-'));
   // The views stand beside the folder of the built files.
   symlinkSync(resolve('views'), join(home, 'views'));
   await build({
-    entryPoints: [join('src', 'main.ts')],
+    entryPoints: { main: join('src', 'main.ts'), ...(preload === undefined ? {} : { preload }) },
     outdir: join(home, 'dist'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -79,8 +86,10 @@ export async function buildService(): Promise<BuiltService> {
     format: 'esm',
     target: 'node20',
     logLevel: 'silent',
+    plugins,
   });
   const main = resolve(home, 'dist', 'main.mjs');
+  const early = preload === undefined ? [] : ['--import', resolve(home, 'dist', 'preload.mjs')];
   const folders: string[] = [home];
   const running = new Map<ChildProcess, Promise<unknown>>();
 
@@ -97,10 +106,10 @@ export async function buildService(): Promise<BuiltService> {
       const folder = newFolder();
       const port = env['PORT'] === undefined ? await findFreePort() : Number(env['PORT']);
       const { PATH = '' } = process.env;
-      const child = spawn(command!, [...before, main], {
+      const child = spawn(command!, [...before, ...early, main], {
         cwd: folder,
         env: { PATH, DATA_DIR: join(folder, 'data'), PORT: String(port), ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', ...(preload === undefined ? [] : ['ipc' as const])],
       });
       const watched = watch(child);
       running.set(child, watched.ended);

@@ -2,9 +2,9 @@
 // It ends only what it started: by `stop`, when this process exits, and by the kernel where this process is killed.
 // Both ask for a password: on a shared machine a database superuser without one lends its system user to everybody.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -54,11 +54,52 @@ export async function startRedis({
   }
   const child = launch([...prefix, program, ...(isSentinel ? [file, '--sentinel'] : ['-'])], folder);
   child.stdin?.end(isSentinel ? '' : text);
-  return whenReady(child, folder, `redis://default:${password}@127.0.0.1:${port}`);
+  return whenReady(child, () => removeFolder(folder), `redis://default:${password}@127.0.0.1:${port}`);
 }
 
 /** Starts an empty PostgreSQL that never flushes to disk. Refuses where it is not installed or does not come up. */
 export async function startPostgres(): Promise<Service> {
+  const { command, folder, url } = await makePostgres({ synchronous_commit: 'off', full_page_writes: 'off' });
+  return whenReady(launch(command, folder), () => removeFolder(folder), url);
+}
+
+export interface LastingPostgres extends Service {
+  /**
+   * Ends the server, and resolves when it has ended. `fast`: it cuts its clients off, and ends in order; `immediate`: it drops
+   * everything, and recovers at the next start.
+   */
+  readonly halt: (how: 'fast' | 'immediate') => Promise<void>;
+  /** Starts it again on the same data, at the same address. */
+  readonly resume: () => Promise<void>;
+}
+
+/** One that can be ended and started again. What it has acknowledged survives that, but not a machine that loses power. */
+export async function startLastingPostgres(): Promise<LastingPostgres> {
+  const { command, folder, url } = await makePostgres({ synchronous_commit: 'on' });
+  const start = () => whenReady(launch(command, folder), () => undefined, url);
+  const remove = (): void => removeFolder(folder);
+  process.once('exit', remove);
+  let running = await start();
+  return {
+    url,
+    signal: (name) => running.signal(name),
+    async halt(how) {
+      running.signal(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      await running.ended;
+    },
+    async resume() {
+      running = await start();
+    },
+    async stop() {
+      await running.stop();
+      process.off('exit', remove);
+      remove();
+    },
+  };
+}
+
+/** An empty cluster of databases, and the command that serves it. */
+async function makePostgres(settings: Record<string, string>) {
   const initdb = found('postgres');
   const { folder, prefix } = ownFolder('postgres');
   const data = join(folder, 'data');
@@ -68,35 +109,25 @@ export async function startPostgres(): Promise<Service> {
   giveAway(passwordFile);
   try {
     await runToEnd([
-      ...[
-        ...prefix,
-        initdb,
-        '-D',
-        data,
-        '-U',
-        'linchpin',
-        '--auth=scram-sha-256',
-        `--pwfile=${passwordFile}`,
-      ],
+      ...[...prefix, initdb, '-D', data, '-U', 'linchpin'],
+      ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`],
       ...['--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions'],
     ]);
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     throw error;
   }
   const port = await freePort();
-  const settings = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: folder,
-    fsync: 'off',
-    synchronous_commit: 'off',
-    full_page_writes: 'off',
+  const all = {
+    ...{ listen_addresses: '127.0.0.1', port, unix_socket_directories: folder, fsync: 'off' },
+    ...settings,
   };
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = launch([...prefix, join(dirname(initdb), 'postgres'), '-D', data, ...options], folder);
-  return whenReady(child, folder, `postgres://linchpin:${password}@127.0.0.1:${port}/postgres`);
+  const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const command = [...prefix, join(dirname(initdb), 'postgres'), '-D', data, ...options];
+  return { command, folder, url: `postgres://linchpin:${password}@127.0.0.1:${port}/postgres` };
 }
+
+const removeFolder = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
 function found(name: 'redis' | 'postgres'): string {
   const program = equipment[name].find();
@@ -131,15 +162,23 @@ function serviceUser(): { uid: number; gid: number } | undefined {
   return { uid: Number(uid ?? 65534), gid: Number(gid ?? 65534) };
 }
 
+/** Below those that the system gives to outgoing connections: one that was freed for a restart is free still. */
+const PORTS = { first: 12_000, last: 32_000 };
+
 /** `--port 0` is not offered by either program: a port that was free a moment ago is. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = PORTS.first + randomInt(PORTS.last - PORTS.first);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
@@ -156,14 +195,19 @@ function bareEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Waits for the line in which the programs say that they take connections. */
-async function whenReady(child: ChildProcess, folder: string, url: string): Promise<Service> {
-  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+async function whenReady(
+  child: ChildProcess,
+  remove: () => void,
+  url: string,
+): Promise<Service & { readonly ended: Promise<void> }> {
   const endNow = (): void => {
     child.kill('SIGKILL');
-    removeFolder();
+    remove();
   };
   process.once('exit', endNow);
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve())).finally(() =>
+    process.off('exit', endNow),
+  );
   const stop = async (): Promise<void> => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_SECONDS * 1000);
     // PostgreSQL takes it as its fast shutdown; TERM would wait for its clients.
@@ -171,12 +215,11 @@ async function whenReady(child: ChildProcess, folder: string, url: string): Prom
     child.kill('SIGCONT');
     await ended;
     clearTimeout(timer);
-    process.off('exit', endNow);
-    removeFolder();
+    remove();
   };
   try {
     await readyLine(child);
-    return { url, stop, signal: (name) => void child.kill(name) };
+    return { url, stop, ended, signal: (name) => void child.kill(name) };
   } catch (error) {
     if (child.exitCode === null && child.pid !== undefined) await stop();
     else endNow();

@@ -20,7 +20,8 @@ const attribute = (tag: string, name: string): string | undefined => {
 
 const isChoice = (input: string): boolean => ['checkbox', 'radio'].includes(attribute(input, 'type') ?? '');
 
-function formsOf(html: string): PageForm[] {
+/** Every form of a page, with what its fields hold. */
+export function formsOf(html: string): PageForm[] {
   return [...html.matchAll(/<form\s[^>]*>[\s\S]*?<\/form>/g)].map(([form]) => ({
     action: attribute(form, 'action') ?? '',
     fields: Object.fromEntries(

@@ -1,0 +1,144 @@
+// The rules of one link: one reservation, one decision for good, at most one token, none without an approval, none after its time.
+// DESIGN 3; RFC 8628 §3.5, §5.5.
+import { isOpen, mayHaveHappened, type Act, type Op } from './history.js';
+import type { LinkTruth } from './truth.js';
+
+/** A replica that did not hear of a decision asks again after so long (ten seconds, and a little for a busy machine). */
+const STALE_MS = 11_000;
+
+const inOrder = (ops: readonly Op[]): Op[] => [...ops].sort((one, other) => one.askedAt - other.askedAt);
+const earliest = (ops: readonly Op[]): number => Math.min(Infinity, ...ops.map(({ endedAt }) => endedAt));
+
+function sort(ops: readonly Op[]) {
+  const of = (act: Act): Op[] => inOrder(ops.filter((op) => op.act === act));
+  const done = (act: Act): Op[] => of(act).filter(({ said }) => said === 'done');
+  /** Done, or perhaps done. */
+  const open = (act: Act): Op[] => of(act).filter(mayHaveHappened);
+  const polls = of('poll');
+  return {
+    of,
+    done,
+    open,
+    polls,
+    tokens: polls.filter(({ got }) => got),
+    /** Asked before that moment, so that it may be what made it so. */
+    before: (moment: number, some: readonly Op[]): Op[] => some.filter(({ askedAt }) => askedAt < moment),
+  };
+}
+
+type Sorted = ReturnType<typeof sort>;
+
+function checkDecisions({ of, done, open, polls, tokens, before }: Sorted): string[] {
+  const wrong: string[] = [];
+  const [approved, denied, expired] = [done('approve'), done('deny'), done('expire')];
+  if (approved.length > 0 && denied.length > 0) wrong.push('it was approved and declined, both acknowledged');
+  if (tokens.length > 1) wrong.push(`${tokens.length} tokens were given for one approval`);
+  for (const token of tokens) {
+    if (before(token.endedAt, open('approve')).length === 0)
+      wrong.push('a token was given without an approval');
+    if (denied.length > 0) wrong.push('a token was given for a link that was declined');
+    if (token.askedAt > earliest(expired)) wrong.push('a token was given after its time was over');
+  }
+  for (const approval of approved) {
+    const isFirst = !before(approval.endedAt, open('approve')).some((other) => other !== approval);
+    if (isFirst && approval.askedAt > earliest(expired))
+      wrong.push('it was approved after its time was over');
+    const sawDenied = polls.filter(({ said }) => said === 'denied');
+    if (approval.askedAt > earliest(sawDenied))
+      wrong.push('it was approved after a poll had said that it was declined');
+  }
+  for (const over of of('approve').filter(({ said }) => said === 'over')) {
+    const why = [...before(over.endedAt, open('deny')), ...before(over.endedAt, open('expire'))];
+    if (why.length === 0) wrong.push('an approval was refused, though nothing speaks against it');
+  }
+  return wrong;
+}
+
+function checkReservations({ of, done, open, before }: Sorted): string[] {
+  const holders = new Set(done('reserve').map(({ by }) => by));
+  const wrong = holders.size > 1 ? [`it is reserved by ${[...holders].join(' and ')}`] : [];
+  for (const { by, endedAt, said } of of('reserve')) {
+    if (said === 'too-many') wrong.push(`${by} was refused for guessing, and did not guess`);
+    const others = before(endedAt, open('reserve')).filter((op) => op.by !== by);
+    const isTaken = others.length > 0 || before(endedAt, open('expire')).length > 0;
+    if (said === 'unknown' && !isTaken) wrong.push('a right code was unknown');
+  }
+  return wrong;
+}
+
+/** What a poll may say, given what was acknowledged before it was asked, and what may have happened before it was answered. */
+function checkPoll(poll: Op, { done, open, polls, before }: Sorted): string[] {
+  const wrong: string[] = [];
+  const may = (act: Act): boolean => before(poll.endedAt, open(act)).length > 0;
+  const decidedAt = earliest([...done('approve'), ...done('deny'), ...done('expire')]);
+  const mayBeRedeemed = before(poll.endedAt, polls).some(
+    (op) => op !== poll && (op.got !== undefined || isOpen(op)),
+  );
+  // A held one looks at the database when it ends; any other may go by what its replica believes.
+  const askedAt = poll.isHeld ? poll.endedAt : poll.askedAt;
+  if (poll.said === 'pending' && askedAt > decidedAt + STALE_MS)
+    wrong.push('a poll was pending long after the decision');
+  if (poll.said === 'denied' && !may('deny')) wrong.push('a poll said that it was declined, and nobody had');
+  if (poll.said === 'expired' && !may('expire'))
+    wrong.push('a poll said that its time was over, and it was not');
+  if (poll.said === 'spent' && !mayBeRedeemed) wrong.push('a good code was refused as invalid_grant');
+  if (poll.said === 'spent' && !may('approve')) wrong.push('a code was spent without an approval');
+  return wrong;
+}
+
+/** What a poll has said once for good is not taken back by a later one. */
+function checkLastWords({ polls }: Sorted): string[] {
+  const isLast = ({ said, got }: Op): boolean => !got && ['denied', 'expired', 'spent'].includes(said);
+  return polls
+    .filter(isLast)
+    .flatMap((word) =>
+      polls
+        .filter(
+          (later) =>
+            later.askedAt > word.endedAt && (later.got || (isLast(later) && later.said !== word.said)),
+        )
+        .map(({ said }) => `a poll said ${word.said} and a later one ${said}`),
+    );
+}
+
+/** Every rule that the ops of one link break. */
+export function checkLink(ops: readonly Op[]): string[] {
+  const sorted = sort(ops);
+  const wrong = [...checkReservations(sorted), ...checkDecisions(sorted), ...checkLastWords(sorted)];
+  return [...wrong, ...sorted.polls.flatMap((poll) => checkPoll(poll, sorted))];
+}
+
+function allowedStates({ done, open, tokens, polls }: Sorted): string[] {
+  if (tokens.length > 0) return ['redeemed'];
+  const mayBeRedeemed = polls.some((poll) => isOpen(poll));
+  if (done('deny').length > 0) return ['denied'];
+  if (done('approve').length > 0) return mayBeRedeemed ? ['approved', 'redeemed'] : ['approved'];
+  const undecided = done('reserve').length > 0 ? ['reserved'] : ['pending', 'reserved'];
+  return [
+    ...undecided,
+    ...(open('approve').length > 0 ? ['approved', 'redeemed'] : []),
+    ...(open('deny').length > 0 ? ['denied'] : []),
+  ];
+}
+
+/** What the database holds of a link whose start was acknowledged, beside what was said of it. */
+export function checkLinkTruth(ops: readonly Op[], kept: LinkTruth | undefined): string[] {
+  if (!kept) return ['it was started, acknowledged, and is not kept'];
+  const sorted = sort(ops);
+  const { state, tools, audit } = kept;
+  const wrong: string[] = [];
+  const allowed = allowedStates(sorted);
+  if (!allowed.includes(state)) wrong.push(`it is kept as ${state}, and can only be ${allowed.join(' or ')}`);
+  const expected = {
+    'link-approved': ['approved', 'redeemed'].includes(state) ? 1 : 0,
+    'link-denied': state === 'denied' ? 1 : 0,
+  };
+  for (const [event, count] of Object.entries(expected))
+    if ((audit[event] ?? 0) !== count)
+      wrong.push(`${event} is recorded ${audit[event] ?? 0} times, not ${count}`);
+  if (tools.length !== (state === 'redeemed' ? 1 : 0))
+    wrong.push(`${tools.length} linked tools are kept of it`);
+  for (const { redemptionsRecorded } of tools)
+    if (redemptionsRecorded !== 1) wrong.push(`its redemption is recorded ${redemptionsRecorded} times`);
+  return wrong;
+}

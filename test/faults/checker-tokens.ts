@@ -1,0 +1,75 @@
+// The rules of the tokens of one linked tool: one successor for each refresh token, revoked for good, and everywhere, and never
+// refused while they are good. DESIGN 7; RFC 6749 §6, RFC 7009 §2.2, RFC 9700 §4.14.2.
+import { createHash } from 'node:crypto';
+import { isOpen, mayHaveHappened, nameOf, type Op } from './history.js';
+import type { LinkTruth } from './truth.js';
+
+/** Shown once, and three times more where the answer was lost; whoever shows it again is taken for a thief. */
+const MOST_SHOWN = 4;
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+
+/** When the tokens of this tool may have ended, at the earliest: asked to, or because one was shown too often. */
+function mayHaveEndedAt(ops: readonly Op[]): number {
+  const revoked = ops.filter((op) => op.act === 'revoke' && mayHaveHappened(op));
+  const overshown = [...groupByShown(ops).values()].flatMap((shown) => shown.slice(MOST_SHOWN));
+  return Math.min(Infinity, ...[...revoked, ...overshown].map(({ askedAt }) => askedAt));
+}
+
+const endedAt = (ops: readonly Op[]): number =>
+  Math.min(
+    Infinity,
+    ...ops.filter(({ act, said }) => act === 'revoke' && said === 'done').map((op) => op.endedAt),
+  );
+
+function groupByShown(ops: readonly Op[]): Map<string, Op[]> {
+  const groups = new Map<string, Op[]>();
+  for (const op of ops.filter(({ act, said }) => act === 'refresh' && said !== 'unsent'))
+    groups.set(op.shown!, [...(groups.get(op.shown!) ?? []), op]);
+  return groups;
+}
+
+/** Every rule that the tokens of one tool break. */
+export function checkTokens(ops: readonly Op[]): string[] {
+  const wrong: string[] = [];
+  const [ended, mayHaveEnded] = [endedAt(ops), mayHaveEndedAt(ops)];
+  for (const op of ops.filter(({ act }) => act === 'use' || act === 'refresh')) {
+    const isRefused = op.said === 'refused' || op.said === 'spent';
+    const token = `${op.act === 'use' ? 'access' : 'refresh'} token ${nameOf(op.shown!)}`;
+    if (isRefused && op.endedAt < mayHaveEnded) wrong.push(`the good ${token} was refused`);
+    if (op.said === 'done' && op.askedAt > ended) wrong.push(`the ${token} was taken after it was revoked`);
+    if (['pending', 'denied', 'expired'].includes(op.said))
+      wrong.push(`the ${token} was answered ${op.said}`);
+  }
+  for (const shown of groupByShown(ops).values()) {
+    const got = shown.flatMap((op) => (op.got ? [op.got] : []));
+    if (new Set(got.map(({ refresh }) => refresh)).size > 1)
+      wrong.push('one refresh token had two successors');
+    if (new Set(got.map(({ jti }) => jti)).size > 1) wrong.push('one refresh token gave two access tokens');
+  }
+  return wrong;
+}
+
+/** What the database holds of the tool, beside what was said of it. */
+export function checkToolTruth(ops: readonly Op[], { tools }: LinkTruth): string[] {
+  const wrong: string[] = [];
+  const given = ops.flatMap((op) => (op.got ? [op] : []));
+  for (const { refresh, isEnded } of tools) {
+    const kept = new Map(refresh.map((row) => [row.hash, row]));
+    for (const { got, act } of given) {
+      const row = kept.get(hashOf(got!.refresh));
+      if (!row)
+        wrong.push(`the refresh token ${nameOf(got!.refresh)} was given by a ${act}, and is not kept`);
+      else if (row.jti !== got!.jti)
+        wrong.push(`the refresh token ${nameOf(got!.refresh)} is kept with another access token`);
+    }
+    if (new Set(refresh.map(({ generation }) => generation)).size !== refresh.length)
+      wrong.push('a generation of refresh tokens is kept twice');
+    const [ended, mayHaveEnded] = [endedAt(ops) !== Infinity, mayHaveEndedAt(ops) !== Infinity];
+    if (ended && !isEnded) wrong.push('it was revoked, acknowledged, and is kept as live');
+    if (isEnded && !mayHaveEnded) wrong.push('it is kept as ended, and nobody ended it');
+    const attempts = ops.filter((op) => op.act === 'refresh' && (op.got !== undefined || isOpen(op)));
+    if (refresh.length > 1 + attempts.length) wrong.push(`${refresh.length} refresh tokens are kept`);
+  }
+  return wrong;
+}

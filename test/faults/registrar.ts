@@ -1,0 +1,69 @@
+// What stands in the database before a round, made by the rooms of the house in this process, which no fault reaches: a tool, and
+// people who are signed in. New people for each round, so that no budget of one tells in another.
+import { wire } from '../../src/wiring.js';
+import { loadConfig } from '../../src/config.js';
+import { withSecret } from '../../src/config-secret.js';
+import type { AuthenticationMethod, SubjectId } from '../../src/domain/vocabulary.js';
+import { createKeyRack, estimateStrength } from '../support/costly.js';
+import { originFrom } from '../support/link-rooms.js';
+import { ISSUER, SECRET } from './fleet.js';
+
+const CHEAP = { memoryKib: 1024, passes: 1 };
+
+export interface SignedIn {
+  readonly accountId: string;
+  readonly sessionCookie: string;
+}
+
+export type Registrar = Awaited<ReturnType<typeof openRegistrar>>;
+
+/** Opened before the replicas, it makes the tables and the signing keys, so that none of them waits for a key. */
+export async function openRegistrar(databaseUrl: string, dataDir: string) {
+  const env = {
+    ...{ DATABASE_URL: databaseUrl, DATA_DIR: dataDir, PUBLIC_URL: ISSUER, LINCHPIN_SECRET: SECRET },
+    ...{ DATABASE_CONNECTIONS: '4', LOG_LEVEL: 'silent' },
+  };
+  const house = await wire(withSecret(loadConfig(env, { files: () => undefined })), {
+    passwordCost: CHEAP,
+    estimateStrength,
+    newSigningKey: createKeyRack(),
+  });
+  const { client } = await house.clients.createByOperator({ name: 'A television', isConfidential: false });
+  const origin = originFrom('203.0.113.9');
+  let made = 0;
+
+  async function makePerson(methods: readonly AuthenticationMethod[]): Promise<SignedIn & { name: string }> {
+    const name = `person${(made += 1)}`;
+    const about = {
+      email: `${name}@example.com`,
+      username: name,
+      role: 'person',
+      isEmailVerified: true,
+    } as const;
+    const { accountId } = await house.accounts.createAccount({
+      ...about,
+      password: 'quartz lantern bicycle 42',
+    });
+    const subjectId = accountId as string as SubjectId;
+    const person = { accountId, subjectId, methods, origin };
+    const { token } = await house.inTransaction((stores) => house.sessions.startSession(stores, person));
+    return { name, accountId, sessionCookie: `__Host-linchpin=${token}` };
+  }
+
+  return {
+    clientId: client.clientId as string,
+    /** Somebody with a password alone, who has just proved it. */
+    makeOwner: (): Promise<SignedIn> => makePerson(['pwd']),
+    /** Somebody with an authenticator. */
+    async makeCareful(): Promise<SignedIn> {
+      const { accountId, name, sessionCookie } = await makePerson(['pwd', 'otp']);
+      await house.proofs.addAuthenticator(
+        accountId as Parameters<typeof house.proofs.addAuthenticator>[0],
+        name,
+        origin,
+      );
+      return { accountId, sessionCookie };
+    },
+    close: house.close,
+  };
+}

@@ -1,0 +1,182 @@
+// The life of one link in a round, as its tool and its person live it: each step at some replica, asked again elsewhere where it
+// was unavailable or nobody answered, as tools and people do. What was right is not decided here.
+import { setTimeout as pause } from 'node:timers/promises';
+import { createRandom, type Random } from '../support/random.js';
+import { isOpen, type History, type Op, type Tokens } from './history.js';
+import type { PersonHands, Review } from './person-hands.js';
+import type { Afterwards, Story } from './schedule.js';
+import type { StartedLink, ToolHands } from './tool-hands.js';
+
+export interface StoryWorld {
+  readonly history: History;
+  readonly tool: ToolHands;
+  readonly owner: PersonHands;
+  readonly thief: PersonHands | undefined;
+  readonly replicas: number;
+  /** The network address of the tool. */
+  readonly from: string;
+  readonly expire: (linkId: string) => Promise<boolean>;
+  /** Whether the time is over in which everything must have become possible again. */
+  readonly isOver: () => boolean;
+}
+
+/** What a story leaves, for the checks at its end. */
+export interface Lived {
+  readonly story: Story;
+  readonly link: StartedLink | undefined;
+  /** The last pair that the tool holds. */
+  readonly tokens: Tokens | undefined;
+  /** What could not be done in all that time. */
+  readonly stuck: string | undefined;
+}
+
+/** A tool may show the same refresh token once, and three times more where the answers were lost. */
+const MOST_REFRESHES = 3;
+const HELD_SECONDS = 6;
+const SOONEST_MS = 1060;
+
+class Stuck extends Error {}
+
+export async function liveThrough(story: Story, world: StoryWorld): Promise<Lived> {
+  const { history, tool, owner, thief } = world;
+  const random = createRandom(story.seed);
+  const anywhere = (): number => random.below(world.replicas);
+  // One replica hears of the link when it is decided, and no sooner: it has nothing to go by but the database.
+  const fresh = anywhere();
+  const early = (): number => (fresh + random.between(1, world.replicas - 1)) % world.replicas;
+  const at = (replica = anywhere()) => ({ story: story.name, replica, from: world.from });
+  const lived: { -readonly [Key in keyof Lived]: Lived[Key] } = {
+    ...{ story, link: undefined, tokens: undefined, stuck: undefined },
+  };
+
+  /** Asks until there is an answer; each time somewhere else, as a balancer would. */
+  async function insist(what: string, once: () => Promise<Op>, isAnswered = answered): Promise<Op> {
+    for (;;) {
+      const op = await once();
+      if (isAnswered(op)) return op;
+      if (world.isOver()) throw new Stuck(`${what}: ${op.said}`);
+      await pause(random.between(30, 120));
+    }
+  }
+
+  async function begin(): Promise<StartedLink> {
+    await pause(story.startsAtMs);
+    for (;;) {
+      const { op, link } = await tool.start(at(early()));
+      if (link) return link;
+      if (world.isOver()) throw new Stuck(`start: ${op.said}`);
+      await pause(random.between(30, 120));
+    }
+  }
+
+  async function review(linkId: string): Promise<Review> {
+    for (;;) {
+      const found = await owner.review(story.name, anywhere(), linkId);
+      if (found) return found;
+      if (world.isOver()) throw new Stuck('the page with the decision was not to be had');
+      await pause(random.between(30, 120));
+    }
+  }
+
+  const decideOnce = (act: 'approve' | 'deny', page: Review) => () =>
+    owner.decide(story.name, anywhere(), act, page);
+
+  const expire = (linkId: string): Promise<Op> =>
+    history.record({ act: 'expire', story: story.name, replica: -1 }, () =>
+      world.expire(linkId).then(
+        (isDone) => ({ said: isDone ? 'done' : 'over' }),
+        () => ({ said: 'lost' }),
+      ),
+    );
+
+  async function decide(link: StartedLink): Promise<void> {
+    await insist('reserve', () => owner.reserve(story.name, anywhere(), link.userCode));
+    const stolen = thief?.reserve(story.name, anywhere(), link.userCode);
+    const page = await review(link.linkId);
+    await pause(Math.max(0, page.seenAt + SOONEST_MS + random.below(300) - history.elapsed()));
+    const approve = () => insist('approve', decideOnce('approve', page), isDecided);
+    const deny = () => insist('deny', decideOnce('deny', page), isDecided);
+    const decisions: Readonly<Record<Story['decision'], () => Promise<unknown>>> = {
+      approve,
+      'approve twice at once': () => Promise.all([approve(), approve()]),
+      'approve and deny at once': () => Promise.all([approve(), deny()]),
+      deny,
+      'deny, then approve': async () => [await deny(), await approve()],
+      'expire, then approve': async () => [
+        await insist('expire', () => expire(link.linkId)),
+        await approve(),
+      ],
+      'approve, then expire': async () => [
+        await approve(),
+        await insist('expire', () => expire(link.linkId)),
+      ],
+      nothing: async () => undefined,
+    };
+    await decisions[story.decision]();
+    await stolen;
+  }
+
+  /** Polls until there is a last word, or nothing will come. */
+  async function collect(link: StartedLink): Promise<Op[]> {
+    if (story.decision === 'nothing') return [await insist('poll', () => tool.poll(at(), link))];
+    const polls = Array.from({ length: story.collectors }, () =>
+      insist('poll', () => tool.poll(at(), link), isLastWord),
+    );
+    return Promise.all(polls);
+  }
+
+  async function refresh(held: Tokens, times: number): Promise<Tokens | undefined> {
+    for (let tries = 0; tries < MOST_REFRESHES; tries += times) {
+      const ops = await Promise.all(Array.from({ length: times }, () => tool.refresh(at(), held.refresh)));
+      const got = ops.find((op) => op.got)?.got;
+      if (got || ops.some((op) => op.said === 'spent')) return got;
+      await pause(random.between(30, 120));
+    }
+    return undefined;
+  }
+
+  /** Undefined: the tool holds nothing any more of which it knows what it is worth. */
+  async function live(held: Tokens, act: Afterwards): Promise<Tokens | undefined> {
+    await pause(random.below(150));
+    if (act === 'use') await insist('use', () => tool.use(at(), held.access));
+    if (act === 'revoke') await insist('revoke', () => tool.revoke(at(), held.refresh));
+    if (act === 'refresh') return refresh(held, 1);
+    return act === 'refresh twice at once' ? refresh(held, 2) : held;
+  }
+
+  try {
+    const link = (lived.link = await begin());
+    for (let polls = 0; polls < story.pollsBefore; polls++) await tool.poll(at(early()), link);
+    const held = story.isHeld ? tool.poll(at(early()), link, HELD_SECONDS) : undefined;
+    await decide(link);
+    const collected = await collect(link);
+    if (held) collected.push(await held);
+    lived.tokens = collected.find((op) => op.got)?.got;
+    for (const act of story.afterwards) {
+      if (!lived.tokens) break;
+      lived.tokens = await live(lived.tokens, act);
+    }
+  } catch (error) {
+    if (!(error instanceof Stuck)) throw error;
+    lived.stuck = error.message;
+  }
+  return lived;
+}
+
+const answered = (op: Op): boolean => !isOpen(op) && op.said !== 'unsent';
+const isDecided = (op: Op): boolean => answered(op) && op.said !== 'hasty';
+const isLastWord = (op: Op): boolean => answered(op) && op.said !== 'pending';
+
+/** Asks everybody at the end, when everything is whole again: what was acknowledged is known everywhere. */
+export async function lookAgain(
+  { story, link, tokens }: Lived,
+  { tool, replicas, from }: Pick<StoryWorld, 'tool' | 'replicas' | 'from'>,
+  random: Random,
+): Promise<void> {
+  if (!link) return;
+  const at = (replica: number) => ({ story: story.name, replica, from });
+  await tool.poll(at(random.below(replicas)), link);
+  if (!tokens) return;
+  await Promise.all(Array.from({ length: replicas }, (_, replica) => tool.use(at(replica), tokens.access)));
+  await tool.refresh(at(random.below(replicas)), tokens.refresh);
+}

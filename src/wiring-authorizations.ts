@@ -3,10 +3,12 @@
 import type { Config } from './config.js';
 import { randomSecret } from './crypto/secrets.js';
 import { createAuthorizationsForPerson } from './domain/authorizations-person.js';
-import { createAuthorizationsForTool, type AuthorizationCheckpoint } from './domain/authorizations-tool.js';
+import type { AuthorizationCheckpoint } from './domain/authorizations-redemption.js';
+import { createAuthorizationsForTool } from './domain/authorizations-tool.js';
 import type { Clients } from './domain/clients.js';
 import type { ForWhomDependencies } from './domain/links-for-whom.js';
 import type { Decider } from './domain/links-person.js';
+import type { Services } from './domain/services.js';
 import type { Sessions } from './domain/sessions.js';
 import type { Tokens } from './domain/tokens.js';
 import type { AccountId } from './domain/vocabulary.js';
@@ -17,6 +19,7 @@ export interface AuthorizationRoomsGiven extends ForWhomDependencies<Stores> {
   readonly clients: Clients;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
+  readonly services: Services;
   readonly describeDecider: (accountId: AccountId) => Promise<Decider | undefined>;
   readonly mayReceiveToken: (stores: Stores, accountId: AccountId) => Promise<boolean>;
   readonly checkpoint?: AuthorizationCheckpoint;
@@ -36,7 +39,6 @@ export function openAuthorizationRooms(config: Config, ground: Ground, given: Au
         keyring.mac('review-page', 'authorization', authorizationId, ticket, madeAt),
       isSecondFactorRequired: config.twoFactor === 'required',
       isVerificationRequired: config.emailVerification === 'required',
-      issuer: config.publicUrl,
     }),
   };
 }

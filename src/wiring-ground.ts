@@ -12,7 +12,7 @@ import {
   type Purpose,
 } from './crypto/secrets.js';
 import { createAudit } from './domain/audit.js';
-import type { AuthorizationCheckpoint } from './domain/authorizations-tool.js';
+import type { AuthorizationCheckpoint } from './domain/authorizations-redemption.js';
 import type { NewSigningKey } from './domain/keys.js';
 import type { DrawUserCode } from './domain/links-number-pending.js';
 import type { LinkCheckpoint } from './domain/links.js';

@@ -3,7 +3,8 @@
 // OpenID Connect Core 1.0 §3.1.2.3, §3.1.2.4; RFC 8252 §8.6; RFC 9700 §2.1.
 import { sha256 } from '../crypto/secrets.js';
 import type { Audit, AuditEvent } from './audit.js';
-import type { AuthorizationStores } from './authorizations-tool.js';
+import type { AuthorizationStores } from './authorizations-redemption.js';
+import type { AuthorizationAnswer, AuthorizationReview, AuthorizationStep } from './authorizations-review.js';
 import {
   createAuthorizationSteps,
   type AuthorizationStepsDependencies,
@@ -22,6 +23,7 @@ import type { ForWhom, ForWhomDependencies } from './links-for-whom.js';
 import type { Decider } from './links-person.js';
 import { createReviewPages } from './links-review-page.js';
 import type { Holder } from './links.js';
+import type { Services } from './services.js';
 import type { Session } from './sessions.js';
 import type { Throttle } from './throttle.js';
 import {
@@ -39,6 +41,7 @@ export interface AuthorizationsForPersonDependencies<Stores extends Authorizatio
   readonly store: Pick<AuthorizationStore, 'findByHandle'>;
   readonly inTransaction: InTransaction<Stores>;
   readonly clients: Pick<Clients, 'findClient'>;
+  readonly services: Pick<Services, 'describe'>;
   readonly throttle: Pick<Throttle, 'giveBack'>;
   readonly audit: Audit;
   readonly describeDecider: (accountId: AccountId) => Promise<Decider | undefined>;
@@ -47,40 +50,6 @@ export interface AuthorizationsForPersonDependencies<Stores extends Authorizatio
   readonly codeMacs: (authorizationId: AuthorizationId, handle: string) => readonly string[];
   readonly pageMac: (authorizationId: AuthorizationId, ticket: string, madeAt: number) => string;
 }
-
-/** Everything that the review page shows. */
-export interface AuthorizationReview {
-  readonly toolName: string;
-  readonly isToolVerified: boolean;
-  readonly redirectUri: string;
-  /** Whether it can be told from others that give themselves its name (RFC 8252 §8.6). */
-  readonly isToolAssured: boolean;
-  /** Whether this person approved it before, and what it asks for now. */
-  readonly isRemembered: boolean;
-  readonly scopes: readonly string[];
-  readonly forWhom: readonly ForWhom[];
-  readonly startedAt: Date;
-  readonly expiresAt: Date;
-  /** Names this page and when it was made; a decision carries it back. */
-  readonly page: string;
-}
-
-/** What the tool is told, by way of the browser. */
-export type AuthorizationAnswer = Pick<Authorization, 'redirectUri' | 'answersBy' | 'clientState'> & {
-  readonly toolName: string;
-} & (
-    | { readonly outcome: 'approved'; readonly code: string }
-    /** The last three: the tool asked that nobody be shown anything. */
-    | { readonly outcome: 'declined' | 'sign-in-due' | 'review-due' | 'step-due' }
-  );
-
-export type AuthorizationStep =
-  /** Unknown, too late, answered, or decided in another browser: the tool has to start again. */
-  | { readonly step: 'over' }
-  | { readonly step: 'sign-in'; readonly isAnew: boolean; readonly login: string | undefined }
-  | { readonly step: 'verify' | 'add-second-factor' | 'prove' }
-  | { readonly step: 'review'; readonly review: AuthorizationReview }
-  | { readonly step: 'answer'; readonly answer: AuthorizationAnswer };
 
 interface AboutAuthorization {
   /** What names it to this browser. */
@@ -199,12 +168,12 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
     });
   }
 
-  function present(
+  async function present(
     found: Authorization,
     client: Client,
     session: Session,
     known: { readonly forWhom: readonly ForWhom[]; readonly isRemembered: boolean },
-  ): AuthorizationReview {
+  ): Promise<AuthorizationReview> {
     return {
       ...known,
       toolName: client.name,
@@ -212,6 +181,7 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
       redirectUri: found.redirectUri,
       isToolAssured: isAssured(client, found.redirectUri),
       scopes: found.scope.split(' ').filter(Boolean),
+      services: (await dependencies.services.describe(found.resources)).map(({ name }) => name),
       startedAt: found.createdAt,
       expiresAt: found.expiresAt,
       page: makePage(pageIdOf(found), session),
@@ -268,7 +238,7 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
       }
       if (!wishes.mayAsk) return answer(found, client, 'review-due');
       if (!remembered && !isProofFresh(session, decider)) return { step: 'prove' };
-      const review = present(found, client, session, { forWhom, isRemembered: remembered });
+      const review = await present(found, client, session, { forWhom, isRemembered: remembered });
       return { step: 'review', review };
     },
 

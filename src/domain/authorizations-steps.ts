@@ -1,7 +1,7 @@
 // What stands between a person and a tool that has sent them here: a sign-in that is as the tool asks for, a proved address, a
 // second factor, a fresh proof; and whether they have approved it before. It decides nothing for them.
 // OpenID Connect Core 1.0 §3.1.2.1, §3.1.2.3; RFC 8252 §8.6.
-import { findEarlier } from './authorizations-tool.js';
+import { findEarlier } from './authorizations-redemption.js';
 import type { Authorization } from './authorizations.js';
 import { isAssured } from './clients-redirects.js';
 import type { Client } from './clients.js';
@@ -18,14 +18,12 @@ export interface AuthorizationStepsDependencies {
   readonly now: Clock;
   readonly isSecondFactorRequired: boolean;
   readonly isVerificationRequired: boolean;
-  /** Whom tokens are for that nothing else is said of. */
-  readonly issuer: string;
 }
 
 export type StepBefore = 'sign-in' | 'verify' | 'add-second-factor' | 'prove';
 
 export function createAuthorizationSteps(dependencies: AuthorizationStepsDependencies) {
-  const { tokenStore, sessions, listForWhom, now, issuer } = dependencies;
+  const { tokenStore, sessions, listForWhom, now } = dependencies;
 
   /** Whether the sign-in is not the one that the tool asks for: it is too long ago, or somebody else's. */
   async function isSignInDue(
@@ -53,9 +51,13 @@ export function createAuthorizationSteps(dependencies: AuthorizationStepsDepende
     if (!isAssured(client, found.redirectUri)) return false;
     const asked = found.scope.split(' ').filter(Boolean);
     const earlier = await findEarlier(tokenStore, { ...who, clientId: client.clientId });
-    return earlier.some(({ scope, audience }) => {
+    const { resources = [] } = found;
+    return earlier.some(({ scope, resources: services = [] }) => {
       const approved = scope.split(' ');
-      return audience === (found.audience ?? issuer) && asked.every((word) => approved.includes(word));
+      // A word may mean one thing to a service, and another where none is named.
+      const isForSame = (resources.length === 0) === (services.length === 0);
+      const isKnown = isForSame && resources.every((audience) => services.includes(audience));
+      return isKnown && asked.every((word) => approved.includes(word));
     });
   }
 

@@ -38,8 +38,8 @@ export interface AuthorizationAsked {
   readonly clientState: string | undefined;
   readonly nonce: string | undefined;
   readonly scope: string;
-  /** Whom the tokens are for; undefined: this house. RFC 8707. */
-  readonly audience: string | undefined;
+  /** The services that the tokens may be for, one at a time; undefined: for this provider. RFC 8707. */
+  readonly resources?: readonly string[] | undefined;
   /** base64url(SHA-256(verifier)). RFC 7636 §4.2. */
   readonly codeChallenge: string;
   /** The key whose proof the code is worth nothing without. RFC 9449 §10. */
@@ -77,6 +77,8 @@ export type AuthorizationProgress =
 export type Authorization = AuthorizationRequest & AuthorizationProgress;
 export type ApprovedAuthorization = Extract<Authorization, { readonly state: 'approved' | 'redeemed' }>;
 
+export type RedeemedAuthorization = ApprovedAuthorization & { readonly redeemedAt: Date };
+
 /** All that a code is bound to, as it is shown again. */
 export interface CodeShown {
   readonly authorizationId: AuthorizationId;
@@ -111,8 +113,8 @@ export interface AuthorizationStore {
   deny(authorizationId: AuthorizationId, holder: Holder, now: Date): Promise<Authorization | undefined>;
   /** Approved to redeemed, if everything fits that the code is bound to. */
   redeem(shown: CodeShown, now: Date): Promise<ApprovedAuthorization | undefined>;
-  /** Whether a code that fits was redeemed before. */
-  isRedeemed(shown: CodeShown): Promise<boolean>;
+  /** What was redeemed before with a code that fits. */
+  findRedeemed(shown: CodeShown): Promise<RedeemedAuthorization | undefined>;
   /** Approved to denied, whatever this account has under way. Resolves to how many. */
   withdrawByAccount(accountId: AccountId, now: Date): Promise<number>;
   /**

@@ -4,11 +4,12 @@
 import { MessageFault, refuseRepeats, type Form } from '../request.js';
 import type { WayBack } from '../request-way-back.js';
 import { answerOf, OAuthRefusal, type OAuthAnswer, type OAuthErrorWord } from './errors.js';
-import { refuseForeignResource } from './parameters.js';
+import { readResources } from './parameters.js';
 import type { AuthorizationAsked, Wishes } from '../../domain/authorizations.js';
 import { isRegistered } from '../../domain/clients-redirects.js';
 import type { Client, Clients } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
+import type { Services } from '../../domain/services.js';
 import type { SubjectId } from '../../domain/vocabulary.js';
 
 export const PROMPTS = ['none', 'login', 'consent', 'select_account'] as const;
@@ -50,9 +51,9 @@ export class FaultForPerson extends Error {
 }
 
 export interface RequestReaderDependencies {
-  readonly clients: Pick<Clients, 'findClient' | 'grantScopes'>;
+  readonly clients: Pick<Clients, 'findClient'>;
+  readonly services: Pick<Services, 'grant'>;
   readonly keys: Pick<Keys, 'verify'>;
-  readonly issuer: string;
 }
 
 export interface ReadRequest {
@@ -132,7 +133,7 @@ function readResponseMode(form: Form, redirectUri: string): 'query' | 'form_post
   return mode;
 }
 
-export function createRequestReader({ clients, keys, issuer }: RequestReaderDependencies) {
+export function createRequestReader({ clients, services, keys }: RequestReaderDependencies) {
   /** Who is believed to sit there: of an ID token of ours for this client, however old (OpenID Connect Core §3.1.2.1). */
   async function readHint(form: Form, { clientId }: Client): Promise<SubjectId | undefined> {
     const hint = form.get('id_token_hint');
@@ -172,21 +173,13 @@ export function createRequestReader({ clients, keys, issuer }: RequestReaderDepe
     const keyThumbprint = form.get('dpop_jkt');
     if (keyThumbprint !== undefined && !DIGEST.test(keyThumbprint))
       refuse('invalid_request', 'dpop_jkt is no thumbprint (RFC 9449, 10).');
-    const scope = clients.grantScopes(client, form.get('scope'));
-    refuseForeignResource(form, issuer);
+    const resources = readResources(form) ?? [];
+    const granted = await services.grant(client, { scope: form.get('scope'), resources });
     const wishes = await readWishes(form, client);
     const { redirectUri } = back;
     return {
-      ...{
-        clientId: client.clientId,
-        redirectUri,
-        answersBy,
-        clientState,
-        nonce,
-        scope,
-        audience: undefined,
-      },
-      ...{ codeChallenge, keyThumbprint, wishes },
+      ...{ clientId: client.clientId, redirectUri, answersBy, clientState, nonce, codeChallenge },
+      ...{ keyThumbprint, wishes, ...granted },
     };
   }
 

@@ -1,21 +1,23 @@
 // The pushed authorization request endpoint: a tool sends its request ahead, past the browser, and proves who it is at once.
-// RFC 9126.
+// RFC 9126; with a proof of its key, RFC 9449 §10.1.
 import type { RequestContext } from '../guards.js';
 import { originOf } from '../request.js';
 import { FaultForPerson, FaultForTool, PUSHED_PREFIX, type RequestReader } from './authorization-request.js';
 import type { ClientAuthentication } from './client-authentication.js';
 import { OAuthRefusal, requestRefused } from './errors.js';
 import { readParameters } from './parameters.js';
+import type { Proofs } from './proof.js';
 import { PUSHED_SECONDS, type AuthorizationsForTool } from '../../domain/authorizations-tool.js';
 
 export interface PushedAuthorizationDependencies {
   readonly clientAuthentication: ClientAuthentication;
   readonly requestReader: RequestReader;
+  readonly proofs: Pick<Proofs, 'readBoundKey'>;
   readonly authorizations: Pick<AuthorizationsForTool, 'pushAuthorization'>;
 }
 
 export function createPushedAuthorization(dependencies: PushedAuthorizationDependencies) {
-  const { clientAuthentication, requestReader, authorizations } = dependencies;
+  const { clientAuthentication, requestReader, proofs, authorizations } = dependencies;
 
   return async (ctx: RequestContext): Promise<void> => {
     const form = await readParameters(ctx);
@@ -30,7 +32,12 @@ export function createPushedAuthorization(dependencies: PushedAuthorizationDepen
       if (error instanceof FaultForTool) throw new OAuthRefusal(error.answer);
       throw error instanceof FaultForPerson ? new OAuthRefusal(requestRefused(error.message)) : error;
     });
-    const reference = await authorizations.pushAuthorization({ client, asked, origin: originOf(ctx) });
+    const keyThumbprint = await proofs.readBoundKey(ctx, form);
+    const reference = await authorizations.pushAuthorization({
+      client,
+      asked: { ...asked, keyThumbprint },
+      origin: originOf(ctx),
+    });
     ctx.status = 201;
     ctx.body = { request_uri: `${PUSHED_PREFIX}${reference}`, expires_in: PUSHED_SECONDS };
   };

@@ -68,7 +68,7 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
   const addresses = createAddresses(dependencies.issuer);
   const clientAuthentication = createClientAuthentication({ ...dependencies, addresses });
   const proofs = createProofs({ ...dependencies, addresses });
-  const requestReader = createRequestReader({ ...dependencies, issuer: addresses.issuer });
+  const requestReader = createRequestReader(dependencies);
   const parts = { ...dependencies, addresses, clientAuthentication, proofs, requestReader };
   const grants = {
     [DEVICE_CODE_GRANT]: createDeviceCodeGrant(parts),

@@ -8,7 +8,7 @@ import type {
   AuthorizationAnswer,
   AuthorizationReview,
   AuthorizationStep,
-} from '../../domain/authorizations-person.js';
+} from '../../domain/authorizations-review.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { addressOf, journeyQuery, type Journey, type Journeys } from './journey.js';

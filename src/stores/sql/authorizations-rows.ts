@@ -35,11 +35,11 @@ export type NewRow = Pick<
   | 'expires_at'
 >;
 
-type Asked = Pick<AuthorizationAsked, 'answersBy' | 'clientState' | 'nonce' | 'audience' | 'wishes'>;
+type Asked = Pick<AuthorizationAsked, 'answersBy' | 'clientState' | 'nonce' | 'resources' | 'wishes'>;
 
 export function toNewRow(request: AuthorizationRequest, state: 'pushed' | 'asked'): NewRow {
-  const { answersBy, clientState, nonce, audience, wishes } = request;
-  const asked: Asked = { answersBy, clientState, nonce, audience, wishes };
+  const { answersBy, clientState, nonce, resources, wishes } = request;
+  const asked: Asked = { answersBy, clientState, nonce, resources, wishes };
   return {
     authorization_id: request.authorizationId,
     handle_hash: request.handleHash,
@@ -59,7 +59,7 @@ export function toNewRow(request: AuthorizationRequest, state: 'pushed' | 'asked
 }
 
 export function toAuthorization(row: AuthorizationsTable): Authorization {
-  const { answersBy, clientState, nonce, audience, wishes } = JSON.parse(row.asked) as Asked;
+  const { answersBy, clientState, nonce, resources, wishes } = JSON.parse(row.asked) as Asked;
   return {
     authorizationId: row.authorization_id as AuthorizationId,
     handleHash: row.handle_hash,
@@ -68,7 +68,7 @@ export function toAuthorization(row: AuthorizationsTable): Authorization {
     scope: row.scope,
     codeChallenge: row.code_challenge,
     keyThumbprint: row.key_thumbprint ?? undefined,
-    ...{ answersBy, clientState, nonce, audience, wishes },
+    ...{ answersBy, clientState, nonce, resources, wishes },
     networkAddress: row.network_address,
     network: row.network,
     userAgent: row.user_agent,

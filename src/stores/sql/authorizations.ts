@@ -138,7 +138,7 @@ const updateRedeemed = statement<Shown & { now: number }>()((db, p) =>
 );
 
 const selectRedeemed = statement<Shown>()((db, p) =>
-  db.selectFrom('authorizations').select('authorization_id').where(fits(p)).where('state', '=', 'redeemed'),
+  db.selectFrom('authorizations').selectAll().where(fits(p)).where('state', '=', 'redeemed'),
 );
 
 const updateWithdrawn = statement<{ account_id: string; now: number }>()((db, p) =>
@@ -206,8 +206,10 @@ export function createAuthorizationStore(engine: Sql): AuthorizationStore {
       const row = await engine.one(updateRedeemed, { ...toShown(shown), now: now.getTime() });
       return row && (toAuthorization(row) as ApprovedAuthorization);
     },
-    async isRedeemed(shown) {
-      return (await engine.one(selectRedeemed, toShown(shown))) !== undefined;
+    async findRedeemed(shown) {
+      const row = await engine.one(selectRedeemed, toShown(shown));
+      if (!row) return undefined;
+      return { ...(toAuthorization(row) as ApprovedAuthorization), redeemedAt: new Date(row.redeemed_at!) };
     },
     withdrawByAccount: (accountId, now) =>
       engine.change(updateWithdrawn, { account_id: accountId, now: now.getTime() }),

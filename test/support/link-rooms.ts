@@ -274,7 +274,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
     audit,
     newId,
     mayReceiveToken,
-    findApproved: forSelfOnly.findApproved,
+    ...forSelfOnly,
     deviceTokens,
     checkpoints: checkpoint,
     standing,

@@ -77,10 +77,10 @@ export function createAccountPassword(dependencies: AccountPasswordDependencies)
     );
   }
 
-  async function proveForFirst(session: Session, proof: ChangeProof, origin: Origin) {
+  async function proveForFirst(session: Session, proof: Partial<ChangeProof>, origin: Origin) {
     if (await isAllThatCanBeProved(session)) return ['fed'] as const;
     try {
-      return await signIn.proveForChange(session, proof, origin);
+      return await signIn.proveForChange(session, { password: '', ...proof }, origin);
     } catch (error) {
       // There is no password that could have been wrong.
       throw isRefusal(error, 'credentials-wrong') ? new DomainError('proof-required') : error;
@@ -99,7 +99,7 @@ export function createAccountPassword(dependencies: AccountPasswordDependencies)
      */
     async setPassword(
       session: Session,
-      { newPassword, ...proof }: ChangeProof & { readonly newPassword: string },
+      { newPassword, ...proof }: Partial<ChangeProof> & { readonly newPassword: string },
       origin: Origin,
     ): Promise<IssuedSession> {
       const { accountId } = session;

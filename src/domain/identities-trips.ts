@@ -89,6 +89,8 @@ export function createRoundTrips(dependencies: RoundTripsDependencies) {
         readonly upstream: string;
         readonly purpose: TripPurpose;
         readonly journey: string;
+        /** They shall prove there anew who they are; so they shall in any case where a proof is what it is for. */
+        readonly isFresh?: boolean | undefined;
         readonly session?: Pick<Session, 'accountId' | 'ticket'> | undefined;
         readonly browserSecret?: string | undefined;
       },
@@ -97,7 +99,9 @@ export function createRoundTrips(dependencies: RoundTripsDependencies) {
       const upstream = requireUpstream(asked.upstream);
       await throttle.spend('round-trip-by-network', origin.network);
       const secrets = { state: newSecret(), nonce: newSecret(), codeVerifier: newSecret() };
-      const led = await upstream.leadThere(secrets, { isFresh: asked.purpose === 'prove' });
+      const led = await upstream.leadThere(secrets, {
+        isFresh: asked.purpose === 'prove' || asked.isFresh === true,
+      });
       if (led.outcome !== 'ready') {
         onFault(upstream.name, led.outcome, led.why);
         throw new DomainError('upstream-unavailable');

@@ -23,10 +23,16 @@ export interface Offer {
   readonly tellsFreshness: boolean;
 }
 
-/** Somebody who has come back with an identity that no account has. */
-export interface Arrived {
+/** Somebody, as a provider knows them. */
+export interface Somebody {
   readonly upstream: Upstream;
   readonly person: UpstreamPerson;
+}
+
+/** Somebody who has come back with an identity that no account has. */
+export interface Arrived extends Somebody {
+  /** Where they were going, in the words of the pages. */
+  readonly journey: string;
 }
 
 /** An identity as its owner sees it. */
@@ -108,7 +114,7 @@ export function createIdentities(dependencies: IdentitiesDependencies) {
     },
 
     /** Whose identity this is. */
-    findIdentity: ({ upstream, person }: Arrived): Promise<Identity | undefined> =>
+    findIdentity: ({ upstream, person }: Somebody): Promise<Identity | undefined> =>
       store.find(upstream.issuer, person.subject),
 
     /** The same, asked inside the caller's transaction. */
@@ -133,7 +139,7 @@ export function createIdentities(dependencies: IdentitiesDependencies) {
     async connectWithin(
       stores: IdentityStores,
       owner: Told,
-      { upstream, person }: Arrived,
+      { upstream, person }: Somebody,
       origin: Origin,
     ): Promise<void> {
       const { accountId } = owner;
@@ -173,12 +179,12 @@ export function createIdentities(dependencies: IdentitiesDependencies) {
     /** Keeps who has come back, for ten minutes; resolves to the token for the browser. */
     async keepArrivalWithin(
       stores: Pick<IdentityStores, 'roundTrips'>,
-      { upstream, person }: Arrived,
+      { upstream, person, journey }: Arrived,
     ): Promise<string> {
       const token = newSecret();
       const arrivalHash = hash(token);
       const { authenticatedAt } = person;
-      const kept = { upstream: upstream.name, person, authenticatedAt: authenticatedAt?.getTime() };
+      const kept = { upstream: upstream.name, person, journey, authenticatedAt: authenticatedAt?.getTime() };
       await stores.roundTrips.insertArrival({
         arrivalHash,
         sealedDetails: sealer.seal(JSON.stringify(kept), arrivalHash),
@@ -195,12 +201,14 @@ export function createIdentities(dependencies: IdentitiesDependencies) {
       const kept = JSON.parse(sealer.open(found.sealedDetails, arrivalHash)) as {
         readonly upstream: string;
         readonly person: UpstreamPerson;
+        readonly journey: string;
         readonly authenticatedAt?: number;
       };
       const upstream = upstreams.find(({ name }) => name === kept.upstream);
       const at = kept.authenticatedAt;
       const authenticatedAt = at === undefined ? undefined : new Date(at);
-      return upstream && { upstream, person: { ...kept.person, authenticatedAt } };
+      const { journey } = kept;
+      return upstream && { upstream, journey, person: { ...kept.person, authenticatedAt } };
     },
 
     /** Uses the token up. Refuses `upstream-stale` when somebody was faster, or it is over. */

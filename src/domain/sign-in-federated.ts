@@ -4,7 +4,7 @@
 // Specification: DESIGN 6, OWASP ASVS 5.0 §6.8.1, §6.8.4 and §10.5.2.
 import type { Account, Accounts } from './accounts.js';
 import type { Audit } from './audit.js';
-import type { Arrived, Identities, IdentityStores } from './identities.js';
+import type { Arrived, Identities, IdentityStores, Somebody } from './identities.js';
 import type { Proofs } from './proofs.js';
 import type { IssuedSession, Session, Sessions } from './sessions.js';
 import type { SignIn, SignInStores } from './sign-in.js';
@@ -28,7 +28,8 @@ export interface FederatedSignInDependencies {
 export type FederatedOutcome =
   | ({ readonly next: 'done' } & IssuedSession)
   | { readonly next: 'second-factor' | 'keep-account'; readonly signInToken: string }
-  | { readonly next: 'connect-first' | 'new'; readonly arrivalToken: string };
+  | { readonly next: 'connect-first'; readonly arrivalToken: string }
+  | { readonly next: 'new'; readonly arrivalToken: string };
 
 /** A proof that nobody has dated is never fresh. */
 const LONG_AGO = new Date(0);
@@ -48,7 +49,7 @@ export function createFederatedSignIn(dependencies: FederatedSignInDependencies)
     return { next: owner ? 'connect-first' : 'new', arrivalToken };
   }
 
-  async function enter(account: Account, arrived: Arrived, origin: Origin): Promise<FederatedOutcome> {
+  async function enter(account: Account, arrived: Somebody, origin: Origin): Promise<FederatedOutcome> {
     const { upstream, person } = arrived;
     const { accountId } = account;
     const hasSecondFactor = upstream.asksSecondFactor && (await proofs.hasSecondFactor(accountId));
@@ -124,7 +125,7 @@ export function createFederatedSignIn(dependencies: FederatedSignInDependencies)
      */
     async prove(
       session: Session,
-      { upstream, person }: Arrived,
+      { upstream, person }: Somebody,
       origin: Origin,
     ): Promise<IssuedSession & { readonly isFresh: boolean }> {
       const { accountId, authentication } = session;

@@ -3,6 +3,7 @@
 // RFC 9110 §15.5.6 (405), RFC 6265bis (cookies and their prefixes), OWASP CSRF, the Fetch standard (CORS, Sec-Fetch-Site).
 import { timingSafeEqual } from 'node:crypto';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
+import { createCookies } from './guards-cookies.js';
 import type { IssuedSession, Session, Sessions } from '../domain/sessions.js';
 import type {
   IssuedSwitchedSession,
@@ -97,75 +98,6 @@ export function openToScripts(methods: readonly string[]): Guard {
   };
 }
 
-// --- Cookies --------------------------------------------------------------------------------------------------------
-
-type CookieContext = Pick<Context, 'get' | 'res'>;
-
-export type Cookies = ReturnType<typeof createCookies>;
-
-/**
- * Reads and writes the house's cookies: `linchpin`, `linchpin-<name>`. Over https they are Secure and carry the
- * `__Host-` prefix, so that no other host, a subdomain least of all, can plant one.
- */
-export function createCookies({ isHttps }: { isHttps: boolean }) {
-  const base = isHttps ? '__Host-linchpin' : 'linchpin';
-  const attributes = `; Path=/; HttpOnly; SameSite=Lax${isHttps ? '; Secure' : ''}`;
-  const nameOf = (name: CookieName): string => (name === 'session' ? base : `${base}-${name}`);
-
-  function put(
-    { res }: CookieContext,
-    name: CookieName,
-    value: string,
-    maxAgeSeconds: number | undefined,
-  ): void {
-    const full = nameOf(name);
-    const before = [res.getHeader('Set-Cookie') ?? []].flat().map(String);
-    const age = maxAgeSeconds === undefined ? '' : `; Max-Age=${maxAgeSeconds}`;
-    res.setHeader('Set-Cookie', [
-      ...before.filter((cookie) => !cookie.startsWith(`${full}=`)),
-      `${full}=${value}${attributes}${age}`,
-    ]);
-  }
-
-  return {
-    /** The value the browser sent; undefined for none, for garbage, and for two (one of them was planted). */
-    read(ctx: CookieContext, name: CookieName): string | undefined {
-      const start = `${nameOf(name)}=`;
-      const found = ctx
-        .get('Cookie')
-        .split(';')
-        .map((pair) => pair.trim())
-        .filter((pair) => pair.startsWith(start));
-      const value = found.length === 1 ? found[0]!.slice(start.length) : '';
-      return COOKIE_VALUE.test(value) ? value : undefined;
-    },
-
-    /** Without `maxAgeSeconds` the cookie ends with the browser. The value is letters, digits and `-_.~`, at most 3584. */
-    write(ctx: CookieContext, name: CookieName, value: string, maxAgeSeconds?: number): void {
-      if (!COOKIE_VALUE.test(value)) throw new RangeError(`not a cookie value, for ${name}`);
-      put(ctx, name, value, maxAgeSeconds);
-    },
-
-    clear(ctx: CookieContext, name: CookieName): void {
-      put(ctx, name, '', 0);
-    },
-  };
-}
-
-/** A browser keeps 4096 bytes of name and value; the pending code brings an address of 2048 along, sealed. */
-const COOKIE_VALUE = /^[\w.~-]{1,3584}$/;
-
-/** As long as browsers keep any cookie. */
-const KNOWN_SECONDS = 400 * 86_400;
-
-/**
- * The session; what a browser is known by, signed in or not; a half-done sign-in; the code that survives every detour; the request
- * of a tool that does; a browser before it is signed in; a language; at a host behind a proxy, what the browser is signed in with
- * there, and what it has set out from there with.
- */
-export type CookieName =
-  'session' | 'known' | 'sign-in' | 'pending' | 'request' | 'browser' | 'language' | 'host' | 'visit';
-
 // --- Sessions and forms ---------------------------------------------------------------------------------------------
 
 export interface GuardsDependencies {
@@ -179,6 +111,9 @@ export interface GuardsDependencies {
   /** A new 256-bit secret, base64url. */
   readonly newSecret: () => string;
 }
+
+/** As long as browsers keep any cookie. */
+const KNOWN_SECONDS = 400 * 86_400;
 
 export type Guards = ReturnType<typeof createGuards>;
 
@@ -220,10 +155,23 @@ export function createGuards(dependencies: GuardsDependencies) {
     await next();
   };
 
+  /**
+   * Reads the answer of another provider, which comes without a field of ours: from that provider's page, by design, or handed
+   * on by a page of ours, and then from nowhere else. What it is good for is bound to this browser by its own state.
+   */
+  const readAnswer =
+    ({ isHandedOn }: { readonly isHandedOn: boolean }): Guard =>
+    async (ctx, next) => {
+      if (isHandedOn && !isFromOwnPage(ctx, ownOrigin)) throw new ForgeryRefusal('foreign-site');
+      ctx.state.form = await readForm(ctx);
+      await next();
+    };
+
   return {
     cookies,
     loadSession,
     refuseForgery,
+    readAnswer,
 
     /**
      * The value of the hidden field `_csrf` for this browser and session, another in each page. For a browser that is

@@ -8,7 +8,6 @@ import { createSwitchedSessions } from '../../src/domain/sessions-switched.js';
 import type { AccountId, HouseholdId, Origin, SessionHash, SubjectId } from '../../src/domain/vocabulary.js';
 import {
   ForgeryRefusal,
-  createCookies,
   createGuards,
   noStore,
   onlyMethods,
@@ -16,6 +15,7 @@ import {
   type Guards,
   type RequestState,
 } from '../../src/http/guards.js';
+import { createCookies } from '../../src/http/guards-cookies.js';
 import { MessageFault } from '../../src/http/request.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createSessionStore } from '../../src/stores/sql/sessions.js';

@@ -1,6 +1,6 @@
 // User codes at the PIN door: their QR codes, what tool a code is of, and linking one with a token (PIN-API 3.3, 3.4, 3.5, Decided).
 import { expectRefusal, JSON_ONLY, jsonOf, startPinHouse, xmlOf, type PinHouse } from './pins-house.js';
-import { createCookies } from '../../src/http/guards.js';
+import { createCookies } from '../../src/http/guards-cookies.js';
 import type { Fields } from './oauth-house.js';
 
 let house: PinHouse;

@@ -1,6 +1,7 @@
 // The account as its owner sees it: who they are, their address, their language, and what stands guard over it.
 import { FEW_CODES } from '../../domain/recovery-codes.js';
 import type { PagesDependencies } from './dependencies.js';
+import type { IdentityPages } from './identities.js';
 import { isLanguageTag, languageNames } from './language.js';
 import type { OldToolsPages } from './old-tools.js';
 import { formFault, type Renderer } from './render.js';
@@ -8,10 +9,13 @@ import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor
 
 interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'proofs' | 'settings'> {
   readonly oldTools: Pick<OldToolsPages, 'describeSwitches'>;
+  readonly identities: Pick<IdentityPages, 'describe'>;
   readonly renderer: Renderer;
 }
 
-export function createAccountPages({ accounts, proofs, settings, oldTools, renderer }: Dependencies) {
+export function createAccountPages(dependencies: Dependencies) {
+  const { accounts, proofs, settings, oldTools, identities, renderer } = dependencies;
+
   function showAccount(ctx: PageContext, extra: object = {}): void {
     const { language } = visitorOf(ctx);
     const { account } = signedIn(ctx);
@@ -49,6 +53,7 @@ export function createAccountPages({ accounts, proofs, settings, oldTools, rende
         areCodesFew: hasSecondFactor && codesLeft <= FEW_CODES,
         isRequired: settings.twoFactor === 'required',
         oldTools: await oldTools.describeSwitches(ctx),
+        connected: await identities.describe(ctx),
       });
     },
   };

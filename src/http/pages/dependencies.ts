@@ -2,6 +2,7 @@
 // what a page says. It owns no behaviour; wiring fills it in.
 import type { AccountClosing } from '../../domain/account-closing.js';
 import type { AccountEmail } from '../../domain/account-email.js';
+import type { AccountIdentities } from '../../domain/account-identities.js';
 import type { AccountPassword } from '../../domain/account-password.js';
 import type { AccountReset } from '../../domain/account-reset.js';
 import type { AccountSwitches } from '../../domain/account-switches.js';
@@ -14,6 +15,7 @@ import type { Households } from '../../domain/household.js';
 import type { HouseholdInvitations } from '../../domain/household-invitations.js';
 import type { ProfilePins } from '../../domain/household-pins.js';
 import type { ProfileSwitch } from '../../domain/household-switch.js';
+import type { RoundTrips } from '../../domain/identities-trips.js';
 import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
@@ -23,6 +25,7 @@ import type { ProtectedHosts } from '../../domain/protected-hosts.js';
 import type { Sessions } from '../../domain/sessions.js';
 import type { SwitchedSessions } from '../../domain/sessions-switched.js';
 import type { SignIn } from '../../domain/sign-in.js';
+import type { FederatedSignIn } from '../../domain/sign-in-federated.js';
 import type { TwoFactor } from '../../domain/two-factor.js';
 import type { Clock } from '../../domain/vocabulary.js';
 import type { Guards } from '../guards.js';
@@ -45,6 +48,9 @@ export interface PagesDependencies {
   readonly accountSwitches: AccountSwitches;
   readonly appPasswords: Pick<AppPasswords, 'listAppPasswords' | 'makeAppPassword' | 'revokeAppPassword'>;
   readonly accountPassword: AccountPassword;
+  readonly accountIdentities: AccountIdentities;
+  readonly trips: RoundTrips;
+  readonly federatedSignIn: FederatedSignIn;
   readonly accountReset: AccountReset;
   readonly accountEmail: AccountEmail;
   readonly accountClosing: AccountClosing;

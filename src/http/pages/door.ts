@@ -105,6 +105,18 @@ function inOrder(steps: readonly Middleware[]): Middleware {
   };
 }
 
+/** Where providers' answers come in: from their own pages, or handed on by ours. */
+export type AnswerPaths = ReadonlyMap<string, { readonly isHandedOn: boolean }>;
+
+/** Forms are ours, and carry a field of ours; all but the answers of other providers. */
+function refuseForgery(guards: DoorDependencies['guards'], answers: AnswerPaths): Guard {
+  return (ctx, next) => {
+    const answer = ctx.method === 'POST' ? answers.get(pathOf(ctx)) : undefined;
+    const guard = answer ? guards.readAnswer(answer) : guards.refuseForgery;
+    return guard(ctx, next) as Promise<void>;
+  };
+}
+
 export interface DoorDependencies extends Pick<
   PagesDependencies,
   'accounts' | 'household' | 'browserMarks' | 'guards' | 'sessions' | 'settings'
@@ -113,17 +125,18 @@ export interface DoorDependencies extends Pick<
   readonly assets: Assets;
   readonly renderer: Renderer;
   readonly table: readonly Route[];
+  readonly answers: AnswerPaths;
 }
 
 export function createDoor(dependencies: DoorDependencies): Middleware {
-  const { guards, sessions, settings, languages, assets, renderer, table } = dependencies;
+  const { guards, sessions, settings, languages, assets, renderer, table, answers } = dependencies;
   const guarded: readonly Guard[] = [
     createArrival(languages, dependencies),
     createErrorPages(table, renderer),
     guards.loadSession,
     createRecognition(dependencies, languages),
     refuseUnknown(table, renderer),
-    guards.refuseForgery,
+    refuseForgery(guards, answers),
   ];
   return inOrder([
     createPageHeaders({ isSecure: settings.publicUrl.startsWith('https:') }),

@@ -23,6 +23,8 @@ const PLACES = {
   codes: '/account/security/recovery-codes',
   password: '/account/password',
   'app-passwords': '/account/security/app-passwords',
+  identities: '/account/security/identities',
+  connect: '/federated/connect',
   email: '/account/email',
   'not-me': '/not-me',
   household: '/account/household',
@@ -48,6 +50,8 @@ export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
   'activity',
   'password',
   'app-passwords',
+  'identities',
+  'connect',
   'email',
 ]);
 
@@ -159,7 +163,7 @@ export const isFromMail = ({ place }: Journey): boolean => MAIL_PLACES.has(place
 
 /** Whether they came for one thing, so that a code that waits does not come before it. */
 export const isForOneThing = (journey: Journey): boolean =>
-  isFromMail(journey) || journey.request !== undefined;
+  isFromMail(journey) || journey.request !== undefined || journey.place === 'connect';
 
 export type Journeys = ReturnType<typeof createJourneys>;
 
@@ -201,7 +205,7 @@ export function createJourneys({ pendingCodes, guards, now }: JourneysDependenci
       if (place === 'review') return member ? addressAbout(place, { for: member }) : PLACES.review;
       if (place === 'continue' && to && visit) return addressAbout(place, { to, visit });
       if (place === 'authorize' && request) return addressAbout(place, { request });
-      if (place && isBack) return PLACES[place];
+      if (place === 'connect' || (place && isBack)) return PLACES[place];
       if (broughtCode !== undefined) return PLACES.link;
       const kept = keptRequest(ctx);
       if (kept) return addressAbout('authorize', { request: kept });

@@ -1,36 +1,23 @@
 // Changing the password: the new one, with the current one and a code in the same form; and the page after it, which asks about
-// the linked tools. What it takes and what it ends is decided in domain/account-password.
-import { isRefusal } from '../../domain/vocabulary.js';
+// the linked tools. Setting the first one: password-first.ts. What it takes and what it ends is decided in domain/account-password.
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import type { Language } from './language.js';
 import type { LeadOnWithPassword } from './password-digits.js';
+import { newPasswordFault } from './password-fault.js';
+import type { FirstPasswordPages } from './password-first.js';
 import { proofFault, readProof } from './proof-form.js';
-import { formFault, type PageFault, type Renderer } from './render.js';
+import { formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'accountPassword' | 'proofs' | 'linkedTools'> {
   readonly enter: Entrance;
   readonly leadOn: LeadOnWithPassword;
+  readonly first: FirstPasswordPages;
   readonly renderer: Renderer;
 }
 
-const RULE_WORDS = ['too-long', 'not-text', 'contains-context', 'too-easy'];
-
-/** What is wrong with a new password, at its field; undefined for a refusal of something else. */
-export function newPasswordFault(
-  language: Language,
-  error: unknown,
-  hasSecondFactor: boolean,
-): PageFault | undefined {
-  if (!isRefusal(error, 'password-breaks-rule')) return undefined;
-  const reason = error.publicDetail ?? '';
-  const short = hasSecondFactor ? 'too-short-beside' : 'too-short';
-  return formFault(language, 'new_password', `password-${RULE_WORDS.includes(reason) ? reason : short}`);
-}
-
 export function createPasswordPages(dependencies: Dependencies) {
-  const { accountPassword, proofs, linkedTools, enter, leadOn, renderer } = dependencies;
+  const { accountPassword, proofs, linkedTools, enter, leadOn, first, renderer } = dependencies;
 
   const hasFactor = (ctx: PageContext) => proofs.hasSecondFactor(signedIn(ctx).account.accountId);
 
@@ -43,11 +30,12 @@ export function createPasswordPages(dependencies: Dependencies) {
   }
 
   return {
-    show: (ctx: PageContext) => showForm(ctx),
+    show: (ctx: PageContext) => (signedIn(ctx).account.hasPassword ? showForm(ctx) : first.show(ctx)),
 
     async change(ctx: PageContext): Promise<void> {
       const { language, origin } = visitorOf(ctx);
       const { session, account } = signedIn(ctx);
+      if (!account.hasPassword) return first.set(ctx);
       const hasSecondFactor = await hasFactor(ctx);
       const asks = hasSecondFactor ? 'code' : 'nothing';
       const newPassword = formOf(ctx).get('new_password');

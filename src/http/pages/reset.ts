@@ -6,7 +6,7 @@ import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, refusalAnswers } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
-import { newPasswordFault } from './password.js';
+import { newPasswordFault } from './password-fault.js';
 import type { LeadOnWithPassword } from './password-digits.js';
 import type { PendingCodes } from './pending-code.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';

@@ -12,8 +12,10 @@ import { createCodeEntry } from './code-entry.js';
 import { createContinuePages } from './continue.js';
 import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
-import { createDoor, type Route } from './door.js';
+import { createDoor, type AnswerPaths, type Route } from './door.js';
 import { createEmailPages } from './email.js';
+import { createFederatedPages } from './federated.js';
+import { createArrivalPages } from './federated-arrivals.js';
 import { createHelpPages } from './help.js';
 import { createHomePage } from './home.js';
 import { createHouseholdEditing } from './household-editing.js';
@@ -22,6 +24,7 @@ import { createMemberPages } from './household-members.js';
 import { createProfilePinPages } from './household-pins.js';
 import { createSwitchPages } from './household-switch.js';
 import { createHouseholdPages } from './household.js';
+import { createIdentityPages } from './identities.js';
 import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
 import { createLinkPages } from './link.js';
@@ -29,6 +32,7 @@ import { createNotMePages } from './not-me.js';
 import { createOldToolsPages } from './old-tools.js';
 import { createPasswordPages } from './password.js';
 import { createDigitsWarning } from './password-digits.js';
+import { createFirstPasswordPages } from './password-first.js';
 import { createPendingCodes } from './pending-code.js';
 import { createRenderer, type Renderer } from './render.js';
 import { createResetPages } from './reset.js';
@@ -100,6 +104,38 @@ function accountTable(pages: Pages): readonly Route[] {
     ['POST', '/not-me', 'anyone', notMe.submit],
   ];
 }
+
+/** Other providers that people sign in through: on the way there, back, and arrived. */
+function federatedTable(pages: Pages, names: readonly string[]): readonly Route[] {
+  const { federated, arrivals, identities } = pages;
+  return [
+    ['POST', '/federated', 'anyone', federated.start],
+    ...names.flatMap((name): Route[] => [
+      ['GET', `/federated/${name}/callback`, 'anyone', federated.comeBack(name)],
+      ['POST', `/federated/${name}/callback`, 'anyone', federated.handOn(name)],
+      ['POST', `/federated/${name}/return`, 'anyone', federated.comeBackByForm(name)],
+    ]),
+    ['GET', '/federated/new', 'anyone', arrivals.showNew],
+    ['POST', '/federated/new', 'anyone', arrivals.open],
+    ['GET', '/federated/known', 'anyone', arrivals.showKnown],
+    ['GET', '/federated/connect', 'connect', arrivals.showConnect],
+    ['POST', '/federated/connect', 'connect', arrivals.connect],
+    ['GET', '/account/security/identities', 'identities', identities.show],
+    ['GET', '/account/security/identities/connect', 'identities', identities.showConnect],
+    ['POST', '/account/security/identities/connect', 'identities', identities.connect],
+    ['GET', '/account/security/identities/disconnect', 'identities', identities.askDisconnect],
+    ['POST', '/account/security/identities/disconnect', 'identities', identities.disconnect],
+  ];
+}
+
+/** Their answers carry no field of ours: from their own page, and handed on by ours. */
+const answersOf = (names: readonly string[]): AnswerPaths =>
+  new Map(
+    names.flatMap((name): [string, { isHandedOn: boolean }][] => [
+      [`/federated/${name}/callback`, { isHandedOn: false }],
+      [`/federated/${name}/return`, { isHandedOn: true }],
+    ]),
+  );
 
 /** The people at home, and who of them a browser acts for. */
 function householdTable({ household, members, pins, invitations, switching }: Pages): readonly Route[] {
@@ -175,7 +211,7 @@ function authorizeTable({ authorize, signOut }: Pages): readonly Route[] {
   ];
 }
 
-function pageTable(pages: Pages): readonly Route[] {
+function pageTable(pages: Pages, upstreams: readonly string[]): readonly Route[] {
   const { home, signIn, signUp, verifyEmail, auth, link, review, stepUp } = pages;
   const { help, demo, onward } = pages;
   return [
@@ -214,6 +250,7 @@ function pageTable(pages: Pages): readonly Route[] {
     ...householdTable(pages),
     ['GET', '/continue', 'anyone', onward.show],
     ['GET', '/continue/no-cookie', 'anyone', onward.showNoCookie],
+    ...federatedTable(pages, upstreams),
     ['GET', '/help/two-factor', 'anyone', help.showTwoFactor],
     ['GET', '/help/old-tools', 'anyone', help.showOldTools],
     ['GET', '/demo', 'anyone', demo.show],
@@ -242,10 +279,16 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   };
   const steps = createTwoFactorSteps(given);
   const editing = createHouseholdEditing(dependencies);
+  const signIn = createSignInPages(given);
+  const federated = createFederatedPages({ ...given, signInPages: signIn });
+  const identities = createIdentityPages({ ...given, federated });
   return {
     home: createHomePage(given),
-    signIn: createSignInPages(given),
-    password: createPasswordPages(given),
+    signIn,
+    federated,
+    arrivals: createArrivalPages({ ...given, signInPages: signIn }),
+    identities,
+    password: createPasswordPages({ ...given, first: createFirstPasswordPages(given) }),
     reset: createResetPages(given),
     email: createEmailPages(given),
     closing: createClosingPages(given),
@@ -258,7 +301,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     authorize: createAuthorizePages(given),
     signOut: createSignOutPages(given),
     stepUp: createStepUpPages(given),
-    account: createAccountPages(given),
+    account: createAccountPages({ ...given, identities }),
     steps,
     twoFactor: createTwoFactorPages({ ...given, steps }),
     changes: createTwoFactorChangePages({ ...given, steps }),
@@ -287,6 +330,8 @@ export function createPages(dependencies: PagesDependencies): { middleware: Midd
   const languages = createLanguages(`${viewsFolder}/language`);
   const assets = createAssets(viewsFolder);
   const renderer = createRenderer({ ...dependencies, assets });
-  const table = pageTable(createPageGroups(dependencies, renderer));
-  return { middleware: createDoor({ ...dependencies, languages, assets, renderer, table }) };
+  const upstreams = dependencies.accountIdentities.offers.map(({ name }) => name);
+  const table = pageTable(createPageGroups(dependencies, renderer), upstreams);
+  const answers = answersOf(upstreams);
+  return { middleware: createDoor({ ...dependencies, languages, assets, renderer, table, answers }) };
 }

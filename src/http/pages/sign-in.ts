@@ -21,9 +21,18 @@ import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } 
 
 const HALF_DONE_SECONDS = 600;
 
+export type SignInPages = ReturnType<typeof createSignInPages>;
+
 interface Dependencies extends Pick<
   PagesDependencies,
-  'signIn' | 'proofs' | 'sessions' | 'switchedSessions' | 'settings' | 'accounts' | 'guards'
+  | 'signIn'
+  | 'proofs'
+  | 'sessions'
+  | 'switchedSessions'
+  | 'settings'
+  | 'accounts'
+  | 'accountIdentities'
+  | 'guards'
 > {
   readonly codeEntry: CodeEntry;
   readonly journeys: Journeys;
@@ -38,7 +47,7 @@ function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
 
 export function createSignInPages(dependencies: Dependencies) {
   const { signIn, proofs, sessions, switchedSessions, settings, accounts, guards } = dependencies;
-  const { codeEntry, journeys, enter, renderer } = dependencies;
+  const { codeEntry, journeys, enter, renderer, accountIdentities } = dependencies;
   const { cookies } = guards;
 
   function showSignIn(ctx: PageContext, journey: Journey, extra: object = {}): void {
@@ -49,6 +58,7 @@ export function createSignInPages(dependencies: Dependencies) {
       reminder: journeys.reminder(ctx, journey),
       maySignUp: settings.signUp === 'open',
       rememberDays: sessions.rememberDays,
+      offers: accountIdentities.offers,
       ...extra,
     });
   }
@@ -113,6 +123,18 @@ export function createSignInPages(dependencies: Dependencies) {
     leadTo(ctx, journeys.destination(ctx, goingOn));
   }
 
+  /** After a right first proof that is not enough; a closed account: its owner may keep it there, and nothing else. */
+  function goToSecondStep(
+    ctx: PageContext,
+    begun: { readonly next: 'second-factor' | 'keep-account'; readonly signInToken: string },
+    journey: Journey,
+  ): void {
+    cookies.write(ctx, 'sign-in', begun.signInToken, HALF_DONE_SECONDS);
+    journeys.settle(ctx, journey);
+    const step = begun.next === 'keep-account' ? '/keep-account' : '/sign-in/code';
+    leadTo(ctx, `${step}${journeyQuery(journey)}`);
+  }
+
   function missingFields(ctx: PageContext, form: Form): PageFault[] {
     const { language } = visitorOf(ctx);
     return ['login', 'password']
@@ -147,6 +169,15 @@ export function createSignInPages(dependencies: Dependencies) {
   }
 
   return {
+    finish,
+    goToSecondStep,
+
+    /** The sign-in page, with what went wrong on another way in. */
+    showFault(ctx: PageContext, journey: Journey, error: unknown): void {
+      const faults = [faultOf(visitorOf(ctx).language, error)];
+      showSignIn(ctx, journey, { faults, status: explain(error).status });
+    },
+
     async show(ctx: PageContext): Promise<void> {
       const journey = readJourney(readQuery(ctx));
       // A tool may ask for a sign-in of now; who is signed in meanwhile stays so.
@@ -170,11 +201,7 @@ export function createSignInPages(dependencies: Dependencies) {
         const credentials = { login: login ?? '', password, isRemembered: remember };
         const begun = await signIn.startSignIn(credentials, origin);
         if (begun.next === 'done') return await finish(ctx, begun, journey);
-        cookies.write(ctx, 'sign-in', begun.signInToken, HALF_DONE_SECONDS);
-        journeys.settle(ctx, journey);
-        // A closed account: its owner may keep it there, and nothing else.
-        const step = begun.next === 'keep-account' ? '/keep-account' : '/sign-in/code';
-        leadTo(ctx, `${step}${journeyQuery(journey)}`);
+        goToSecondStep(ctx, begun, journey);
       } catch (error) {
         if (!isAnyOf(error, ['credentials-wrong', 'too-many', 'service-busy'])) throw error;
         const faults = [faultOf(language, error)];

@@ -11,7 +11,10 @@ import type { PendingCodes } from './pending-code.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'signIn' | 'settings'> {
+interface Dependencies extends Pick<
+  PagesDependencies,
+  'accounts' | 'signIn' | 'settings' | 'accountIdentities'
+> {
   readonly pendingCodes: PendingCodes;
   readonly journeys: Journeys;
   readonly enter: Entrance;
@@ -56,6 +59,7 @@ function signInAddress({ broughtCode: _kept, ...journey }: Journey): string {
 
 export function createSignUpPages(dependencies: Dependencies) {
   const { accounts, signIn, settings, pendingCodes, journeys, enter, leadOn, renderer } = dependencies;
+  const { offers } = dependencies.accountIdentities;
 
   /** The form again, with what was typed but the password. */
   function typedOf(form: Form) {
@@ -78,6 +82,7 @@ export function createSignUpPages(dependencies: Dependencies) {
       query: journeyQuery(journey),
       reminder: journeys.reminder(ctx, journey),
       maySendMail: settings.maySendMail,
+      offers,
       ...extra,
     });
   }

@@ -3,7 +3,7 @@
 import { readQuery } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
-import { readJourney, type Journey, type Journeys } from './journey.js';
+import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
 import { proofFault, readProof } from './proof-form.js';
 import type { Renderer } from './render.js';
 import type { TwoFactorSteps } from './two-factor-steps.js';
@@ -33,6 +33,9 @@ export function createTwoFactorPages(dependencies: Dependencies) {
     async show(ctx: PageContext): Promise<void> {
       const journey = readJourney(readQuery(ctx));
       const { account } = signedIn(ctx);
+      // A code stands beside a password: an account without one is asked to set one first.
+      if (!account.hasPassword)
+        return leadTo(ctx, `/account/password${journeyQuery({ ...journey, place: 'two-factor' })}`);
       if (!(await proofs.hasSecondFactor(account.accountId))) return showPassword(ctx, journey);
       leadTo(ctx, steps.goOn(ctx, journey));
     },

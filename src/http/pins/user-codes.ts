@@ -1,6 +1,7 @@
 // What may be done with a user code at this door: link it with a token (off unless operator and account allow it), and ask
 // what tool it is of. Both count as entering a code; the rules are in `links-by-number`. PIN-API 3.3, 3.5 and "Decided".
-import { createCookies, type RequestContext } from '../guards.js';
+import type { RequestContext } from '../guards.js';
+import { createCookies } from '../guards-cookies.js';
 import { MessageFault, originOf } from '../request.js';
 import { answer, presentTime, type Endpoint, type Format } from './answers.js';
 import { DoorRefusal, refusals } from './errors.js';

@@ -2,7 +2,8 @@
 // way to sign in. It reads cookies, as the pages do, and answers before all that pages need, as machine doors do; so it is a door of
 // its own, with one endpoint. What is asked for is original-request's, who asks is visitor's.
 // Remote-User and its kin as Authelia's users know them; OWASP ASVS 7.2; CHECKLIST 1.9.
-import { createCookies, NO_STORE, onlyMethods, type Guard, type RequestContext } from '../guards.js';
+import { NO_STORE, onlyMethods, type Guard, type RequestContext } from '../guards.js';
+import { createCookies } from '../guards-cookies.js';
 import { countOnly } from '../observe.js';
 import { originOf, parseForm } from '../request.js';
 import { answerOf, signInFirst, writeAnswer, writeError } from './errors.js';

@@ -1,6 +1,7 @@
 // Who asks for a page behind a proxy: the person whom the cookie of that host stands for, or whom a tool's access token speaks for.
 // Whether they are let in is the domain's to say. RFC 6750 §2.1 (the token in the header, and nowhere else), RFC 9449 §7.2.
-import type { Cookies, RequestContext } from '../guards.js';
+import type { RequestContext } from '../guards.js';
+import type { Cookies } from '../guards-cookies.js';
 import { originOf } from '../request.js';
 import { notLetIn, scopeMissing, signInFirst, type VerifyAnswer } from './errors.js';
 import type { Account } from '../../domain/accounts.js';

@@ -46,6 +46,19 @@ export interface NewAccount {
   readonly language?: string;
 }
 
+/** An account for somebody whom another provider knows. */
+export interface Opening extends Omit<NewAccount, 'password'> {
+  readonly displayName: string;
+  /** The provider has proved the address. */
+  readonly isEmailVerified: boolean;
+  readonly userCode?: string | undefined;
+}
+
+export interface PreparedOpening extends Opening {
+  readonly candidate: Candidate;
+  readonly isMailDue: boolean;
+}
+
 /** A new account whose names and password have been found good; the names are not claimed yet. */
 interface Candidate {
   readonly record: AccountRecord;
@@ -139,39 +152,41 @@ export function createRegistration(dependencies: RegistrationDependencies) {
 
   return {
     /**
-     * Makes an account without a password in the caller's transaction, for somebody whom another provider knows. An address that
-     * the provider has proved is the account's at once, and is taken off another that never proved it; any other is to be proved
-     * by mail, as at a sign-up. Refuses `sign-up-closed` during the first run, `email-invalid`, `account-name-invalid`,
-     * `account-name-taken` (the user name), and `email-taken` where somebody has proved the address.
+     * Gets ready for an account without a password, of somebody whom another provider knows: all that takes no transaction. Refuses
+     * `sign-up-closed` during the first run, `email-invalid`, `account-name-invalid`, `account-name-taken` (the user name).
      */
-    async openWithin(
-      stores: Stores,
-      asked: Omit<NewAccount, 'password'> & {
-        readonly displayName: string;
-        readonly isEmailVerified: boolean;
-        readonly userCode?: string | undefined;
-      },
-      origin: Origin,
-    ): Promise<Account> {
-      if (!(await stores.accounts.hasAny())) throw new DomainError('sign-up-closed');
+    async prepareOpening(asked: Opening): Promise<PreparedOpening> {
+      if (!(await store.hasAny())) throw new DomainError('sign-up-closed');
       const names = { email: parseEmail(asked.email), username: parseUsername(asked.username) };
+      if (await store.findNameHolder(names.username.folded)) throw usernameTaken();
+      const isMailDue = !asked.isEmailVerified && (await verification.mayMail(names.email.folded));
       const about = {
         passwordHash: '',
         passwordLength: 0,
         language: asked.language,
         role: 'person',
       } as const;
-      const fresh = newRecord(names, { displayName: asked.displayName || names.username.shown, ...about });
-      const made = await register(stores, { record: fresh, ...names }, { event: 'account-created', origin });
-      const { accountId } = made.record;
-      if (asked.isEmailVerified) {
-        const isOurs = await verification.giveAddress(stores, accountId, names.email.folded, origin);
+      const record = newRecord(names, { displayName: asked.displayName || names.username.shown, ...about });
+      return { ...asked, candidate: { record, ...names }, isMailDue };
+    },
+
+    /**
+     * Makes it in the caller's transaction. An address that the provider has proved is the account's at once, and is taken off
+     * another that never proved it; any other is to be proved by mail, as at a sign-up. Refuses `account-name-taken`, and
+     * `email-taken` where somebody has proved the address.
+     */
+    async openWithin(stores: Stores, prepared: PreparedOpening, origin: Origin): Promise<Account> {
+      const { candidate, isEmailVerified, isMailDue, userCode } = prepared;
+      const { record } = await register(stores, candidate, { event: 'account-created', origin });
+      const { accountId } = record;
+      if (isEmailVerified) {
+        const isOurs = await verification.giveAddress(stores, accountId, candidate.email.folded, origin);
         if (!isOurs) throw new DomainError('email-taken');
-      } else if (await verification.mayMail(names.email.folded)) {
-        await verification.mailOwner(stores, made.record, asked.userCode, origin);
+      } else if (isMailDue) {
+        await verification.mailOwner(stores, record, userCode, origin);
       }
-      const record = await stores.accounts.find(accountId);
-      return presentAccount(record!, settings.emailVerification);
+      const opened = await stores.accounts.find(accountId);
+      return presentAccount(opened!, settings.emailVerification);
     },
 
     /**

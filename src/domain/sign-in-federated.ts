@@ -16,7 +16,10 @@ export type FederatedSignInStores = SignInStores & IdentityStores;
 export interface FederatedSignInDependencies {
   readonly inTransaction: InTransaction<FederatedSignInStores>;
   readonly identities: Identities;
-  readonly accounts: Pick<Accounts, 'findAccount' | 'findByProvedEmail' | 'isActive' | 'openWithin'>;
+  readonly accounts: Pick<
+    Accounts,
+    'findAccount' | 'findByProvedEmail' | 'isActive' | 'prepareOpening' | 'openWithin'
+  >;
   readonly proofs: Pick<Proofs, 'hasSecondFactor'>;
   readonly signIn: Pick<SignIn, 'startSession' | 'startHalfDone'>;
   readonly sessions: Pick<Sessions, 'rotateSession' | 'isRecent' | 'hasFreshProof'>;
@@ -109,9 +112,10 @@ export function createFederatedSignIn(dependencies: FederatedSignInDependencies)
       const email = isEmailVerified ? person.email : (asked.email ?? '');
       const { username, language, userCode } = asked;
       const wanted = { username, language, userCode, email, isEmailVerified, displayName };
+      const prepared = await accounts.prepareOpening(wanted);
       return inTransaction(async (stores) => {
         await identities.takeArrivalWithin(stores, arrivalToken);
-        const account = await accounts.openWithin(stores, wanted, origin);
+        const account = await accounts.openWithin(stores, prepared, origin);
         await identities.connectWithin(stores, account, arrived, origin);
         const provedAt = person.authenticatedAt ?? LONG_AGO;
         return { ...(await signIn.startSession(stores, account, ['fed'], origin, { provedAt })), account };

@@ -12,10 +12,8 @@ import { createCodeEntry } from './code-entry.js';
 import { createContinuePages } from './continue.js';
 import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
-import { createDoor, type AnswerPaths, type Route } from './door.js';
+import { createDoor, type Route } from './door.js';
 import { createEmailPages } from './email.js';
-import { createFederatedPages } from './federated.js';
-import { createArrivalPages } from './federated-arrivals.js';
 import { createHelpPages } from './help.js';
 import { createHomePage } from './home.js';
 import { createHouseholdEditing } from './household-editing.js';
@@ -24,7 +22,6 @@ import { createMemberPages } from './household-members.js';
 import { createProfilePinPages } from './household-pins.js';
 import { createSwitchPages } from './household-switch.js';
 import { createHouseholdPages } from './household.js';
-import { createIdentityPages } from './identities.js';
 import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
 import { createLinkPages } from './link.js';
@@ -37,6 +34,7 @@ import { createPendingCodes } from './pending-code.js';
 import { createRenderer, type Renderer } from './render.js';
 import { createResetPages } from './reset.js';
 import { createReviewPages } from './review.js';
+import { answersOf, createFederatedGroup, federatedTable } from './routes-federated.js';
 import { createSessionPages } from './sessions.js';
 import { createSignInPages } from './sign-in.js';
 import { createSignUpPages } from './sign-up.js';
@@ -104,38 +102,6 @@ function accountTable(pages: Pages): readonly Route[] {
     ['POST', '/not-me', 'anyone', notMe.submit],
   ];
 }
-
-/** Other providers that people sign in through: on the way there, back, and arrived. */
-function federatedTable(pages: Pages, names: readonly string[]): readonly Route[] {
-  const { federated, arrivals, identities } = pages;
-  return [
-    ['POST', '/federated', 'anyone', federated.start],
-    ...names.flatMap((name): Route[] => [
-      ['GET', `/federated/${name}/callback`, 'anyone', federated.comeBack(name)],
-      ['POST', `/federated/${name}/callback`, 'anyone', federated.handOn(name)],
-      ['POST', `/federated/${name}/return`, 'anyone', federated.comeBackByForm(name)],
-    ]),
-    ['GET', '/federated/new', 'anyone', arrivals.showNew],
-    ['POST', '/federated/new', 'anyone', arrivals.open],
-    ['GET', '/federated/known', 'anyone', arrivals.showKnown],
-    ['GET', '/federated/connect', 'connect', arrivals.showConnect],
-    ['POST', '/federated/connect', 'connect', arrivals.connect],
-    ['GET', '/account/security/identities', 'identities', identities.show],
-    ['GET', '/account/security/identities/connect', 'identities', identities.showConnect],
-    ['POST', '/account/security/identities/connect', 'identities', identities.connect],
-    ['GET', '/account/security/identities/disconnect', 'identities', identities.askDisconnect],
-    ['POST', '/account/security/identities/disconnect', 'identities', identities.disconnect],
-  ];
-}
-
-/** Their answers carry no field of ours: from their own page, and handed on by ours. */
-const answersOf = (names: readonly string[]): AnswerPaths =>
-  new Map(
-    names.flatMap((name): [string, { isHandedOn: boolean }][] => [
-      [`/federated/${name}/callback`, { isHandedOn: false }],
-      [`/federated/${name}/return`, { isHandedOn: true }],
-    ]),
-  );
 
 /** The people at home, and who of them a browser acts for. */
 function householdTable({ household, members, pins, invitations, switching }: Pages): readonly Route[] {
@@ -280,14 +246,11 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
   const steps = createTwoFactorSteps(given);
   const editing = createHouseholdEditing(dependencies);
   const signIn = createSignInPages(given);
-  const federated = createFederatedPages({ ...given, signInPages: signIn });
-  const identities = createIdentityPages({ ...given, federated });
+  const federated = createFederatedGroup({ ...given, signInPages: signIn });
   return {
     home: createHomePage(given),
     signIn,
-    federated,
-    arrivals: createArrivalPages({ ...given, signInPages: signIn }),
-    identities,
+    ...federated,
     password: createPasswordPages({ ...given, first: createFirstPasswordPages(given) }),
     reset: createResetPages(given),
     email: createEmailPages(given),
@@ -301,7 +264,7 @@ function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
     authorize: createAuthorizePages(given),
     signOut: createSignOutPages(given),
     stepUp: createStepUpPages(given),
-    account: createAccountPages({ ...given, identities }),
+    account: createAccountPages({ ...given, ...federated }),
     steps,
     twoFactor: createTwoFactorPages({ ...given, steps }),
     changes: createTwoFactorChangePages({ ...given, steps }),

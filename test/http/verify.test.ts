@@ -115,8 +115,9 @@ describe('a proxy', () => {
     // As another provider may call somebody.
     const displayName = 'Zoë 李\r\nRemote-User: root';
     const asked = { email: 'zoe@example.com', username: 'zoe', displayName, isEmailVerified: true };
+    const prepared = await accounts.prepareOpening(asked);
     const { token } = await inTransaction(async (stores) => {
-      const account = await accounts.openWithin(stores, asked, origin);
+      const account = await accounts.openWithin(stores, prepared, origin);
       return sessions.startSession(stores, { ...account, methods: ['fed'], origin });
     });
     const cookie = `__Host-linchpin=${token}`;

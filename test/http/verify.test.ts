@@ -2,7 +2,9 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import type { Response } from 'supertest';
+import { totpCode } from '../../src/crypto/totp.js';
 import { originFrom } from '../support/link-rooms.js';
+import { createVisitor } from '../support/visitor.js';
 import { bodyOf, startOAuthHouse, type OAuthHouse, type Tokens } from './oauth-house.js';
 
 const PUBLIC_URL = 'https://login.example.com';
@@ -440,6 +442,27 @@ describe('what is required of accounts', () => {
     const response = await strict.request.get(address).set('Cookie', cookie).expect(303);
     const place = new URL(response.headers['location'] as string, PUBLIC_URL);
     expect([place.pathname, place.searchParams.get('to')]).toEqual([leadsTo, `${APP}/`]);
+    await strict.close();
+  });
+});
+
+describe('a way that leads over setting up a second factor', () => {
+  it('ends on the page behind the proxy after all', async () => {
+    const verifyHosts = ['app.localhost:9000'];
+    const strict = await startOAuthHouse({
+      config: { ...{ twoFactor: 'required', verifyHosts, trustedProxies: ['192.0.2.1'] } },
+    });
+    const { username } = await newPerson({ in: strict });
+    const visitor = createVisitor(strict);
+    const to = 'http://app.localhost:9000/inbox?page=2';
+    await visitor.visit(`/continue?${new URLSearchParams({ to, visit: 'v'.repeat(43) }).toString()}`);
+    await visitor.submit({ login: username, password: PASSWORD }, '/sign-in');
+    await visitor.submit({ password: PASSWORD }, '/account/security/two-factor');
+    const secret = /data-secret="(\w+)"/.exec(visitor.html)![1]!;
+    await visitor.submit({ code: await totpCode(secret, strict.clock.now()) });
+    await visitor.submit({}, '/account/security/two-factor/stored');
+    expect(visitor.path).toBe('/continue');
+    expect(visitor.html).toContain('href="http://app.localhost:9000/.linchpin/arrive?handle=');
     await strict.close();
   });
 });

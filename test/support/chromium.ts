@@ -15,6 +15,8 @@ export interface PageSettings {
   readonly height?: number;
   /** What the browser sends as `Accept-Language`. */
   readonly locale?: string;
+  /** Takes certificates that nobody vouches for. */
+  readonly trustsAnyone?: boolean;
   /** False shows the page as people without scripts see it. */
   readonly javaScript?: boolean;
 }
@@ -58,6 +60,7 @@ export async function openBrowser(): Promise<TestBrowser> {
       height = 900,
       locale = 'en',
       javaScript = true,
+      trustsAnyone = false,
     } = {}) => {
       const context = await browser.newContext({
         ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
@@ -65,6 +68,7 @@ export async function openBrowser(): Promise<TestBrowser> {
         colorScheme,
         locale,
         javaScriptEnabled: javaScript,
+        ignoreHTTPSErrors: trustsAnyone,
         reducedMotion: 'reduce',
       });
       // For what never comes: on a busy machine each page takes its time.

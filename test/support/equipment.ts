@@ -3,7 +3,7 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export type EquipmentName = 'chromium' | 'redis' | 'postgres';
+export type EquipmentName = 'chromium' | 'nginx' | 'redis' | 'postgres';
 
 interface Equipment {
   /** Debian's package. */
@@ -21,6 +21,12 @@ export const equipment: Readonly<Record<EquipmentName, Equipment>> = {
     variable: 'TEST_CHROMIUM',
     module: 'test/support/chromium.ts',
     find: () => process.env.TEST_CHROMIUM || findProgram('chromium'),
+  },
+  nginx: {
+    package: 'nginx-light',
+    variable: 'TEST_NGINX',
+    module: 'test/support/nginx.ts',
+    find: () => process.env.TEST_NGINX || findProgram('nginx', ['/usr/sbin']),
   },
   redis: {
     package: 'redis-server',
@@ -41,6 +47,10 @@ export function isCi(): boolean {
   return !['', '0', 'false', undefined].includes(process.env.CI);
 }
 
+/** What a suite starts itself; the others are servers that `npm test` starts. */
+export const isProgram = (name: EquipmentName): name is 'chromium' | 'nginx' =>
+  name === 'chromium' || name === 'nginx';
+
 /** The one line that installs what is missing. */
 export function installLine(names: readonly EquipmentName[]): string {
   return `apt-get install -y ${names.map((name) => equipment[name].package).join(' ')}`;
@@ -60,7 +70,7 @@ export function findProgram(name: string, folders: readonly string[] = []): stri
  * it connects in `beforeAll`, not before.
  */
 export function describeWith(name: EquipmentName, title: string, body: (address: string) => void): void {
-  const address = name === 'chromium' ? equipment.chromium.find() : process.env[equipment[name].variable];
+  const address = isProgram(name) ? equipment[name].find() : process.env[equipment[name].variable];
   if (address) {
     describe(title, () => body(address));
     return;

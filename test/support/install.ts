@@ -39,8 +39,8 @@ function runQuietly(program: string, parts: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, parts, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // RUNLEVEL=1: where packages would start their services by the classic scripts, they do not.
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+      // Packages start no services: not by the classic scripts (RUNLEVEL=1), and not by systemd.
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1', SYSTEMD_OFFLINE: '1' },
     });
     let output = '';
     const keep = (chunk: Buffer): void => {

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { equipment, installLine, isCi, type EquipmentName } from './equipment.js';
+import { equipment, installLine, isCi, isProgram, type EquipmentName } from './equipment.js';
 import { newRunFolder } from './folder.js';
 import { installPackages, mayInstall } from './install.js';
 import { startPostgres, startRedis, type Service } from './services.js';
@@ -146,7 +146,7 @@ async function neededEquipment(): Promise<EquipmentName[]> {
     logLevel: 'silent',
     // A suite that does not compile fails in jest, which says where.
   }).catch(() => ({ metafile: { inputs: {} } }));
-  return (['chromium', 'redis', 'postgres'] as const).filter(
+  return (['chromium', 'nginx', 'redis', 'postgres'] as const).filter(
     (name) => equipment[name].module in metafile.inputs,
   );
 }
@@ -186,7 +186,7 @@ async function prepare(
 }
 
 async function provide(name: EquipmentName): Promise<string> {
-  if (name === 'chromium') return equipment.chromium.find() ?? '';
+  if (isProgram(name)) return equipment[name].find() ?? '';
   const service = await (name === 'redis' ? startRedis() : startPostgres());
   services.push(service);
   return service.url;

@@ -10,6 +10,7 @@ import type { AccountId } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { PASSWORD, origin } from '../support/accounts.js';
 import { estimateStrength } from '../support/costly.js';
+import { createProofKey } from '../support/proofs.js';
 
 const wiring = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
 let folder: string;
@@ -223,8 +224,38 @@ describe('admin client', () => {
     });
   });
 
+  it('makes a client that proves itself with a key from standard input, and is told no secret (RFC 7523)', async () => {
+    const { jwk } = createProofKey('EdDSA');
+    const command = 'client create --name Keyed --confidential --auth-method private_key_jwt --jwks-stdin';
+    const made = await admin(command, JSON.stringify({ keys: [jwk] }));
+    expect(made.json).toMatchObject({ token_endpoint_auth_method: 'private_key_jwt' });
+    expect(made.json).not.toHaveProperty('client_secret');
+    for (const input of ['{}', 'no JSON', JSON.stringify({ keys: [{ kty: 'oct', k: 'AA' }] })])
+      expect((await admin(command, input)).exitCode).not.toBe(0);
+  });
+
+  it('makes a client with algorithms, redirects and bound tokens of its own (RFC 7591 §2, RFC 9449 §5.2)', async () => {
+    const { json } = await admin(
+      'client create --name App --redirect-uri https://app.example/back --access-token-alg ES256 --id-token-alg EdDSA --dpop',
+    );
+    expect(json).toMatchObject({
+      redirect_uris: ['https://app.example/back'],
+      access_token_signed_response_alg: 'ES256',
+      id_token_signed_response_alg: 'EdDSA',
+      dpop_bound_access_tokens: true,
+      token_endpoint_auth_method: 'none',
+    });
+    env['SIGNING_ALGS'] = 'EdDSA,RS256';
+    expect((await admin('client create --name App --access-token-alg ES256')).exitCode).toBe(2);
+  });
+
   it.each([
     'client create',
+    'client create --name X --auth-method client_secret_basic',
+    'client create --name X --confidential --auth-method nonsense',
+    'client create --name X --confidential --auth-method private_key_jwt',
+    'client create --name X --confidential --jwks-stdin',
+    'client create --name X --access-token-alg HS256',
     'client create --name X --audience https://api.example.org',
     'client create --name X --confidential --audience nonsense',
     'client create --name X --scope "',
@@ -232,6 +263,55 @@ describe('admin client', () => {
     'client remove a b',
   ])('says with exit code 2 what is wrong with: %s', async (command) => {
     expect((await admin(command)).exitCode).toBe(2);
+  });
+});
+
+describe('admin service', () => {
+  const CREATE_SERVICE = 'service create --name Photos --audience https://photos.example --scope photos:read';
+
+  it('makes, lists and removes services; a secret is shown once (RFC 8707)', async () => {
+    const made = await admin(`${CREATE_SERVICE} --scope photos:write`);
+    const { client_secret: secret, ...rest } = made.json as Record<string, string>;
+    expect(rest).toMatchObject({
+      ...{ name: 'Photos', audience: 'https://photos.example', restricted: false },
+      scope: 'photos:read photos:write',
+    });
+    expect(secret!.length).toBeGreaterThanOrEqual(43);
+    const listed = await admin('service list');
+    expect(listed.json).toEqual([rest]);
+    expect(listed.printed).not.toContain(secret);
+    expect((await admin('service remove --audience https://photos.example')).json).toEqual({
+      removed: 'https://photos.example',
+      client_id: rest['client_id'],
+    });
+    expect(await admin('service remove --audience https://photos.example')).toMatchObject({ exitCode: 1 });
+    expect((await admin('service list')).json).toEqual([]);
+    expect((await admin('client list')).json).toEqual([]);
+  });
+
+  it('makes one for the operator’s own tools, that proves itself with a key', async () => {
+    const { json } = await admin(
+      `${CREATE_SERVICE} --restricted --jwks-stdin`,
+      JSON.stringify({ keys: [createProofKey('ES256').jwk] }),
+    );
+    expect(json).toMatchObject({ restricted: true });
+    expect(json).not.toHaveProperty('client_secret');
+  });
+
+  it('says why a service cannot be', async () => {
+    await admin(CREATE_SERVICE);
+    for (const [command, why] of [
+      [CREATE_SERVICE, /already/],
+      ['service create --name X --audience photos', /absolute address/],
+      ['service create --name X --audience http://localhost:8484/api/v2', /own/],
+      ['service create --name X --audience https://x.example --scope openid', /scope/],
+    ] as const)
+      expect(await admin(command)).toMatchObject({
+        exitCode: 1,
+        errors: expect.stringMatching(why) as string,
+      });
+    expect((await admin('service create --name X')).exitCode).toBe(2);
+    expect((await admin('service remove')).exitCode).toBe(2);
   });
 });
 
@@ -290,6 +370,9 @@ describe('admin', () => {
       'client create',
       'client list',
       'client remove',
+      'service create',
+      'service list',
+      'service remove',
       'keys list',
       'keys rotate',
       'audit list',

@@ -68,8 +68,8 @@ describeOnBackends('a link store', ({ open }) => {
   const inStore = <T>(work: (links: LinkStore) => Promise<T>) =>
     database.inTransaction(({ links }) => work(links));
 
-  async function linkIn(state: Link['state']): Promise<LinkRequest> {
-    const request = newRequest();
+  async function linkIn(state: Link['state'], more: Partial<LinkRequest> = {}): Promise<LinkRequest> {
+    const request = { ...newRequest(), ...more };
     await inStore(async (links) => {
       await links.insert(request);
       for (const move of paths[state]) await moves[move]!(links, request);
@@ -140,6 +140,45 @@ describeOnBackends('a link store', ({ open }) => {
     const { linkId, door, scope, network, keyThumbprint } = link;
     const redeemed = { linkId, door, scope, network, keyThumbprint, approval };
     expect(await inStore((links) => links.redeem(link, 'tv', NOW))).toEqual(redeemed);
+  });
+
+  it('is redeemed with the key that it is bound to, and bound by the one that redeems it (RFC 9449 §5)', async () => {
+    const redeemWith = (link: LinkRequest, key?: string) =>
+      inStore((links) => links.redeem(link, 'tv', NOW, key));
+    const bound = await linkIn('approved', { keyThumbprint: 'ours' });
+    expect(await redeemWith(bound)).toBeUndefined();
+    expect(await redeemWith(bound, 'other')).toBeUndefined();
+    expect(await redeemWith(bound, 'ours')).toMatchObject({ keyThumbprint: 'ours' });
+    const free = await linkIn('approved');
+    expect(await redeemWith(free, 'ours')).toMatchObject({ keyThumbprint: 'ours' });
+    expect(await database.stores.links.findByDeviceCode(free)).toMatchObject({
+      ...{ state: 'redeemed', keyThumbprint: 'ours', redeemedAt: NOW },
+    });
+  });
+
+  it('is bound to a key once, by its own client, while nobody has decided it (RFC 9449 §10)', async () => {
+    const bind = (link: LinkRequest, key: string, { client = 'tv', at = NOW } = {}) =>
+      inStore((links) => links.bindKey(link, client, key, at));
+    const link = await linkIn('pending');
+    expect(await bind(link, 'ours', { client: 'another' })).toBe(false);
+    expect(await bind({ ...link, deviceCodeHash: 'another' }, 'ours')).toBe(false);
+    expect(await bind(link, 'ours', { at: link.expiresAt })).toBe(false);
+    const many = ['ours', 'ours', 'other'].map((key) => bind(link, key));
+    const won = await Promise.all(many);
+    expect(won.filter(Boolean).length).toBeGreaterThan(0);
+    const { keyThumbprint } = (await database.stores.links.findByDeviceCode(link))!;
+    expect(await bind(link, keyThumbprint!)).toBe(true);
+    expect(await bind(link, keyThumbprint === 'ours' ? 'other' : 'ours')).toBe(false);
+    expect(await bind(await linkIn('reserved'), 'ours')).toBe(true);
+    for (const state of ['approved', 'denied', 'redeemed'] as const)
+      expect(await bind(await linkIn(state), 'ours')).toBe(false);
+  });
+
+  it('keeps the services that it was asked for, in their order (RFC 8707)', async () => {
+    const resources = ['https://b.example', 'https://a.example'];
+    const link = await linkIn('approved', { resources });
+    expect(await database.stores.links.find(link.linkId)).toMatchObject({ resources });
+    expect(await inStore((links) => links.redeem(link, 'tv', NOW))).toMatchObject({ resources });
   });
 
   it('gives back everything that was said of a link, with the facts of its state and no others', async () => {

@@ -60,7 +60,7 @@ describeOnBackends('a token store', ({ open }) => {
     const all = [
       tool('t1'),
       tool('t2', { linkedAt: at(2), methods: [], keyThumbprint: 'k', scope: '', door: 'pin' }),
-      tool('t3', { accountId: 'b' as AccountId }),
+      tool('t3', { accountId: 'b' as AccountId, resources: ['https://b.example', 'https://a.example'] }),
     ];
     await inTransaction(async ({ tokens }) => {
       for (const one of all) await tokens.insertLinkedTool(one);
@@ -98,6 +98,19 @@ describeOnBackends('a token store', ({ open }) => {
       for (const id of ['by-token', 'by-password'])
         await tokens.endLinkedTool(id as LinkedToolId, at(3), 'unlinked');
     });
+  });
+
+  it('keeps to which key a refresh token is bound, and whom its access token is for (RFC 9449 §5, RFC 8707)', async () => {
+    const bound = token('bound to a key', {
+      keyThumbprint: 'k',
+      audience: 'https://a.example',
+      generation: 7,
+      linkedToolId: 'unrelated' as LinkedToolId,
+      expiresAt: at(100_000),
+    });
+    await inTransaction(({ tokens }) => tokens.insertRefreshToken(bound));
+    expect(await stores.tokens.findRefreshToken(bound.tokenHash)).toEqual(bound);
+    expect(await stores.tokens.findGeneration(bound.linkedToolId, 7)).toEqual(bound);
   });
 
   it('renames the live tool of its own account only', async () => {

@@ -210,3 +210,50 @@ describe('the poll gate beside other processes', () => {
     expect(gate.takeDecision(hashOf('x'), 'c', clock.now().getTime())).toBe(true);
   });
 });
+
+describe('a link that is bound to a key (RFC 9449)', () => {
+  const [ours, other] = [sha256('our key'), sha256('another key')];
+  const openBound = () => {
+    const { clock, gate, admit } = openGate();
+    const bind = (keyThumbprint?: string) =>
+      gate.admit(
+        {
+          ...{ deviceCodeHash: hashOf('x'), clientId: 'c', intervalSeconds: 5 },
+          ...{ expiresAt: clock.now().getTime() + 600_000, keyThumbprint },
+        },
+        gate.stamp(),
+      );
+    const check = (keyThumbprint?: string, client = 'c') =>
+      gate.check(hashOf('x'), client, clock.now().getTime(), keyThumbprint).verdict;
+    return { clock, gate, admit, bind, check };
+  };
+
+  it('is answered for to its key alone; whoever shows another or none is sent to the store', () => {
+    const { bind, check } = openBound();
+    bind(ours);
+    expect([check(other), check(), check(ours, 'another client')]).toEqual(['unknown', 'unknown', 'unknown']);
+    expect(check(ours)).toBe('pending');
+  });
+
+  it('is bound from the moment it is admitted anew with a key, keeps its pace, and is never unbound', () => {
+    const { clock, admit, bind, check } = openBound();
+    admit('x');
+    expect(check()).toBe('pending');
+    expect(check(ours)).toBe('unknown');
+    bind(ours);
+    expect(check()).toBe('unknown');
+    expect(check(ours)).toBe('raised');
+    clock.advance(10);
+    bind();
+    expect(check()).toBe('unknown');
+    expect(check(ours)).toBe('pending');
+  });
+
+  it('tells its decision to its key, once', () => {
+    const { clock, gate, bind } = openBound();
+    bind(ours);
+    gate.decide(hashOf('x'));
+    const take = (key?: string) => gate.takeDecision(hashOf('x'), 'c', clock.now().getTime(), key);
+    expect([take(), take(other), take(ours), take(ours)]).toEqual([false, false, true, false]);
+  });
+});

@@ -141,6 +141,8 @@ function openPagesDoor(
     newTools: rooms.newTools,
     browserMarks: (key) => browserMarksOf(keyring, key),
     twoFactor: rooms.twoFactor,
+    passkeys: rooms.passkeys,
+    ownPasskeys: rooms.ownPasskeys,
     proofs,
     signIn,
     sessions,

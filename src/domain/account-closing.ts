@@ -61,6 +61,7 @@ const AT_ONCE = 100;
 
 /** What a closed account's page shows. */
 export interface Closed {
+  readonly accountId: AccountId;
   readonly username: string;
   readonly hasSecondFactor: boolean;
   readonly endsAt: Date;
@@ -122,7 +123,7 @@ export function createAccountClosing(dependencies: AccountClosingDependencies) {
     const endsAt = record && endOf(record);
     if (!endsAt) return undefined;
     const hasSecondFactor = await proofs.hasSecondFactor(record.accountId);
-    return { username: record.username, hasSecondFactor, endsAt };
+    return { accountId: record.accountId, username: record.username, hasSecondFactor, endsAt };
   }
 
   async function findMailed(token: string) {

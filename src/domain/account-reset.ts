@@ -161,11 +161,13 @@ export function createAccountReset(dependencies: AccountResetDependencies) {
     },
 
     /** Whose password a token would change, without using it up; undefined for one that is good for nothing. */
-    async findReset(token: string): Promise<{ username: string; hasSecondFactor: boolean } | undefined> {
+    async findReset(
+      token: string,
+    ): Promise<{ accountId: AccountId; username: string; hasSecondFactor: boolean } | undefined> {
       const found = await findMeant(token);
       if (!found) return undefined;
       const { accountId, username } = found.record;
-      return { username, hasSecondFactor: await proofs.hasSecondFactor(accountId) };
+      return { accountId, username, hasSecondFactor: await proofs.hasSecondFactor(accountId) };
     },
 
     /** What the browser asks for where a passkey is the second factor. Refuses `mail-token-invalid`, and as `askForPasskey`. */

@@ -32,6 +32,7 @@ describe('asking for a new password', () => {
     const token = await test.resetToken(anna);
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(await test.house.accountReset.findReset(token)).toEqual({
+      accountId: anna.accountId,
       username: anna.username,
       hasSecondFactor: false,
     });
@@ -294,6 +295,7 @@ describe('a link by mail to an account with a second factor', () => {
     const answer = { token, newPassword: NEW_PASSWORD };
     await expect(late.resetPassword(answer, newOrigin())).rejects.toEqual(refused('code-wrong'));
     expect(await house.accountReset.findReset(token)).toEqual({
+      accountId: anna.accountId,
       username: anna.username,
       hasSecondFactor: true,
     });

@@ -7,14 +7,17 @@ import type { OldToolsPages } from './old-tools.js';
 import { formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'accounts' | 'proofs' | 'settings'> {
+interface Dependencies extends Pick<
+  PagesDependencies,
+  'accounts' | 'proofs' | 'passkeys' | 'ownPasskeys' | 'settings'
+> {
   readonly oldTools: Pick<OldToolsPages, 'describeSwitches'>;
   readonly identities: Pick<IdentityPages, 'describe'>;
   readonly renderer: Renderer;
 }
 
 export function createAccountPages(dependencies: Dependencies) {
-  const { accounts, proofs, settings, oldTools, identities, renderer } = dependencies;
+  const { accounts, proofs, passkeys, ownPasskeys, settings, oldTools, identities, renderer } = dependencies;
 
   function showAccount(ctx: PageContext, extra: object = {}): void {
     const { language } = visitorOf(ctx);
@@ -49,6 +52,9 @@ export function createAccountPages(dependencies: Dependencies) {
       renderer.show(ctx, 'account/security', {
         title: visitorOf(ctx).language.t('security.title'),
         hasSecondFactor,
+        hasAuthenticator: await proofs.hasAuthenticator(account.accountId),
+        passkeys: await ownPasskeys.listPasskeys(account.accountId),
+        hindrance: passkeys.hindrance,
         codesLeft,
         areCodesFew: hasSecondFactor && codesLeft <= FEW_CODES,
         isRequired: settings.twoFactor === 'required',

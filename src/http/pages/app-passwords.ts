@@ -7,11 +7,12 @@ import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import type { OldToolsPages } from './old-tools.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import { formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'appPasswords' | 'proofs' | 'settings'> {
+interface Dependencies extends Pick<PagesDependencies, 'appPasswords' | 'settings'> {
+  readonly asking: AskProof;
   readonly oldTools: Pick<OldToolsPages, 'describeSwitches'>;
   readonly enter: Entrance;
   readonly renderer: Renderer;
@@ -21,10 +22,7 @@ const LONGEST_NAME = 60;
 const PAGE = '/account/security/app-passwords';
 
 export function createAppPasswordPages(dependencies: Dependencies) {
-  const { appPasswords, proofs, settings, oldTools, enter, renderer } = dependencies;
-
-  const asksOf = async (ctx: PageContext) =>
-    (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) ? 'code' : 'nothing';
+  const { appPasswords, settings, asking, oldTools, enter, renderer } = dependencies;
 
   async function showList(ctx: PageContext, extra: object = {}): Promise<void> {
     const { language } = visitorOf(ctx);
@@ -37,7 +35,7 @@ export function createAppPasswordPages(dependencies: Dependencies) {
       most: MOST_APP_PASSWORDS,
       longestName: LONGEST_NAME,
       state: (await oldTools.describeSwitches(ctx)).appPasswords,
-      asks: await asksOf(ctx),
+      asks: await asking.askedOf(ctx),
       ...extra,
     });
   }
@@ -57,7 +55,7 @@ export function createAppPasswordPages(dependencies: Dependencies) {
     async make(ctx: PageContext): Promise<void> {
       const { language, origin } = visitorOf(ctx);
       if (settings.fallbackDoor === 'off') return leadTo(ctx, PAGE);
-      const asks = await asksOf(ctx);
+      const asks = await asking.askedOf(ctx);
       const name = formOf(ctx).get('name')?.trim() ?? '';
       const isNamed = name !== '' && name.length <= LONGEST_NAME;
       const nameFault = formFault(language, 'name', 'name-invalid');

@@ -20,6 +20,7 @@ import type { LinkedTools } from '../../domain/linked-tools.js';
 import type { LinksForPerson } from '../../domain/links-person.js';
 import type { Sealer } from '../../domain/notices.js';
 import type { NewTools } from '../../domain/new-tools.js';
+import type { Passkeys } from '../../domain/passkeys.js';
 import type { Proofs } from '../../domain/proofs.js';
 import type { ProtectedHosts } from '../../domain/protected-hosts.js';
 import type { Sessions } from '../../domain/sessions.js';
@@ -27,6 +28,7 @@ import type { SwitchedSessions } from '../../domain/sessions-switched.js';
 import type { SignIn } from '../../domain/sign-in.js';
 import type { FederatedSignIn } from '../../domain/sign-in-federated.js';
 import type { TwoFactor } from '../../domain/two-factor.js';
+import type { TwoFactorPasskeys } from '../../domain/two-factor-passkeys.js';
 import type { Clock } from '../../domain/vocabulary.js';
 import type { Guards } from '../guards.js';
 import type { Handover } from '../request-handover.js';
@@ -54,7 +56,12 @@ export interface PagesDependencies {
   readonly accountReset: AccountReset;
   readonly accountEmail: AccountEmail;
   readonly accountClosing: AccountClosing;
-  readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'countRecoveryCodes' | 'findRecoverySet'>;
+  readonly proofs: Pick<
+    Proofs,
+    'hasSecondFactor' | 'hasAuthenticator' | 'countRecoveryCodes' | 'findRecoverySet'
+  >;
+  readonly passkeys: Pick<Passkeys, 'hindrance' | 'hasPasskey'>;
+  readonly ownPasskeys: TwoFactorPasskeys;
   readonly signIn: Pick<
     SignIn,
     | 'startSignIn'
@@ -65,6 +72,11 @@ export interface PagesDependencies {
     | 'stepUp'
     | 'startSessionFor'
     | 'isFromLastCode'
+    | 'askAtSignIn'
+    | 'askAtSecondStep'
+    | 'askForProof'
+    | 'signInWithPasskey'
+    | 'finishWithPasskey'
   >;
   readonly twoFactor: TwoFactor;
   readonly sessions: Pick<

@@ -4,25 +4,22 @@ import { isRefusal } from '../../domain/vocabulary.js';
 import { readQuery } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, refusalAnswers } from './errors.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'accountEmail' | 'proofs' | 'settings'> {
+interface Dependencies extends Pick<PagesDependencies, 'accountEmail' | 'settings'> {
+  readonly asking: AskProof;
   readonly enter: Entrance;
   readonly renderer: Renderer;
 }
 
-export function createEmailPages({ accountEmail, proofs, settings, enter, renderer }: Dependencies) {
-  async function asksOf(ctx: PageContext): Promise<'code' | 'nothing'> {
-    return (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) ? 'code' : 'nothing';
-  }
-
+export function createEmailPages({ accountEmail, settings, asking, enter, renderer }: Dependencies) {
   async function showForm(ctx: PageContext, extra: object = {}): Promise<void> {
     renderer.show(ctx, 'account/email', {
       title: visitorOf(ctx).language.t('email.title'),
       account: signedIn(ctx).account,
-      asks: await asksOf(ctx),
+      asks: await asking.askedOf(ctx),
       maySendMail: settings.maySendMail,
       ...extra,
     });
@@ -47,7 +44,7 @@ export function createEmailPages({ accountEmail, proofs, settings, enter, render
 
     async ask(ctx: PageContext): Promise<void> {
       const { language, origin } = visitorOf(ctx);
-      const asks = await asksOf(ctx);
+      const asks = await asking.askedOf(ctx);
       const email = formOf(ctx).get('email');
       const { proof, faults } = readProof(ctx, asks);
       if (!proof || email === undefined) {

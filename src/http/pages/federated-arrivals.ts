@@ -8,15 +8,16 @@ import { explain, refusalAnswers } from './errors.js';
 import { unpackJourney } from './federated.js';
 import { journeyQuery, type Journey, type Journeys } from './journey.js';
 import type { PendingCodes } from './pending-code.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type Renderer } from './render.js';
 import type { SignInPages } from './sign-in.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<
   PagesDependencies,
-  'federatedSignIn' | 'accountIdentities' | 'proofs' | 'settings' | 'guards'
+  'federatedSignIn' | 'accountIdentities' | 'settings' | 'guards'
 > {
+  readonly asking: AskProof;
   readonly signInPages: Pick<SignInPages, 'finish'>;
   readonly pendingCodes: PendingCodes;
   readonly journeys: Journeys;
@@ -42,7 +43,7 @@ function nameFrom({ person: { suggestedName } }: Arrived): string {
 }
 
 export function createArrivalPages(dependencies: Dependencies) {
-  const { federatedSignIn, accountIdentities, proofs, settings, guards } = dependencies;
+  const { federatedSignIn, accountIdentities, asking, settings, guards } = dependencies;
   const { signInPages, pendingCodes, journeys, enter, renderer } = dependencies;
   const { cookies } = guards;
 
@@ -71,8 +72,6 @@ export function createArrivalPages(dependencies: Dependencies) {
     });
   }
 
-  const hasFactor = (ctx: PageContext) => proofs.hasSecondFactor(signedIn(ctx).account.accountId);
-
   async function showConnect(ctx: PageContext, extra: object = {}): Promise<void> {
     const { arrived, journey } = await requireArrival(ctx);
     const provider = arrived.upstream.label;
@@ -80,7 +79,7 @@ export function createArrivalPages(dependencies: Dependencies) {
       title: visitorOf(ctx).language.t('identity-connect.title', { provider }),
       provider,
       shownAs: arrived.person.email || arrived.person.suggestedName,
-      asks: (await hasFactor(ctx)) ? 'code' : 'nothing',
+      asks: await asking.askedOf(ctx),
       leave: journeys.destination(ctx, journey),
       ...extra,
     });
@@ -135,7 +134,7 @@ export function createArrivalPages(dependencies: Dependencies) {
 
     async connect(ctx: PageContext): Promise<void> {
       const { journey } = await requireArrival(ctx);
-      const asks = (await hasFactor(ctx)) ? 'code' : 'nothing';
+      const asks = await asking.askedOf(ctx);
       const { proof, faults } = readProof(ctx, asks);
       if (!proof) return showConnect(ctx, { faults });
       const { session } = signedIn(ctx);

@@ -8,17 +8,19 @@ import { explain } from './errors.js';
 import type { HouseholdEditing } from './household-editing.js';
 import { addressOf } from './journey.js';
 import { pinFaultOf, readVersion } from './pin-form.js';
+import { proofFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'profilePins'> {
+  readonly asking: AskProof;
   readonly editing: HouseholdEditing;
   readonly renderer: Renderer;
 }
 
 const HOUSEHOLD = addressOf('household');
 
-export function createProfilePinPages({ profilePins, editing, renderer }: Dependencies) {
+export function createProfilePinPages({ profilePins, asking, editing, renderer }: Dependencies) {
   async function showOwn(ctx: PageContext, extra: object = {}): Promise<void> {
     const { isPinRequired, pinVersion } = await editing.findOwn(ctx);
     renderer.show(ctx, 'household/own-pin', {
@@ -29,12 +31,19 @@ export function createProfilePinPages({ profilePins, editing, renderer }: Depend
     });
   }
 
+  /** The second factor was asked for on the way here; what is left is that it is the owner. */
+  const askedForReset = async (ctx: PageContext): Promise<AskedProof> => ({
+    ...(await asking.askedOf(ctx)),
+    factor: 'nothing',
+  });
+
   async function showReset(ctx: PageContext, extra: object = {}): Promise<void> {
     const { isPinRequired, pinVersion } = await editing.findOwn(ctx);
     renderer.show(ctx, 'household/pin-reset', {
       title: visitorOf(ctx).language.t('pin-reset.title'),
       isPinRequired,
       pinVersion,
+      asks: await askedForReset(ctx),
       ...extra,
     });
   }
@@ -57,9 +66,8 @@ export function createProfilePinPages({ profilePins, editing, renderer }: Depend
 
   function resetFault(ctx: PageContext, error: unknown): PageFault | undefined {
     const { language } = visitorOf(ctx);
-    if (isRefusal(error, 'credentials-wrong')) return formFault(language, 'password', 'password-wrong');
     if (isRefusal(error, 'too-many')) return faultOf(language, error, 'password');
-    return pinFaultOf(language, error, 'new_pin');
+    return proofFault(ctx, error, { factor: 'nothing' }) ?? pinFaultOf(language, error, 'new_pin');
   }
 
   /** With a PIN, that one is the proof; without one, a fresh one of the account. */
@@ -107,14 +115,16 @@ export function createProfilePinPages({ profilePins, editing, renderer }: Depend
       const faults = missingOf(ctx, form, {
         new_pin: 'new-pin-missing',
         new_pin_again: 'new-pin-again-missing',
-        password: 'password-missing',
       });
-      if (faults.length > 0) return showReset(ctx, { faults });
+      const read = readProof(ctx, await askedForReset(ctx));
+      const missing = [...faults, ...read.faults];
+      if (!read.proof || missing.length > 0) return showReset(ctx, { faults: missing });
       const pin = form.get('new_pin') ?? '';
       if (pin !== form.get('new_pin_again'))
         return showReset(ctx, { faults: [formFault(language, 'new_pin_again', 'pins-differ')] });
       try {
-        const given = { pin, password: form.get('password') ?? '', version: readVersion(form) };
+        const { password, passkey } = read.proof;
+        const given = { pin, password, passkey, version: readVersion(form) };
         await profilePins.resetOwnPin(signedIn(ctx).session, given, origin);
       } catch (error) {
         const fault = resetFault(ctx, error);

@@ -6,11 +6,12 @@ import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import type { FederatedPages } from './federated.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
 import { faultOf, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'accountIdentities' | 'proofs' | 'guards'> {
+interface Dependencies extends Pick<PagesDependencies, 'accountIdentities' | 'guards'> {
+  readonly asking: AskProof;
   readonly federated: Pick<FederatedPages, 'sendOn'>;
   readonly enter: Entrance;
   readonly renderer: Renderer;
@@ -21,11 +22,8 @@ const PAGE = '/account/security/identities';
 export type IdentityPages = ReturnType<typeof createIdentityPages>;
 
 export function createIdentityPages(dependencies: Dependencies) {
-  const { accountIdentities, proofs, guards, federated, enter, renderer } = dependencies;
+  const { accountIdentities, asking, guards, federated, enter, renderer } = dependencies;
   const { offers } = accountIdentities;
-
-  const asksOf = async (ctx: PageContext) =>
-    (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) ? 'code' : 'nothing';
 
   const listOwn = (ctx: PageContext) => accountIdentities.listIdentities(signedIn(ctx).account.accountId);
 
@@ -49,7 +47,7 @@ export function createIdentityPages(dependencies: Dependencies) {
       title: visitorOf(ctx).language.t('identity-connect.title', { provider: label }),
       upstream: name,
       provider: label,
-      asks: await asksOf(ctx),
+      asks: await asking.askedOf(ctx),
       ...extra,
     });
   }
@@ -60,11 +58,16 @@ export function createIdentityPages(dependencies: Dependencies) {
     extra: object = {},
   ): Promise<void> {
     const title = visitorOf(ctx).language.t('identity-disconnect.title', { provider: identity.label });
-    renderer.show(ctx, 'account/identity-disconnect', { title, identity, asks: await asksOf(ctx), ...extra });
+    renderer.show(ctx, 'account/identity-disconnect', {
+      title,
+      identity,
+      asks: await asking.askedOf(ctx),
+      ...extra,
+    });
   }
 
   /** A refusal that stands beside the form: of the proof, or of the provider. */
-  function faultBeside(ctx: PageContext, error: unknown, asks: 'code' | 'nothing'): PageFault | undefined {
+  function faultBeside(ctx: PageContext, error: unknown, asks: AskedProof): PageFault | undefined {
     const { language } = visitorOf(ctx);
     const isShown = (['upstream-unavailable', 'last-way-in', 'too-many'] as const).some((code) =>
       isRefusal(error, code),
@@ -94,7 +97,7 @@ export function createIdentityPages(dependencies: Dependencies) {
       const { session } = signedIn(ctx);
       const form = formOf(ctx);
       const { name: upstream } = findOffer(form);
-      const asks = await asksOf(ctx);
+      const asks = await asking.askedOf(ctx);
       const { proof, faults } = readProof(ctx, asks);
       if (!proof) return showConnect(ctx, form, { faults });
       const browserSecret = guards.cookies.read(ctx, 'round-trip');
@@ -115,7 +118,7 @@ export function createIdentityPages(dependencies: Dependencies) {
     async disconnect(ctx: PageContext): Promise<void> {
       const { session } = signedIn(ctx);
       const identity = await findMeant(ctx, formOf(ctx));
-      const asks = await asksOf(ctx);
+      const asks = await asking.askedOf(ctx);
       const { proof, faults } = readProof(ctx, asks);
       if (!proof) return showDisconnect(ctx, identity, { faults });
       const { origin } = visitorOf(ctx);

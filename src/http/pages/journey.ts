@@ -25,6 +25,8 @@ const PLACES = {
   'app-passwords': '/account/security/app-passwords',
   identities: '/account/security/identities',
   connect: '/federated/connect',
+  passkeys: '/account/security/passkeys',
+  'new-passkey': '/account/security/passkeys/new',
   email: '/account/email',
   'not-me': '/not-me',
   household: '/account/household',
@@ -52,6 +54,8 @@ export const RECENT_PLACES: ReadonlySet<Place> = new Set<Place>([
   'app-passwords',
   'identities',
   'connect',
+  'passkeys',
+  'new-passkey',
   'email',
 ]);
 

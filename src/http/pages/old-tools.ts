@@ -1,15 +1,17 @@
 // What the owner of an account allows old tools to do: its section on the security page, and the page that turns each switch
 // with a fresh proof. What the switches mean is decided in domain/fallback and domain/links.
 import type { AccountSwitches, SwitchName } from '../../domain/account-switches.js';
+import type { AccountId } from '../../domain/vocabulary.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import type { MessageKey } from './language.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import type { Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'settings'> {
   readonly accountSwitches: AccountSwitches;
+  readonly asking: AskProof;
   readonly renderer: Renderer;
 }
 
@@ -40,20 +42,26 @@ const LEADS = {
 
 export type OldToolsPages = ReturnType<typeof createOldToolsPages>;
 
-export function createOldToolsPages({ accountSwitches, proofs, settings, renderer }: Dependencies) {
+export function createOldToolsPages({ accountSwitches, proofs, settings, asking, renderer }: Dependencies) {
   /** What stands in the way of a switch, whichever way it is turned; undefined for nothing. */
-  function hindranceOf(name: SwitchName, hasSecondFactor: boolean): MessageKey | undefined {
+  async function hindranceOf(
+    name: SwitchName,
+    accountId: AccountId,
+    hasCodes: boolean,
+  ): Promise<MessageKey | undefined> {
     if (settings.fallbackDoor === 'off') return 'old-tools.not-here';
-    if (name === 'app-passwords') return undefined;
+    if (name === 'app-passwords' || hasCodes) return undefined;
+    // A passkey cannot be typed behind a password, and the password alone opens nothing beside one.
+    if (await proofs.hasSecondFactor(accountId)) return 'old-tools.needs-authenticator';
     const takesCode = settings.fallbackDoor === 'with-code' || name === 'link-by-token';
-    return takesCode && !hasSecondFactor ? 'old-tools.needs-two-factor' : undefined;
+    return takesCode ? 'old-tools.needs-two-factor' : undefined;
   }
 
-  function wordsOf(name: SwitchName, isOn: boolean, hasSecondFactor: boolean): MessageKey {
+  function wordsOf(name: SwitchName, isOn: boolean, hasCodes: boolean): MessageKey {
     if (name === 'link-by-token') return isOn ? 'old-tools-links.on' : 'old-tools-links.off';
     if (name === 'app-passwords') return isOn ? 'app-passwords.on' : 'app-passwords.off';
     if (!isOn) return 'old-tools.off';
-    return hasSecondFactor ? 'old-tools.on-code' : 'old-tools.on-password';
+    return hasCodes ? 'old-tools.on-code' : 'old-tools.on-password';
   }
 
   const isThere = (name: SwitchName): boolean => name !== 'link-by-token' || settings.maySwitchLinkByToken;
@@ -62,11 +70,11 @@ export function createOldToolsPages({ accountSwitches, proofs, settings, rendere
     if (!isThere(name)) return undefined;
     const { language } = visitorOf(ctx);
     const { accountId } = signedIn(ctx).account;
-    const hasSecondFactor = await proofs.hasSecondFactor(accountId);
+    const hasCodes = await proofs.hasAuthenticator(accountId);
     const isOn = (await accountSwitches.findSwitches(accountId))[name];
-    const hindrance = hindranceOf(name, hasSecondFactor);
+    const hindrance = await hindranceOf(name, accountId, hasCodes);
     if (hindrance) return { text: language.t(hindrance), isOn: false };
-    return { text: language.t(wordsOf(name, isOn, hasSecondFactor)), isOn, address: ADDRESSES[name] };
+    return { text: language.t(wordsOf(name, isOn, hasCodes)), isOn, address: ADDRESSES[name] };
   }
 
   async function showQuestion(ctx: PageContext, name: SwitchName, extra: object = {}): Promise<void> {
@@ -80,16 +88,16 @@ export function createOldToolsPages({ accountSwitches, proofs, settings, rendere
       lead: language.t(LEADS[name][turn]),
       address: described.address,
       turn,
-      asks: (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) ? 'code' : 'nothing',
+      asks: await asking.askedOf(ctx),
       ...extra,
     });
   }
 
   async function turn(ctx: PageContext, name: SwitchName): Promise<void> {
-    const { session, account } = signedIn(ctx);
+    const { session } = signedIn(ctx);
     const { address } = (await describe(ctx, name)) ?? {};
     if (!address) return leadTo(ctx, '/account/security');
-    const asks = (await proofs.hasSecondFactor(account.accountId)) ? 'code' : 'nothing';
+    const asks = await asking.askedOf(ctx);
     const { proof, faults } = readProof(ctx, asks);
     if (!proof) return showQuestion(ctx, name, { faults });
     // What the form offered is done, and not the opposite of how things stand meanwhile.

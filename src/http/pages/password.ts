@@ -5,11 +5,12 @@ import { explain } from './errors.js';
 import type { LeadOnWithPassword } from './password-digits.js';
 import { newPasswordFault } from './password-fault.js';
 import type { FirstPasswordPages } from './password-first.js';
-import { proofFault, readProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import { formFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'accountPassword' | 'proofs' | 'linkedTools'> {
+interface Dependencies extends Pick<PagesDependencies, 'accountPassword' | 'linkedTools'> {
+  readonly asking: AskProof;
   readonly enter: Entrance;
   readonly leadOn: LeadOnWithPassword;
   readonly first: FirstPasswordPages;
@@ -17,14 +18,12 @@ interface Dependencies extends Pick<PagesDependencies, 'accountPassword' | 'proo
 }
 
 export function createPasswordPages(dependencies: Dependencies) {
-  const { accountPassword, proofs, linkedTools, enter, leadOn, first, renderer } = dependencies;
-
-  const hasFactor = (ctx: PageContext) => proofs.hasSecondFactor(signedIn(ctx).account.accountId);
+  const { accountPassword, asking, linkedTools, enter, leadOn, first, renderer } = dependencies;
 
   async function showForm(ctx: PageContext, extra: object = {}): Promise<void> {
     renderer.show(ctx, 'account/password', {
       title: visitorOf(ctx).language.t('password.title'),
-      asks: (await hasFactor(ctx)) ? 'code' : 'nothing',
+      asks: await asking.askedOf(ctx),
       ...extra,
     });
   }
@@ -36,8 +35,8 @@ export function createPasswordPages(dependencies: Dependencies) {
       const { language, origin } = visitorOf(ctx);
       const { session, account } = signedIn(ctx);
       if (!account.hasPassword) return first.set(ctx);
-      const hasSecondFactor = await hasFactor(ctx);
-      const asks = hasSecondFactor ? 'code' : 'nothing';
+      const asks = await asking.askedOf(ctx);
+      const hasSecondFactor = asks.factor !== 'nothing';
       const newPassword = formOf(ctx).get('new_password');
       const { proof, faults } = readProof(ctx, asks);
       if (!proof || newPassword === undefined) {

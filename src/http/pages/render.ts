@@ -31,7 +31,7 @@ export interface PageModel {
 
 const ICONS = [
   'arrow-down', 'arrow-right', 'check', 'circle-alert', 'circle-check', 'circle-x', 'clock', 'copy', 'delete',
-  'download', 'eye', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'lock', 'lock-open', 'log-out', 'mail',
+  'download', 'eye', 'fingerprint', 'globe', 'info', 'key-round', 'life-buoy', 'link-2', 'lock', 'lock-open', 'log-out', 'mail',
   'monitor-smartphone', 'network', 'pencil', 'plug', 'printer', 'shield-check', 'shield-off', 'smartphone',
   'triangle-alert', 'tv', 'unplug', 'user-plus', 'user-round', 'users-round', 'x',
 ] as const; // prettier-ignore
@@ -137,6 +137,7 @@ const NOTICES = [
   'account-kept',
   'account-made',
   'app-password-revoked',
+  'authenticator-off',
   'authenticator-replaced',
   'codes-overtaken',
   'codes-renewed',
@@ -161,6 +162,9 @@ const NOTICES = [
   'own-pin-removed',
   'own-pin-reset',
   'own-pin-set',
+  'passkey-added',
+  'passkey-removed',
+  'passkey-renamed',
   'password-changed',
   'password-reset',
   'password-set',

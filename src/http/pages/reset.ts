@@ -9,10 +9,12 @@ import { journeyQuery, readJourney, type Journey, type Journeys } from './journe
 import { newPasswordFault } from './password-fault.js';
 import type { LeadOnWithPassword } from './password-digits.js';
 import type { PendingCodes } from './pending-code.js';
+import { passkeyFault, passkeyOf, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, visitorOf, type PageContext } from './visitor.js';
 
 interface Dependencies extends Pick<PagesDependencies, 'accountReset' | 'settings'> {
+  readonly asking: AskProof;
   readonly pendingCodes: PendingCodes;
   readonly journeys: Journeys;
   readonly leadOn: LeadOnWithPassword;
@@ -21,7 +23,8 @@ interface Dependencies extends Pick<PagesDependencies, 'accountReset' | 'setting
 
 /** `recovery`: in the place of the six digits. */
 type With = 'code' | 'recovery';
-const FIELDS = { code: 'code', recovery: 'recovery_code' } as const;
+const FIELDS = { code: 'code', recovery: 'recovery_code', passkey: 'passkey' } as const;
+const LOCKED = { code: 'code-locked', recovery: 'recovery-locked', passkey: 'passkey-locked' } as const;
 
 interface ResetForm {
   readonly token: string;
@@ -38,7 +41,7 @@ function readResetForm(fields: Form): ResetForm {
 }
 
 export function createResetPages(dependencies: Dependencies) {
-  const { accountReset, settings, pendingCodes, journeys, leadOn, renderer } = dependencies;
+  const { accountReset, settings, asking, pendingCodes, journeys, leadOn, renderer } = dependencies;
 
   function showForgot(ctx: PageContext, journey: Journey, extra: object = {}): void {
     renderer.show(ctx, 'forgot-password', {
@@ -59,28 +62,33 @@ export function createResetPages(dependencies: Dependencies) {
   ): Promise<void> {
     const found = await accountReset.findReset(token);
     if (!found) return renderer.showAnswer(ctx, { ...refusalAnswers['mail-token-invalid'], ...RESET_OVER });
+    const { factor, mayUsePasskey } = await asking.factorsOf(found.accountId);
     renderer.show(ctx, 'reset-password', {
       title: visitorOf(ctx).language.t('reset.title'),
       ...found,
       token,
       journey,
       query: journeyQuery(journey).replace('?', '&'),
-      asks: found.hasSecondFactor ? kind : 'nothing',
+      asks: kind === 'recovery' && factor !== 'nothing' ? kind : factor,
+      mayUsePasskey,
       ...extra,
     });
   }
 
   /** The refusals that stand beside the form, each at its field. */
-  function refused(ctx: PageContext, error: unknown, kind: With, hasFactor: boolean): PageFault | undefined {
+  function refused(
+    ctx: PageContext,
+    error: unknown,
+    kind: keyof typeof FIELDS,
+    hasFactor: boolean,
+  ): PageFault | undefined {
     const { language } = visitorOf(ctx);
     if (isRefusal(error, 'service-busy')) return faultOf(language, error, 'new_password');
     if (isRefusal(error, 'code-wrong') || isRefusal(error, 'too-many')) {
       return faultOf(language, error, FIELDS[kind]);
     }
-    if (isRefusal(error, 'factor-locked')) {
-      return formFault(language, FIELDS[kind], kind === 'code' ? 'code-locked' : 'recovery-locked');
-    }
-    return newPasswordFault(language, error, hasFactor);
+    if (isRefusal(error, 'factor-locked')) return formFault(language, FIELDS[kind], LOCKED[kind]);
+    return passkeyFault(ctx, error) ?? newPasswordFault(language, error, hasFactor);
   }
 
   /** Goes on to the sign-in, with the code that waited where the mail was asked for. */
@@ -143,7 +151,8 @@ export function createResetPages(dependencies: Dependencies) {
       const { language, origin } = visitorOf(ctx);
       const form = formOf(ctx);
       const asked = readResetForm(form);
-      const { token, kind, journey } = asked;
+      const { token, journey } = asked;
+      const kind = passkeyOf(ctx) === undefined ? asked.kind : 'passkey';
       const newPassword = form.get('new_password');
       const typed = form.get(FIELDS[kind]);
       const found = await accountReset.findReset(token);
@@ -157,7 +166,12 @@ export function createResetPages(dependencies: Dependencies) {
         return showReset(ctx, asked, { faults });
       }
       try {
-        const factor = kind === 'recovery' ? { recoveryCode: typed } : { code: typed };
+        const factors = {
+          code: { code: typed },
+          recovery: { recoveryCode: typed },
+          passkey: { passkey: typed },
+        };
+        const factor = factors[kind];
         const done = await accountReset.resetPassword({ token, newPassword, ...factor }, origin);
         leadToSignIn(ctx, done, newPassword, journey);
       } catch (error) {

@@ -1,54 +1,13 @@
 // The pages' door: every page and every form of it in one table, with who may come there.
 // What stands before the table (headers, session, language, forged forms) is in door.ts.
 import type { Middleware } from 'koa';
-import { createAccountPages } from './account.js';
-import { createActivityPage } from './activity.js';
-import { createAppPasswordPages } from './app-passwords.js';
-import { createAuthPage } from './auth.js';
-import { createSignOutPages } from './authorize-sign-out.js';
-import { createAuthorizePages } from './authorize.js';
-import { createClosingPages } from './closing.js';
-import { createCodeEntry } from './code-entry.js';
-import { createContinuePages } from './continue.js';
-import { createDemoPages } from './demo.js';
 import type { PagesDependencies } from './dependencies.js';
 import { createDoor, type Route } from './door.js';
-import { createEmailPages } from './email.js';
-import { createHelpPages } from './help.js';
-import { createHomePage } from './home.js';
-import { createHouseholdEditing } from './household-editing.js';
-import { createInvitationPages } from './household-invitations.js';
-import { createMemberPages } from './household-members.js';
-import { createProfilePinPages } from './household-pins.js';
-import { createSwitchPages } from './household-switch.js';
-import { createHouseholdPages } from './household.js';
-import { createJourneys } from './journey.js';
 import { createLanguages } from './language.js';
-import { createLinkPages } from './link.js';
-import { createNotMePages } from './not-me.js';
-import { createOldToolsPages } from './old-tools.js';
-import { createPasswordPages } from './password.js';
-import { createDigitsWarning } from './password-digits.js';
-import { createFirstPasswordPages } from './password-first.js';
-import { createPendingCodes } from './pending-code.js';
-import { createRenderer, type Renderer } from './render.js';
-import { createResetPages } from './reset.js';
-import { createReviewPages } from './review.js';
-import { answersOf, createFederatedGroup, federatedTable } from './routes-federated.js';
-import { createSessionPages } from './sessions.js';
-import { createSignInPages } from './sign-in.js';
-import { createSignUpPages } from './sign-up.js';
+import { createRenderer } from './render.js';
+import { answersOf, federatedTable } from './routes-federated.js';
 import { createAssets } from './static.js';
-import { createStepUpPages } from './step-up.js';
-import { createToolPages } from './tools.js';
-import { createTwoFactorPages } from './two-factor.js';
-import { createTwoFactorChangePages } from './two-factor-changes.js';
-import { createTwoFactorSteps } from './two-factor-steps.js';
-import { createVerifyEmailPages } from './verify-email.js';
-import { createEntrance } from './visitor.js';
-import { createWaysBack } from './way-back.js';
-
-type Pages = ReturnType<typeof createPageGroups>;
+import { createPageGroups, type Pages } from './page-groups.js';
 
 /** What the owner of an account sees and changes of it. */
 function accountTable(pages: Pages): readonly Route[] {
@@ -100,6 +59,25 @@ function accountTable(pages: Pages): readonly Route[] {
     ['GET', '/account/activity', 'activity', activity.show],
     ['GET', '/not-me', 'anyone', notMe.show],
     ['POST', '/not-me', 'anyone', notMe.submit],
+  ];
+}
+
+/** Passkeys: signing in with one, and those of an account. */
+function passkeyTable({ passkeys, passkeyOptions, passkeySignIn }: Pages): readonly Route[] {
+  return [
+    ['GET', '/passkeys/options', 'anyone', passkeyOptions.show],
+    ['POST', '/passkeys/options', 'anyone', passkeyOptions.ask],
+    ['GET', '/sign-in/passkey', 'anyone', passkeySignIn.show],
+    ['POST', '/sign-in/passkey', 'anyone', passkeySignIn.submit],
+    ['GET', '/account/security/passkeys', 'passkeys', passkeys.show],
+    ['GET', '/account/security/passkeys/new', 'new-passkey', passkeys.showNew],
+    ['POST', '/account/security/passkeys/new', 'new-passkey', passkeys.begin],
+    ['GET', '/account/security/passkeys/made', 'passkeys', passkeys.show],
+    ['POST', '/account/security/passkeys/made', 'passkeys', passkeys.finish],
+    ['GET', '/account/security/passkeys/rename', 'passkeys', passkeys.showRename],
+    ['POST', '/account/security/passkeys/rename', 'passkeys', passkeys.rename],
+    ['GET', '/account/security/passkeys/remove', 'passkeys', passkeys.showRemove],
+    ['POST', '/account/security/passkeys/remove', 'passkeys', passkeys.remove],
   ];
 }
 
@@ -213,6 +191,7 @@ function pageTable(pages: Pages, upstreams: readonly string[]): readonly Route[]
     ...authorizeTable(pages),
     ...accountTable(pages),
     ...credentialTable(pages),
+    ...passkeyTable(pages),
     ...householdTable(pages),
     ['GET', '/continue', 'anyone', onward.show],
     ['GET', '/continue/no-cookie', 'anyone', onward.showNoCookie],
@@ -222,66 +201,6 @@ function pageTable(pages: Pages, upstreams: readonly string[]): readonly Route[]
     ['GET', '/demo', 'anyone', demo.show],
     ['GET', '/demo/qr', 'anyone', demo.showQr],
   ];
-}
-
-function createPageGroups(dependencies: PagesDependencies, renderer: Renderer) {
-  const pendingCodes = createPendingCodes(dependencies);
-  const journeys = createJourneys({ ...dependencies, pendingCodes });
-  const codeEntry = createCodeEntry({ ...dependencies, pendingCodes });
-  const enter = createEntrance(dependencies.guards);
-  const leadOn = createDigitsWarning({ ...dependencies, renderer });
-  const oldTools = createOldToolsPages({ ...dependencies, renderer });
-  const waysBack = createWaysBack({ ...dependencies, renderer });
-  const given = {
-    ...dependencies,
-    waysBack,
-    pendingCodes,
-    codeEntry,
-    journeys,
-    enter,
-    leadOn,
-    oldTools,
-    renderer,
-  };
-  const steps = createTwoFactorSteps(given);
-  const editing = createHouseholdEditing(dependencies);
-  const signIn = createSignInPages(given);
-  const federated = createFederatedGroup({ ...given, signInPages: signIn });
-  return {
-    home: createHomePage(given),
-    signIn,
-    ...federated,
-    password: createPasswordPages({ ...given, first: createFirstPasswordPages(given) }),
-    reset: createResetPages(given),
-    email: createEmailPages(given),
-    closing: createClosingPages(given),
-    signUp: createSignUpPages(given),
-    verifyEmail: createVerifyEmailPages(given),
-    auth: createAuthPage(given),
-    onward: createContinuePages(given),
-    link: createLinkPages(given),
-    review: createReviewPages(given),
-    authorize: createAuthorizePages(given),
-    signOut: createSignOutPages(given),
-    stepUp: createStepUpPages(given),
-    account: createAccountPages({ ...given, ...federated }),
-    steps,
-    twoFactor: createTwoFactorPages({ ...given, steps }),
-    changes: createTwoFactorChangePages({ ...given, steps }),
-    oldTools,
-    appPasswords: createAppPasswordPages(given),
-    tools: createToolPages(given),
-    sessions: createSessionPages(given),
-    activity: createActivityPage(given),
-    notMe: createNotMePages(given),
-    household: createHouseholdPages({ ...given, editing }),
-    members: createMemberPages({ ...given, editing }),
-    pins: createProfilePinPages({ ...given, editing }),
-    invitations: createInvitationPages({ ...given, editing }),
-    switching: createSwitchPages(given),
-    help: createHelpPages(given),
-    demo: createDemoPages(given),
-  };
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type Journey,
   type Journeys,
 } from './journey.js';
-import { codeFault } from './proof-form.js';
+import { codeFault, passkeyFault, passkeyOf, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
@@ -27,6 +27,7 @@ interface Dependencies extends Pick<
   PagesDependencies,
   | 'signIn'
   | 'proofs'
+  | 'passkeys'
   | 'sessions'
   | 'switchedSessions'
   | 'settings'
@@ -34,6 +35,7 @@ interface Dependencies extends Pick<
   | 'accountIdentities'
   | 'guards'
 > {
+  readonly asking: AskProof;
   readonly codeEntry: CodeEntry;
   readonly journeys: Journeys;
   readonly enter: Entrance;
@@ -47,7 +49,7 @@ function isAnyOf(error: unknown, codes: readonly DomainErrorCode[]): boolean {
 
 export function createSignInPages(dependencies: Dependencies) {
   const { signIn, proofs, sessions, switchedSessions, settings, accounts, guards } = dependencies;
-  const { codeEntry, journeys, enter, renderer, accountIdentities } = dependencies;
+  const { codeEntry, journeys, enter, renderer, asking, passkeys, accountIdentities } = dependencies;
   const { cookies } = guards;
 
   function showSignIn(ctx: PageContext, journey: Journey, extra: object = {}): void {
@@ -59,6 +61,7 @@ export function createSignInPages(dependencies: Dependencies) {
       maySignUp: settings.signUp === 'open',
       rememberDays: sessions.rememberDays,
       offers: accountIdentities.offers,
+      mayUsePasskeys: passkeys.hindrance === undefined,
       ...extra,
     });
   }
@@ -72,9 +75,13 @@ export function createSignInPages(dependencies: Dependencies) {
     const { language } = visitorOf(ctx);
     const halfDone = await signIn.findSignIn(cookies.read(ctx, 'sign-in') ?? '');
     if (!halfDone) return showOver(ctx, journey);
+    const { factor, mayUsePasskey } = await asking.factorsOf(halfDone.accountId);
+    const codeTitle = factor === 'passkey' ? 'sign-in-code.title-passkey' : 'sign-in-code.title';
     renderer.show(ctx, `sign-in/${view}`, {
-      title: language.t(view === 'code' ? 'sign-in-code.title' : 'sign-in-recovery.title'),
+      title: language.t(view === 'code' ? codeTitle : 'sign-in-recovery.title'),
       username: halfDone.username,
+      hasCodes: factor === 'code',
+      mayUsePasskey,
       journey,
       query: journeyQuery(journey),
       ...extra,
@@ -100,8 +107,9 @@ export function createSignInPages(dependencies: Dependencies) {
 
   /** After a second factor: whether it is time to make new recovery codes. */
   async function areCodesFew({ session }: IssuedSession): Promise<boolean> {
-    const hasSecondFactor = session.proofMethods.includes('otp');
-    return hasSecondFactor && (await proofs.countRecoveryCodes(session.accountId)) <= FEW_CODES;
+    const { proofMethods } = session;
+    const isWithFactor = proofMethods.includes('otp') || proofMethods.includes('pop');
+    return isWithFactor && (await proofs.countRecoveryCodes(session.accountId)) <= FEW_CODES;
   }
 
   async function finish(
@@ -145,7 +153,7 @@ export function createSignInPages(dependencies: Dependencies) {
   async function submitSecondStep(
     ctx: PageContext,
     view: 'code' | 'recovery',
-    field: 'code' | 'recovery_code',
+    field: 'code' | 'recovery_code' | 'passkey',
     prove: (token: string, typed: string, journey: Journey) => Promise<void>,
   ): Promise<void> {
     const { language } = visitorOf(ctx);
@@ -160,9 +168,11 @@ export function createSignInPages(dependencies: Dependencies) {
     } catch (error) {
       // A lock ends the half-done sign-in too: the way on is a new one, with the other factor.
       if (isAnyOf(error, ['sign-in-over', 'factor-locked'])) return showOver(ctx, journey, error);
-      if (!isAnyOf(error, ['code-wrong', 'too-many'])) throw error;
+      const isOfCode = isAnyOf(error, ['code-wrong', 'too-many']);
+      const fault = isOfCode ? codeFault(language, error, field) : passkeyFault(ctx, error);
+      if (!fault) throw error;
       await showSecondStep(ctx, view, journey, {
-        faults: [codeFault(language, error, field)],
+        faults: [fault],
         status: explain(error).status,
       });
     }
@@ -211,10 +221,13 @@ export function createSignInPages(dependencies: Dependencies) {
 
     showCode: (ctx: PageContext) => showSecondStep(ctx, 'code', readJourney(readQuery(ctx))),
 
-    submitCode: (ctx: PageContext) =>
-      submitSecondStep(ctx, 'code', 'code', async (token, typed, journey) => {
-        await finish(ctx, await signIn.finishWithCode(token, typed, visitorOf(ctx).origin), journey);
-      }),
+    submitCode(ctx: PageContext): Promise<void> {
+      const field = passkeyOf(ctx) === undefined ? 'code' : 'passkey';
+      const end = field === 'code' ? signIn.finishWithCode : signIn.finishWithPasskey;
+      return submitSecondStep(ctx, 'code', field, async (token, given, journey) => {
+        await finish(ctx, await end(token, given, visitorOf(ctx).origin), journey);
+      });
+    },
 
     showRecovery: (ctx: PageContext) => showSecondStep(ctx, 'recovery', readJourney(readQuery(ctx))),
 
@@ -235,7 +248,7 @@ export function createSignInPages(dependencies: Dependencies) {
         title: visitorOf(ctx).language.t('recovered.title'),
         codesLeft: await proofs.countRecoveryCodes(account.accountId),
         isFromLastCode: await signIn.isFromLastCode(session),
-        hasSecondFactor: await proofs.hasSecondFactor(account.accountId),
+        ...(await asking.factorsOf(account.accountId)),
         query: journeyQuery(journey),
         queryForRecovery: withRecovery(journeyQuery(journey)),
         goOn: journeys.destination(ctx, journey),

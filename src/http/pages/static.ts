@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import type { Middleware } from 'koa';
 
 const FONTS = ['latin', 'latin-ext', 'cyrillic', 'greek', 'vietnamese'] as const;
-const SCRIPTS = ['house.js', 'auth.js', 'forward.js', 'two-factor.js', 'demo.js', 'go-on.js'] as const;
+const SCRIPTS = [
+  ...(['house.js', 'auth.js', 'forward.js', 'two-factor.js', 'passkeys.js', 'demo.js'] as const),
+  'go-on.js',
+] as const;
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   js: 'text/javascript; charset=utf-8',

@@ -5,42 +5,42 @@ import { readQuery } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
-import { faultOf, formFault, type PageFault, type Renderer } from './render.js';
+import { proofFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
+import { faultOf, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'signIn' | 'proofs' | 'sessions'> {
+interface Dependencies extends Pick<PagesDependencies, 'signIn' | 'sessions'> {
+  readonly asking: AskProof;
   readonly journeys: Journeys;
   readonly enter: Entrance;
   readonly renderer: Renderer;
 }
 
-type ProofField = 'password' | 'code';
+const LEADS = {
+  nothing: 'step-up.lead-password',
+  code: 'step-up.lead-code',
+  recovery: 'step-up.lead-code',
+  passkey: 'step-up.lead-passkey',
+} as const;
 
 export function createStepUpPages(dependencies: Dependencies) {
-  const { signIn, proofs, sessions, journeys, enter, renderer } = dependencies;
+  const { signIn, sessions, asking, journeys, enter, renderer } = dependencies;
 
   /** In a session that is not recent, everything that a sign-in takes; else the second factor, or the password. */
-  async function findAskedFor(ctx: PageContext): Promise<ProofField[]> {
-    const { session, account } = signedIn(ctx);
-    const hasSecondFactor = await proofs.hasSecondFactor(account.accountId);
-    if (sessions.isRecent(session)) return [hasSecondFactor ? 'code' : 'password'];
-    return hasSecondFactor ? ['password', 'code'] : ['password'];
-  }
-
-  function faultOfField(ctx: PageContext, error: unknown, fields: readonly ProofField[]): PageFault {
-    const { language } = visitorOf(ctx);
-    return isRefusal(error, 'credentials-wrong')
-      ? formFault(language, 'password', 'password-wrong')
-      : faultOf(language, error, fields.at(-1) ?? 'password');
+  async function findAskedFor(ctx: PageContext): Promise<AskedProof> {
+    const asks = await asking.askedOf(ctx);
+    const isLongAgo = !sessions.isRecent(signedIn(ctx).session);
+    return isLongAgo || asks.factor === 'nothing' ? asks : { ...asks, password: false };
   }
 
   async function showQuestion(ctx: PageContext, journey: Journey, extra: object = {}): Promise<void> {
-    const asksFor = await findAskedFor(ctx);
+    const asks = await findAskedFor(ctx);
+    const isLongAgo = !sessions.isRecent(signedIn(ctx).session);
     renderer.show(ctx, 'step-up', {
       title: visitorOf(ctx).language.t('step-up.title'),
-      asksForPassword: asksFor.includes('password'),
-      asksForCode: asksFor.includes('code'),
-      isLongAgo: !sessions.isRecent(signedIn(ctx).session),
+      asks,
+      lead: isLongAgo ? 'step-up.lead-long-ago' : LEADS[asks.factor],
+      isLongAgo,
       journey,
       query: journeyQuery(journey),
       reminder: journeys.reminder(ctx),
@@ -48,32 +48,26 @@ export function createStepUpPages(dependencies: Dependencies) {
     });
   }
 
+  function faultBeside(ctx: PageContext, error: unknown, asks: AskedProof): PageFault | undefined {
+    if (!isRefusal(error, 'too-many')) return proofFault(ctx, error, asks);
+    return faultOf(visitorOf(ctx).language, error, asks.factor === 'code' ? 'code' : 'password');
+  }
+
   return {
     show: (ctx: PageContext) => showQuestion(ctx, readJourney(readQuery(ctx))),
 
     async submit(ctx: PageContext): Promise<void> {
-      const { language, origin } = visitorOf(ctx);
       const { session } = signedIn(ctx);
-      const form = formOf(ctx);
-      const journey = readJourney(form);
-      const fields = await findAskedFor(ctx);
-      const missing = fields.filter((field) => form.get(field) === undefined);
-      const faults = missing.map((field) => formFault(language, field, `${field}-missing`));
-      if (faults.length > 0) return showQuestion(ctx, journey, { faults });
-      const typed = Object.fromEntries(fields.map((field) => [field, form.get(field) ?? '']));
+      const journey = readJourney(formOf(ctx));
+      const asks = await findAskedFor(ctx);
+      const { proof, faults } = readProof(ctx, asks);
+      if (!proof) return showQuestion(ctx, journey, { faults });
       try {
-        enter(ctx, await signIn.stepUp(session, typed, origin));
+        enter(ctx, await signIn.stepUp(session, proof, visitorOf(ctx).origin));
         leadTo(ctx, journeys.destination(ctx, journey, { isBack: true }));
       } catch (error) {
-        const isShown = [
-          'code-wrong',
-          'credentials-wrong',
-          'factor-locked',
-          'too-many',
-          'service-busy',
-        ] as const;
-        if (!isShown.some((code) => isRefusal(error, code))) throw error;
-        const fault = faultOfField(ctx, error, fields);
+        const fault = faultBeside(ctx, error, asks);
+        if (!fault) throw error;
         await showQuestion(ctx, journey, { faults: [fault], status: explain(error).status });
       }
     },

@@ -5,12 +5,16 @@ import { readQuery, type Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { journeyQuery, readJourney, withRecovery, type Journeys } from './journey.js';
-import { proofFault, readProof, type AskedFactor } from './proof-form.js';
+import { proofFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
 import { formFault, type PageFault, type Renderer } from './render.js';
 import type { TwoFactorSteps } from './two-factor-steps.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'proofs' | 'signIn' | 'twoFactor' | 'settings'> {
+interface Dependencies extends Pick<
+  PagesDependencies,
+  'proofs' | 'passkeys' | 'signIn' | 'twoFactor' | 'settings'
+> {
+  readonly asking: AskProof;
   readonly journeys: Journeys;
   readonly steps: TwoFactorSteps;
   readonly enter: Entrance;
@@ -27,22 +31,24 @@ const renewSeen = (form: Form): string =>
 const fieldsOf = (ctx: PageContext) => (ctx.state.form ? formOf(ctx) : readQuery(ctx));
 
 export function createTwoFactorChangePages(dependencies: Dependencies) {
-  const { proofs, signIn, twoFactor, settings, journeys, steps, enter, renderer } = dependencies;
+  const { proofs, passkeys, signIn, twoFactor, settings, asking } = dependencies;
+  const { journeys, steps, enter, renderer } = dependencies;
 
   /** Where there is nothing to change, the way leads to where two-factor is turned on. */
-  async function isOn(ctx: PageContext): Promise<boolean> {
-    if (await proofs.hasSecondFactor(signedIn(ctx).account.accountId)) return true;
+  async function isOn(ctx: PageContext, what: 'hasAuthenticator' | 'hasSecondFactor'): Promise<boolean> {
+    if (await proofs[what](signedIn(ctx).account.accountId)) return true;
     leadTo(ctx, SECURITY);
     return false;
   }
 
-  const asked = (ctx: PageContext): AskedFactor =>
-    fieldsOf(ctx).get('with') === 'recovery' ? 'recovery' : 'code';
+  const asked = (ctx: PageContext): Promise<AskedProof> =>
+    asking.askedOf(ctx, { withRecovery: fieldsOf(ctx).get('with') === 'recovery' });
 
   /** The same, and nothing beside the password where the last recovery code has just been used. */
-  async function askedForReplacing(ctx: PageContext): Promise<AskedFactor> {
+  async function askedForReplacing(ctx: PageContext): Promise<AskedProof> {
     const { session } = signedIn(ctx);
-    return (await signIn.isFromLastCode(session)) ? 'nothing' : asked(ctx);
+    const asks = await asked(ctx);
+    return (await signIn.isFromLastCode(session)) ? { ...asks, factor: 'nothing' } : asks;
   }
 
   async function showRenew(ctx: PageContext, extra: object = {}): Promise<void> {
@@ -51,21 +57,23 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
       title: visitorOf(ctx).language.t('recovery-codes.title'),
       codesLeft: await proofs.countRecoveryCodes(account.accountId),
       setId: await proofs.findRecoverySet(account.accountId),
+      asks: await asking.askedOf(ctx),
       ...extra,
     });
   }
 
-  function showOff(ctx: PageContext, isLongerDue: boolean, extra: object = {}): void {
+  async function showOff(ctx: PageContext, isLongerDue: boolean, extra: object = {}): Promise<void> {
     renderer.show(ctx, 'account/two-factor-off', {
       title: visitorOf(ctx).language.t('two-factor-off.title'),
-      asks: asked(ctx),
+      asks: await asked(ctx),
+      staysOn: await passkeys.hasPasskey(signedIn(ctx).account.accountId),
       isLongerDue,
       isRequired: settings.twoFactor === 'required',
       ...extra,
     });
   }
 
-  function showReplace(ctx: PageContext, asks: AskedFactor, extra: object = {}): void {
+  function showReplace(ctx: PageContext, asks: AskedProof, extra: object = {}): void {
     const journey = readJourney(fieldsOf(ctx));
     renderer.show(ctx, 'account/two-factor-replace', {
       title: visitorOf(ctx).language.t('two-factor-replace.title'),
@@ -92,7 +100,7 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
   return {
     /** `set` in the address: what a window saw whose form was too late; the page says whether it was overtaken. */
     async showRenew(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
+      if (!(await isOn(ctx, 'hasSecondFactor'))) return;
       const { language } = visitorOf(ctx);
       const seen = readQuery(ctx).get('set');
       if (seen === undefined) return showRenew(ctx);
@@ -105,9 +113,10 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
     renewSeen,
 
     async renew(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
+      if (!(await isOn(ctx, 'hasSecondFactor'))) return;
       const { origin } = visitorOf(ctx);
-      const { proof, faults } = readProof(ctx, 'code');
+      const asks = await asking.askedOf(ctx);
+      const { proof, faults } = readProof(ctx, asks);
       if (!proof) return showRenew(ctx, { faults });
       try {
         const form = formOf(ctx);
@@ -117,23 +126,23 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
         // Another window may have this browser's new session already: the page is made anew with it.
         leadTo(ctx, renewSeen(form));
       } catch (error) {
-        const fault = proofFault(ctx, error, 'code');
+        const fault = proofFault(ctx, error, asks);
         if (!fault) throw error;
         await showRenew(ctx, { faults: [fault], status: explain(error).status });
       }
     },
 
     async showOff(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
-      showOff(ctx, await twoFactor.isLongerPasswordDue(signedIn(ctx).account.accountId));
+      if (!(await isOn(ctx, 'hasAuthenticator'))) return;
+      await showOff(ctx, await twoFactor.isLongerPasswordDue(signedIn(ctx).account.accountId));
     },
 
     async turnOff(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
+      if (!(await isOn(ctx, 'hasAuthenticator'))) return;
       const { language, origin } = visitorOf(ctx);
       const { session, account } = signedIn(ctx);
       const isLongerDue = await twoFactor.isLongerPasswordDue(account.accountId);
-      const asks = asked(ctx);
+      const asks = await asked(ctx);
       const newPassword = formOf(ctx).get('new_password');
       const { proof, faults } = readProof(ctx, asks);
       const missing = [
@@ -145,20 +154,21 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
       if (!proof || missing.length > 0) return showOff(ctx, isLongerDue, { faults: missing });
       try {
         enter(ctx, await twoFactor.turnOff(session, { ...proof, newPassword }, origin));
-        leadTo(ctx, `${SECURITY}?notice=two-factor-off`);
+        const isOff = !(await proofs.hasSecondFactor(account.accountId));
+        leadTo(ctx, `${SECURITY}?notice=${isOff ? 'two-factor-off' : 'authenticator-off'}`);
       } catch (error) {
         const fault = newPasswordFault(ctx, error) ?? proofFault(ctx, error, asks);
         if (!fault) throw error;
-        showOff(ctx, isLongerDue, { faults: [fault], status: explain(error).status });
+        await showOff(ctx, isLongerDue, { faults: [fault], status: explain(error).status });
       }
     },
 
     async showReplace(ctx: PageContext): Promise<void> {
-      if (await isOn(ctx)) showReplace(ctx, await askedForReplacing(ctx));
+      if (await isOn(ctx, 'hasAuthenticator')) showReplace(ctx, await askedForReplacing(ctx));
     },
 
     async beginReplacing(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
+      if (!(await isOn(ctx, 'hasAuthenticator'))) return;
       const { session, account } = signedIn(ctx);
       const asks = await askedForReplacing(ctx);
       const { proof, faults } = readProof(ctx, asks);
@@ -174,7 +184,7 @@ export function createTwoFactorChangePages(dependencies: Dependencies) {
     },
 
     async confirmReplacing(ctx: PageContext): Promise<void> {
-      if (!(await isOn(ctx))) return;
+      if (!(await isOn(ctx, 'hasAuthenticator'))) return;
       const asks = await askedForReplacing(ctx);
       await steps.confirm(ctx, 'replace', twoFactor.finishReplacement, (_journey, faults) =>
         showReplace(ctx, asks, { faults, status: 403 }),

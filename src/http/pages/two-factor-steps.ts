@@ -25,8 +25,8 @@ export interface Setup {
 }
 
 /** What the steps are taken for: each has words of its own, and one form is never taken for the other's. */
-type Purpose = 'enable' | 'replace' | 'renew';
-type CodePurpose = Exclude<Purpose, 'renew'>;
+type Purpose = 'enable' | 'replace' | 'renew' | 'passkey';
+type CodePurpose = Extract<Purpose, 'enable' | 'replace'>;
 
 const CODE_WORDS = {
   enable: {
@@ -50,6 +50,7 @@ const CODES_HEADINGS = {
   enable: 'two-factor-codes.heading',
   replace: 'two-factor-codes.heading-replaced',
   renew: 'two-factor-codes.heading-renewed',
+  passkey: 'two-factor-codes.heading-passkey',
 } as const satisfies Record<Purpose, MessageKey>;
 
 /** What the security page says afterwards. */
@@ -57,6 +58,7 @@ const NOTICES = {
   enable: 'two-factor-on',
   replace: 'authenticator-replaced',
   renew: 'codes-renewed',
+  passkey: 'passkey-added',
 } as const;
 
 const OVERTAKEN = '/account/security?notice=codes-overtaken';
@@ -133,7 +135,7 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
     renderer.show(ctx, 'account/two-factor-codes', {
       title: language.t('two-factor-codes.title'),
       heading: language.t(CODES_HEADINGS[purpose]),
-      step: purpose === 'renew' ? undefined : 3,
+      step: purpose === 'renew' || purpose === 'passkey' ? undefined : 3,
       purpose,
       journey,
       codes,
@@ -176,7 +178,7 @@ export function createTwoFactorSteps(dependencies: Dependencies) {
       ctx: PageContext,
       purpose: CodePurpose,
       turnOn: (session: Session, code: string, origin: Origin) => Promise<IssuedSession & Partial<NewCodes>>,
-      startAgain: (journey: Journey, faults: readonly PageFault[]) => void,
+      startAgain: (journey: Journey, faults: readonly PageFault[]) => void | Promise<void>,
     ): Promise<void> {
       const { language, origin } = visitorOf(ctx);
       const form = formOf(ctx);

@@ -57,6 +57,7 @@ function readMetadata(values: Values): NonNullable<OperatorsClient['metadata']> 
     ...(accessTokenAlg && { accessTokenAlg }),
     ...(idTokenAlg && { idTokenAlg }),
     ...(values['dpop'] === true && { isDpopBound: true }),
+    ...(values['par'] === true && { mustPush: true }),
   };
 }
 
@@ -71,6 +72,8 @@ function presentClient(client: Client) {
     scope: metadata.scopes.join(' '),
     grant_types: metadata.grantTypes,
     ...(metadata.redirectUris && { redirect_uris: metadata.redirectUris }),
+    ...(metadata.postLogoutRedirectUris && { post_logout_redirect_uris: metadata.postLogoutRedirectUris }),
+    ...(metadata.mustPush && { require_pushed_authorization_requests: true }),
     token_endpoint_auth_method: metadata.authMethod ?? secretMethod,
     ...(metadata.accessTokenAlg && { access_token_signed_response_alg: metadata.accessTokenAlg }),
     ...(metadata.idTokenAlg && { id_token_signed_response_alg: metadata.idTokenAlg }),
@@ -94,10 +97,11 @@ export const toolCommands: Readonly<Record<string, Command>> = {
   'client create': {
     usage:
       '--name N [--confidential [--audience A] [--auth-method M [--jwks-stdin]]] [--scope S …] [--redirect-uri U …] ' +
-      '[--access-token-alg A] [--id-token-alg A] [--dpop]',
+      '[--post-logout-redirect-uri U …] [--par] [--access-token-alg A] [--id-token-alg A] [--dpop]',
     about:
       'Makes a client, and with --confidential its secret, shown this once; or none, where it proves itself with a key of the JWK ' +
-      'set on standard input. --dpop: it gets no token that is not bound to a key.',
+      'set on standard input. --dpop: it gets no token that is not bound to a key. --redirect-uri: it may send people here, who are ' +
+      'sent back there and nowhere else; --par: only by a request that it has pushed.',
     options: {
       ...{
         name: text,
@@ -107,7 +111,8 @@ export const toolCommands: Readonly<Record<string, Command>> = {
         'auth-method': text,
         'jwks-stdin': flag,
       },
-      ...{ 'redirect-uri': list, 'access-token-alg': text, 'id-token-alg': text, dpop: flag },
+      ...{ 'redirect-uri': list, 'post-logout-redirect-uri': list, par: flag },
+      ...{ 'access-token-alg': text, 'id-token-alg': text, dpop: flag },
     },
     async prepare(values, _rest, { stdin }) {
       const name = required(values, 'name');
@@ -119,6 +124,7 @@ export const toolCommands: Readonly<Record<string, Command>> = {
       const asked: OperatorsClient = {
         ...{ name, isConfidential, scopes: readScopes(values), metadata: readMetadata(values) },
         redirectUris: all(values, 'redirect-uri'),
+        postLogoutRedirectUris: all(values, 'post-logout-redirect-uri'),
         ...(audience !== undefined && { audience }),
         ...(authMethod && { authMethod }),
         ...(authMethod === 'private_key_jwt' && { jwks: await readJsonInput(stdin) }),

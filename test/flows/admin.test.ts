@@ -249,6 +249,25 @@ describe('admin client', () => {
     expect((await admin('client create --name App --access-token-alg ES256')).exitCode).toBe(2);
   });
 
+  it('registers where a client may send its people back to, and refuses what nobody may be sent to', async () => {
+    const made = await admin(
+      'client create --name Dashboard --redirect-uri https://tool.example/back --redirect-uri http://127.0.0.1/back ' +
+        '--post-logout-redirect-uri https://tool.example/bye --par',
+    );
+    expect(made.json).toMatchObject({
+      redirect_uris: ['https://tool.example/back', 'http://127.0.0.1/back'],
+      post_logout_redirect_uris: ['https://tool.example/bye'],
+      grant_types: expect.arrayContaining(['authorization_code']) as string[],
+      require_pushed_authorization_requests: true,
+    });
+    for (const uri of ['http://tool.example/back', 'https://tool.example/#x', 'javascript:alert(1)'])
+      for (const option of ['redirect-uri', 'post-logout-redirect-uri'])
+        expect(await admin(`client create --name X --${option} ${uri}`)).toMatchObject({
+          exitCode: 1,
+          errors: expect.stringMatching(/^A (?:redirect address|scheme)/) as string,
+        });
+  });
+
   it.each([
     'client create',
     'client create --name X --auth-method client_secret_basic',

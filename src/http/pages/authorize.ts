@@ -68,7 +68,11 @@ export function createAuthorizePages(dependencies: Dependencies) {
       review,
       request: handle,
       place: placeOf(review.redirectUri),
-      powers: [t('review.may.sign-in'), ...review.scopes.map((scope) => scopeWords(scope, language))],
+      powers: [
+        t('review.may.sign-in'),
+        ...review.services.map((service) => t('review.may.use-service', { service })),
+        ...review.scopes.map((scope) => scopeWords(scope, language)),
+      ],
       forWhom: presentWhom(review, language, chosen),
       ...extra,
     });

@@ -281,7 +281,7 @@ describe('the review', () => {
     const visitor = createVisitor(house, { language: 'de' });
     await come(visitor);
     await visitor.submit({ login: name, password: PASSWORD });
-    expect(visitor.text).toContain('Darf A dashboard sich als Sie anmelden?');
+    expect(visitor.text).toContain('Darf sich dieses Gerät als Sie anmelden?');
   });
 });
 

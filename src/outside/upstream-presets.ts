@@ -58,18 +58,21 @@ export function personOf(
   };
 }
 
-/** What each OpenID preset is asked for beside the common, and for a fresh sign-in. */
+/** Google tells when a person last signed in only where its operator has switched that on, and where it is asked for by name. */
+const ASK_FOR_TIME = JSON.stringify({ id_token: { auth_time: { essential: true } } });
+
+/** What each OpenID preset is asked for beside the common, and in its place for a fresh sign-in. */
 export const OPENID_PRESETS = {
-  openid: { scope: 'openid email profile', more: {}, fresh: { prompt: 'login', max_age: '0' } },
+  openid: {
+    scope: 'openid email profile',
+    // Core §3.1.2.1: whoever is asked for a greatest age tells the age. A year keeps nobody out.
+    more: { max_age: '31536000' },
+    fresh: { prompt: 'login', max_age: '0' },
+  },
   google: {
     scope: 'openid email profile',
-    more: {},
-    // Google tells when only where the operator has switched that on, and where it is asked for by name.
-    fresh: {
-      prompt: 'select_account',
-      max_age: '0',
-      claims: JSON.stringify({ id_token: { auth_time: { essential: true } } }),
-    },
+    more: { claims: ASK_FOR_TIME },
+    fresh: { prompt: 'select_account', max_age: '0' },
   },
   // Apple answers by form_post as soon as it is asked for a name or an address.
   apple: { scope: 'openid name email', more: { response_mode: 'form_post' }, fresh: {} },

@@ -29,6 +29,8 @@ describe('the way there', () => {
       nonce: expect.stringMatching(/^[\w-]{43}$/) as string,
       code_challenge: expect.stringMatching(/^[\w-]{43}$/) as string,
       code_challenge_method: 'S256',
+      // For the time at which they last proved who they are (OpenID Connect Core §3.1.2.1).
+      max_age: '31536000',
     });
     expect(visitor.html).toContain(address.href.replaceAll('&', '&amp;'));
   });

@@ -219,8 +219,11 @@ export async function startUpstream({
       const jwk = keys.publicKey.export({ format: 'jwk' });
       return send(res, 200, { keys: [{ ...jwk, kid, use: 'sig', alg: 'RS256' }] });
     }
+    if (path === '/hop')
+      return void res.writeHead(302, { Location: `${issuer}/authorize${address.search}` }).end();
     if (path === '/authorize') return send(res, 200, showQuestion(address), 'text/html');
     if (path === '/token') return send(res, ...(await answerToken(req)));
+    if (path === '/favicon.ico') return void res.writeHead(204).end();
     const who = bearer(req);
     if (!who) return send(res, 401, { error: 'invalid_token' });
     if (path === '/userinfo') return send(res, 200, who);

@@ -113,7 +113,7 @@ export async function openFederatedHouse({
       const account = await test.house.accounts.findByLogin(login);
       if (!account) return [];
       const found = await test.house.stores.identities.findByAccount(account.accountId);
-      return found.map(({ upstream, subject }) => `${upstream}:${subject}`);
+      return found.map(({ upstream, subject }) => `${upstream}:${subject}`).sort();
     },
 
     async close(): Promise<void> {

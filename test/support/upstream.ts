@@ -66,6 +66,7 @@ export async function startUpstream({
   const codes = new Map<string, Issued>();
   const tokens = new Map<string, UpstreamAccount>();
   const calls: string[] = [];
+  const queries: { path: string; query: URLSearchParams; bearer: string }[] = [];
   const sockets = new Set<Socket>();
   const state = {
     who: {
@@ -212,6 +213,8 @@ export async function startUpstream({
     const address = new URL(req.url ?? '/', issuer);
     const path = address.pathname;
     calls.push(path);
+    const [, token = ''] = /^Bearer (.+)$/i.exec(req.headers.authorization ?? '') ?? [];
+    queries.push({ path, query: address.searchParams, bearer: token });
     const trouble = state.trouble[path];
     if (trouble) return makeTrouble(trouble, req, res);
     if (path === '/.well-known/openid-configuration') return send(res, 200, metadata());
@@ -245,6 +248,7 @@ export async function startUpstream({
     clientSecret,
     /** What was asked of it, path by path. */
     calls,
+    queries,
     /** Changed by the test. */
     state,
     allow,

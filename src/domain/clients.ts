@@ -60,6 +60,7 @@ export interface ClientStore {
   find(clientId: ClientId): Promise<Client | undefined>;
   findAll(): Promise<Client[]>;
   insert(client: Client): Promise<void>;
+  /** Notes when it was used, once an hour at most. */
   markUsed(clientId: ClientId, at: Date): Promise<void>;
   remove(clientId: ClientId): Promise<boolean>;
   /** Removes self-registered clients that were made before the time and never started a link. */

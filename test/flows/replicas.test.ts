@@ -20,7 +20,13 @@ describeWithPostgres('three replicas on one PostgreSQL', (postgresUrl) => {
 
   beforeAll(async () => {
     place = await createDatabase(postgresUrl);
-    const config = { publicUrl: ISSUER, pinIssuer: ISSUER, pinAudience: ISSUER, databaseUrl: place.url };
+    const config = {
+      publicUrl: ISSUER,
+      pinIssuer: ISSUER,
+      pinAudience: ISSUER,
+      databaseUrl: place.url,
+      databaseConnections: 12,
+    };
     // At once: they race for the migrations and for the first signing keys.
     replicas = await Promise.all([1, 2, 3].map(() => startOAuthHouse({ config, clock })));
     [one, two, three] = replicas as [OAuthHouse, OAuthHouse, OAuthHouse];
@@ -87,6 +93,16 @@ describeWithPostgres('three replicas on one PostgreSQL', (postgresUrl) => {
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     for (const { status } of answers) expect([200, 400, 503]).toContain(status);
+  });
+
+  it('start all links of a client that nobody used before, however many at once', async () => {
+    const clientId = await one.register();
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, (_, index) =>
+        replicas[index % 3]!.post('/oauth/device_authorization', { client_id: clientId }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toHaveLength(0);
   });
 
   it('refuse everywhere, at the next call, what one has revoked', async () => {

@@ -26,11 +26,17 @@ const insertClient = statement<{ [Column in keyof ClientsTable]: ClientsTable[Co
   }),
 );
 
-const updateUsed = statement<{ client_id: string; at: number }>()((db, p) =>
+const NOTED_EVERY_MS = 3_600_000;
+
+/** Of many who come at the same moment one writes: the others, run again where they lost to it, find it done. */
+const updateUsed = statement<{ client_id: string; at: number; before: number }>()((db, p) =>
   db
     .updateTable('clients')
     .set({ last_used_at: p('at') })
-    .where('client_id', '=', p('client_id')),
+    .where('client_id', '=', p('client_id'))
+    .where((client) =>
+      client.or([client('last_used_at', 'is', null), client('last_used_at', '<', p('before'))]),
+    ),
 );
 
 const deleteById = statement<{ client_id: string }>()((db, p) =>
@@ -69,7 +75,8 @@ export function createClientStore(sql: Sql): ClientStore {
       });
     },
     async markUsed(clientId, at) {
-      await sql.change(updateUsed, { client_id: clientId, at: at.getTime() });
+      const before = at.getTime() - NOTED_EVERY_MS;
+      await sql.change(updateUsed, { client_id: clientId, at: at.getTime(), before });
     },
     async remove(clientId) {
       return (await sql.change(deleteById, { client_id: clientId })) === 1;

@@ -56,9 +56,16 @@ describeOnBackends('a client store', ({ open }) => {
     await expect(insert(client('c', { secretHash: 'h' }))).rejects.toThrow();
   });
 
-  it('notes when a client was used last', async () => {
-    await database.inTransaction(({ clients }) => clients.markUsed('a' as ClientId, at(9)));
-    expect((await find('a'))?.lastUsedAt).toEqual(at(9));
+  it('notes when a client was used last, and not again within the hour', async () => {
+    const hours = (count: number): Date => new Date(at(9).getTime() + count * 3_600_000);
+    for (const [used, noted] of [
+      [hours(0), hours(0)],
+      [hours(0.9), hours(0)],
+      [hours(1.1), hours(1.1)],
+    ] as const) {
+      await database.inTransaction(({ clients }) => clients.markUsed('a' as ClientId, used));
+      expect((await find('a'))?.lastUsedAt).toEqual(noted);
+    }
   });
 
   it('removes those that registered themselves before a moment and were never used, and no others', async () => {

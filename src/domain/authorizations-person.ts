@@ -115,13 +115,31 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
       : answerWithCode(found, client, handle ?? '');
   }
 
+  /** Nobody has decided, and nobody will: the tool is told so, and its request is no more. */
+  async function turnAway(
+    found: Authorization,
+    client: Client,
+    outcome: 'sign-in-due' | 'review-due' | 'step-due',
+  ): Promise<AuthorizationStep> {
+    const { authorizationId, network } = found;
+    const isOurs = await inTransaction(({ authorizations }) => authorizations.remove(authorizationId));
+    // Once: a tool that asks every minute whether somebody is signed in has nothing under way.
+    if (isOurs) await throttle.giveBack('live-authorizations-by-network', network);
+    return answer(found, client, outcome);
+  }
+
   /** The step that is due, or what the tool is told where it may not be asked for (OpenID Connect Core §3.1.2.6). */
-  function ask(found: Authorization, client: Client, due: StepBefore, session?: Session): AuthorizationStep {
+  async function ask(
+    found: Authorization,
+    client: Client,
+    due: StepBefore,
+    session?: Session,
+  ): Promise<AuthorizationStep> {
     const { mayAsk, login } = found.wishes;
-    if (due !== 'sign-in') return mayAsk ? { step: due } : answer(found, client, 'step-due');
+    if (due !== 'sign-in') return mayAsk ? { step: due } : turnAway(found, client, 'step-due');
     // Somebody else again: they were asked, and it is not who the tool means.
     const wasAsked = session !== undefined && session.authentication.at >= found.createdAt;
-    if (!mayAsk || wasAsked) return answer(found, client, 'sign-in-due');
+    if (!mayAsk || wasAsked) return turnAway(found, client, 'sign-in-due');
     return { step: 'sign-in', isAnew: session !== undefined, login };
   }
 
@@ -236,7 +254,7 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
         const approved = await approve(found, about, { subjectId: undefined, isRemembered: true });
         return approved ? answerWithCode(approved, client, handle) : over;
       }
-      if (!wishes.mayAsk) return answer(found, client, 'review-due');
+      if (!wishes.mayAsk) return turnAway(found, client, 'review-due');
       if (!remembered && !isProofFresh(session, decider)) return { step: 'prove' };
       const review = await present(found, client, session, { forWhom, isRemembered: remembered });
       return { step: 'review', review };

@@ -111,6 +111,8 @@ export interface AuthorizationStore {
   ): Promise<Authorization | undefined>;
   /** Asked to denied. */
   deny(authorizationId: AuthorizationId, holder: Holder, now: Date): Promise<Authorization | undefined>;
+  /** Asked to gone: its tool is told no, without anybody having decided. */
+  remove(authorizationId: AuthorizationId): Promise<boolean>;
   /** Approved to redeemed, if everything fits that the code is bound to. */
   redeem(shown: CodeShown, now: Date): Promise<ApprovedAuthorization | undefined>;
   /** What was redeemed before with a code that fits. */

@@ -425,6 +425,19 @@ describe('a tool that asks that nobody be shown anything (prompt=none, OpenID Co
     expect(codeIn(visitor)).toBeDefined();
   });
 
+  it('may ask as often as it likes: what is answered is not kept (CHECKLIST 2)', async () => {
+    const small = await startRedirectHouse({ limits: { 'live-authorizations-by-network': { limit: 2 } } });
+    const tool = await small.registerTool();
+    const visitor = small.newVisitor();
+    for (let asked = 0; asked < 6; asked++) {
+      await visitor.visit(small.ask(tool, { prompt: 'none' }).address);
+      expect(errorIn(visitor)).toBe('login_required');
+    }
+    await visitor.visit(visitor.address);
+    expect(visitor.status).toBe(410);
+    await small.close();
+  });
+
   it('cannot be approved by a form of somebody’s making', async () => {
     const visitor = await house.newPerson(newName());
     await come(visitor);

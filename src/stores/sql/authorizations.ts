@@ -106,6 +106,13 @@ const updateDenied = statement<Held>()((db, p) =>
     .returningAll(),
 );
 
+const deleteAsked = statement<{ authorization_id: string }>()((db, p) =>
+  db
+    .deleteFrom('authorizations')
+    .where('authorization_id', '=', p('authorization_id'))
+    .where('state', '=', 'asked'),
+);
+
 type Shown = {
   authorization_id: string;
   code_hash: string;
@@ -201,6 +208,9 @@ export function createAuthorizationStore(engine: Sql): AuthorizationStore {
       const held = { authorization_id: authorizationId, account_id: accountId, ticket, now: now.getTime() };
       const row = await engine.one(updateDenied, held);
       return row && toAuthorization(row);
+    },
+    async remove(authorizationId) {
+      return (await engine.change(deleteAsked, { authorization_id: authorizationId })) === 1;
     },
     async redeem(shown, now) {
       const row = await engine.one(updateRedeemed, { ...toShown(shown), now: now.getTime() });

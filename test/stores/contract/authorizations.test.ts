@@ -227,6 +227,13 @@ describeOnBackends('a store of authorizations', ({ open }) => {
     expect(decided.filter(Boolean)).toHaveLength(1);
   });
 
+  it.each(states)('removes what is undecided, and leaves what is %s otherwise', async (state) => {
+    const request = await reach(state);
+    const isRemoved = await inStore((store) => store.remove(request.authorizationId));
+    expect(isRemoved).toBe(state === 'asked');
+    expect((await outside.findByHandle(request.handleHash))?.state).toBe(isRemoved ? undefined : state);
+  });
+
   it('undoes a redemption whose transaction fails', async () => {
     const request = await reach('approved');
     await expect(

@@ -7,7 +7,7 @@
 // could fetch is bound to the key, and its tool gets the same one again (`links-tool`). RFC 9449 §4.3, §8, §11.1.
 import { DPOP_ALGS, readDpop, tokenHash, type DpopFault } from '../crypto/dpop.js';
 import { sha256 } from '../crypto/secrets.js';
-import { createDpopNonces, type DpopNoncesDependencies } from './dpop-nonces.js';
+import { createDpopNonces, NONCE_SLOT_SECONDS, type DpopNoncesDependencies } from './dpop-nonces.js';
 import type { UsedProofStore } from './used-proofs.js';
 import { DomainError, type Clock, type InTransaction } from './vocabulary.js';
 
@@ -50,7 +50,9 @@ export interface DpopDependencies extends DpopNoncesDependencies {
 /** How far a tool's clock may be off; when a proof was made, its nonce says better. */
 export const PROOF_SECONDS = 300;
 const CLOCK_SKEW_SECONDS = 60;
-const MOST_REMEMBERED = 50_000;
+const MOST_REMEMBERED = 100_000;
+/** No proof can be shown for longer: its nonce is over by then. */
+const GENERATION_MS = 3 * NONCE_SLOT_SECONDS * 1000;
 
 const FAULTS = {
   form: 'the header DPoP must hold one JWT',
@@ -73,18 +75,23 @@ function bareAddress(address: string): string | undefined {
   return username === '' && password === '' ? `${protocol}//${host}${pathname}` : undefined;
 }
 
-/** What this process has seen a moment ago. The oldest is forgotten first. */
+/**
+ * What this process has seen a moment ago, in two generations: one that grows, and the one before it, which is forgotten as a
+ * whole. (Taking the oldest out of one set, again and again, leaves it ever slower to walk.)
+ */
 function createSeen(now: Clock) {
-  const seen = new Map<string, number>();
+  let [young, old] = [new Set<string>(), new Set<string>()];
+  let bornAt = now().getTime();
   return {
-    has: (proofHash: string): boolean => seen.has(proofHash),
-    add({ proofHash, staleAt }: Proof): void {
-      const at = now().getTime();
-      for (const [known, until] of seen) {
-        if (until > at && seen.size < MOST_REMEMBERED) break;
-        seen.delete(known);
+    has: (proofHash: string): boolean => young.has(proofHash) || old.has(proofHash),
+    add(proofHash: string): void {
+      const age = now().getTime() - bornAt;
+      if (young.size >= MOST_REMEMBERED / 2 || age >= GENERATION_MS) {
+        old = age >= 2 * GENERATION_MS ? new Set() : young;
+        young = new Set();
+        bornAt += age;
       }
-      seen.set(proofHash, staleAt.getTime());
+      young.add(proofHash);
     },
   };
 }
@@ -145,6 +152,6 @@ export function createDpop({ inTransaction, nonceMacs, now }: DpopDependencies) 
       inTransaction((stores) => spendProofWithin(stores, proof)),
 
     /** Uses a proof up in this process, where nothing is given for it. */
-    noteProof: (proof: Proof): void => seen.add(proof),
+    noteProof: ({ proofHash }: Proof): void => seen.add(proofHash),
   };
 }

@@ -23,6 +23,8 @@ export interface Ready {
   scope: string;
   /** Where the public keys are; missing where the tokens are only the right size. */
   jwksPath?: string;
+  /** The address of the token endpoint as a proof of possession must name it. */
+  proofAddress?: string;
   /** Where links are started and polled by number, and the account of a lasting token is read, if they can be. */
   numbersPath?: string;
   userPath?: string;
@@ -38,6 +40,8 @@ export interface Orders {
   pendingNumbers: { ask: { count: number; sample: number }; reply: number[] };
   /** Has a person approve the link with that user code, as the pages would: it takes two seconds. */
   approveUserCode: { ask: { userCode: string }; reply: null };
+  /** A nonce for proofs of possession; null where none is needed. */
+  proofNonce: { ask: object; reply: string | null };
   /** Makes lasting tokens, each of a tool of its own. */
   lastingTokens: { ask: { count: number }; reply: string[] };
   /** Resident bytes after a collection. */
@@ -58,9 +62,9 @@ export type Report = { ready: Ready } | { id: number; reply: unknown } | { id: n
 export type Abilities = {
   [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
 } & {
-  [N in 'signIn' | 'verifyPassword' | 'pendingNumbers' | 'approveUserCode' | 'lastingTokens']?: (
-    ask: Orders[N]['ask'],
-  ) => Promise<Orders[N]['reply']>;
+  [
+    N in 'signIn' | 'verifyPassword' | 'pendingNumbers' | 'approveUserCode' | 'lastingTokens' | 'proofNonce'
+  ]?: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']>;
 };
 
 /** Reads the options a server was started with. */

@@ -156,11 +156,13 @@ createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
       clientId: client.clientId,
       scope: 'profile',
       jwksPath: '/.well-known/jwks.json',
+      proofAddress: `${publicUrl}/oauth/token`,
       numbersPath: '/api/v2/pins',
       userPath: '/api/v2/user',
     },
     {
       ...{ pending, pendingNumbers, approveUserCode, lastingTokens },
+      proofNonce: async () => house.dpop.currentNonce(),
       async approve({ codes }) {
         await forEach(codes, approveOne);
         return null;

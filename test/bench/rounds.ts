@@ -181,7 +181,7 @@ export function isToken(answer: Answer): boolean {
   return answer.status === 200 && answer.body.includes('"access_token":"eyJ');
 }
 
-function isPending(answer: Answer): boolean {
+export function isPending(answer: Answer): boolean {
   return answer.status === 400 && answer.body.includes('"error":"authorization_pending"');
 }
 

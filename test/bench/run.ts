@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { timeApprovals, timeFsync, timeSignIns, timeStart, weighLinks } from './alone.js';
 import { measureNumbers, measureUser } from './numbers.js';
+import { createProofPollers } from './proofs.js';
 import {
   availableServers,
   buildServers,
@@ -58,6 +59,7 @@ const hasLinchpin = names.includes('linchpin');
 const SECTIONS: Record<string, () => Promise<Section | undefined>> = {
   fsync: measureFsync,
   poll: measurePolls,
+  proofs: measureProofs,
   'slow-down': measureSlowDown,
   issue: () => measureAct('issue', 'Links started', createIssuers, 1.5),
   redeem: () => measureAct('redeem', 'Approved links redeemed, a signed token each', createRedeemers, 2),
@@ -103,6 +105,28 @@ async function measurePolls(): Promise<Section> {
           }),
         ),
       ],
+    );
+  });
+}
+
+async function measureProofs(): Promise<Section | undefined> {
+  return withServers(async (start) => {
+    const contestants: Contestant[] = [];
+    for (const name of names.filter((one) => one === 'linchpin' || one === 'oidc-provider')) {
+      const server = await start(name);
+      contestants.push(await createPollers(server, 1000, `${name}, plain`));
+      contestants.push(await createProofPollers(server, `${name}, DPoP`));
+    }
+    const measured = await measureInTurn(contestants, effort);
+    const ratio = ratioByLabel(measured, 'linchpin, DPoP', 'oidc-provider, DPoP');
+    return presentRounds(
+      'Pending polls with a proof of possession (DPoP, ES256)',
+      measured,
+      [
+        { heading: '÷ plain', against: (label) => `${label.split(',')[0]}, plain` },
+        { heading: '× oidc-provider', against: (label) => `oidc-provider,${label.split(',')[1]}` },
+      ],
+      goal('DPoP poll × oidc-provider', ratio, { atLeast: 1.5 }),
     );
   });
 }

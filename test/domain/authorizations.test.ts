@@ -2,6 +2,7 @@
 // the person who approved it.
 import fc from 'fast-check';
 import { sha256 } from '../../src/crypto/secrets.js';
+import type { AuthorizationCheckpoint } from '../../src/domain/authorizations-redemption.js';
 import { createAuthorizationsForPerson } from '../../src/domain/authorizations-person.js';
 import { createAuthorizationsForTool } from '../../src/domain/authorizations-tool.js';
 import type { AuthorizationAsked } from '../../src/domain/authorizations.js';
@@ -18,7 +19,7 @@ import { createLinkRoomStores, ISSUER, openLinkRooms, originFrom } from '../supp
 const REDIRECT = 'https://tool.example/back';
 const VERIFIER = 'v'.repeat(43);
 
-async function openRooms() {
+async function openRooms(checkpoint?: AuthorizationCheckpoint) {
   const database = openTestDatabase((sql) => ({
     ...createLinkRoomStores(sql),
     authorizations: createAuthorizationStore(sql),
@@ -43,6 +44,7 @@ async function openRooms() {
     newSecret: () => rooms.newId(),
     mayReceiveToken: async (_: unknown, accountId: string) => !standing.barred.has(accountId),
     findApproved: rooms.findApproved,
+    ...(checkpoint ? { checkpoint } : {}),
     listForWhom: rooms.listForWhom,
   };
   const tool = createAuthorizationsForTool(shared);
@@ -304,6 +306,44 @@ describe('in whatever order (property)', () => {
       }),
       { numRuns: 15 },
     );
+  });
+});
+
+describe('a process that ends in the middle of an exchange (CHECKLIST 4)', () => {
+  it.each(['code:before', 'code:updated', 'code:opened'] as const)(
+    'at %s leaves nothing behind, and the next one goes on',
+    async (moment) => {
+      let isBroken = false;
+      const broken = await openRooms((passed) => {
+        if (isBroken && passed === moment) throw new Error('gone');
+      });
+      const client = await broken.newClient();
+      const session = broken.sessionOf('account');
+      const code = await broken.approve(await broken.begin(client), session);
+      isBroken = true;
+      await expect(broken.redeem(client, code)).rejects.toThrow('gone');
+      expect(await broken.live('account')).toBe(0);
+      isBroken = false;
+      expect(await refusalOf(broken.redeem(client, code))).toBeUndefined();
+      expect(await broken.live('account')).toBe(1);
+      await broken.close();
+    },
+  );
+
+  it('at code:committed has given one tool its tokens; without a key, the tool starts again', async () => {
+    let isBroken = false;
+    const broken = await openRooms((passed) => {
+      if (isBroken && passed === 'code:committed') throw new Error('gone');
+    });
+    const client = await broken.newClient();
+    const code = await broken.approve(await broken.begin(client), broken.sessionOf('account'));
+    isBroken = true;
+    await expect(broken.redeem(client, code)).rejects.toThrow('gone');
+    expect(await broken.live('account')).toBe(1);
+    isBroken = false;
+    expect(await refusalOf(broken.redeem(client, code))).toBe('grant-invalid');
+    expect(await broken.live('account')).toBe(0);
+    await broken.close();
   });
 });
 

@@ -82,9 +82,22 @@ describe('a proof', () => {
     const show = () => rooms.dpop.checkProof(proofOf({ jti: 'shown again' }), request);
     rooms.dpop.noteProof(show());
     expect(show).toThrow(/used before/);
-    rooms.clock.advance(2 * PROOF_SECONDS);
+    rooms.clock.advance(6 * NONCE_SLOT_SECONDS);
     rooms.dpop.noteProof(rooms.dpop.checkProof(proofOf(), request));
     expect(show).not.toThrow();
+  });
+
+  it('is remembered by the process for as long as its nonce is good, whatever comes meanwhile (RFC 9449 §11.1)', () => {
+    const nonce = rooms.dpop.currentNonce();
+    const show = () => rooms.dpop.checkProof(proofOf({ jti: 'shown early' }, nonce), request);
+    const first = show();
+    rooms.dpop.noteProof(first);
+    const until = now() + 2 * NONCE_SLOT_SECONDS;
+    while (now() + 30 < until) {
+      rooms.clock.advance(30);
+      rooms.dpop.noteProof({ ...first, proofHash: `another at ${now()}` });
+      expect(show).toThrow(/used before|needs the nonce/);
+    }
   });
 });
 

@@ -14,6 +14,19 @@ const OPENID = '/.well-known/openid-configuration';
 
 interface Metadata {
   readonly issuer: string;
+  readonly authorization_endpoint: string;
+  readonly authorization_response_iss_parameter_supported: boolean;
+  readonly response_types_supported: string[];
+  readonly response_modes_supported: string[];
+  readonly code_challenge_methods_supported: string[];
+  readonly prompt_values_supported: string[];
+  readonly acr_values_supported: string[];
+  readonly pushed_authorization_request_endpoint: string;
+  readonly require_pushed_authorization_requests: boolean;
+  readonly end_session_endpoint: string;
+  readonly claims_parameter_supported: boolean;
+  readonly request_parameter_supported: boolean;
+  readonly request_uri_parameter_supported: boolean;
   readonly device_authorization_endpoint: string;
   readonly token_endpoint: string;
   readonly token_endpoint_auth_methods_supported: string[];
@@ -73,6 +86,45 @@ it('has an issuer without query and fragment, and every address below it (RFC 84
   }
 });
 
+it('has these members and no other, each of which is tried below or where it is used', () => {
+  expect(Object.keys(metadata).sort()).toEqual([
+    'acr_values_supported',
+    'authorization_endpoint',
+    'authorization_response_iss_parameter_supported',
+    'claims_parameter_supported',
+    'claims_supported',
+    'code_challenge_methods_supported',
+    'device_authorization_endpoint',
+    'dpop_signing_alg_values_supported',
+    'end_session_endpoint',
+    'grant_types_supported',
+    'id_token_signing_alg_values_supported',
+    'introspection_endpoint',
+    'introspection_endpoint_auth_methods_supported',
+    'introspection_endpoint_auth_signing_alg_values_supported',
+    'issuer',
+    'jwks_uri',
+    'prefer_wait_seconds_supported',
+    'prompt_values_supported',
+    'pushed_authorization_request_endpoint',
+    'registration_endpoint',
+    'request_parameter_supported',
+    'request_uri_parameter_supported',
+    'require_pushed_authorization_requests',
+    'response_modes_supported',
+    'response_types_supported',
+    'revocation_endpoint',
+    'revocation_endpoint_auth_methods_supported',
+    'revocation_endpoint_auth_signing_alg_values_supported',
+    'scopes_supported',
+    'subject_types_supported',
+    'token_endpoint',
+    'token_endpoint_auth_methods_supported',
+    'token_endpoint_auth_signing_alg_values_supported',
+    'userinfo_endpoint',
+  ]);
+});
+
 it('has no empty list (RFC 8414 §3.2)', () => {
   for (const value of Object.values(metadata) as unknown[]) expect(value).not.toEqual([]);
 });
@@ -102,6 +154,92 @@ it('names the device grant and its endpoint (RFC 8628 §4)', () => {
 
 describe('everything it names works (RFC 8414 §2)', () => {
   const pathOf = (address: string) => new URL(address).pathname;
+
+  describe('of what the authorization endpoint takes', () => {
+    const BACK = 'https://tool.example/back';
+    let tool: Fields;
+
+    beforeAll(async () => {
+      const client_id = await house.register({
+        redirect_uris: [BACK],
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+      });
+      tool = { client_id, redirect_uri: BACK, response_type: 'code', state: 's', scope: 'openid' };
+      Object.assign(tool, { code_challenge: 'c'.repeat(43), code_challenge_method: 'S256' });
+    });
+
+    const leadsTo = async (changes: Fields = {}): Promise<string> => {
+      const query = new URLSearchParams({ ...tool, ...changes }).toString();
+      const asked = await house.request
+        .get(`${pathOf(metadata.authorization_endpoint)}?${query}`)
+        .redirects(0);
+      return asked.headers['location'] as string;
+    };
+    const isTaken = async (changes: Fields) => (await leadsTo(changes)).includes('/authorize?request=');
+
+    it.each([
+      ['response_types_supported', 'response_type', ['token', 'id_token', 'code id_token', 'none']],
+      ['response_modes_supported', 'response_mode', ['fragment', 'jwt', 'query.jwt', 'web_message']],
+      ['code_challenge_methods_supported', 'code_challenge_method', ['plain', 's256', 'S512']],
+      ['prompt_values_supported', 'prompt', ['create', 'NONE', 'login none']],
+      ['scopes_supported', 'scope', ['admin', 'address', 'phone']],
+    ] as const)('each of %s as %s, and no other', async (member, parameter, others) => {
+      const named = metadata[member];
+      expect(await Promise.all(named.map((value) => isTaken({ [parameter]: value })))).toEqual(
+        named.map(() => true),
+      );
+      expect(await Promise.all(others.map((value) => isTaken({ [parameter]: value })))).toEqual(
+        others.map(() => false),
+      );
+    });
+
+    it('who answers, in every answer (RFC 9207 §3)', async () => {
+      expect(metadata.authorization_response_iss_parameter_supported).toBe(true);
+      const refused = new URL(await leadsTo({ scope: 'admin' })).searchParams;
+      expect(refused.get('iss')).toBe(metadata.issuer);
+    });
+
+    it('pushed requests, which need not be (RFC 9126 §5)', async () => {
+      expect(metadata.require_pushed_authorization_requests).toBe(false);
+      const pushed = await house
+        .post(pathOf(metadata.pushed_authorization_request_endpoint), tool)
+        .expect(201);
+      const { request_uri } = bodyOf(pushed) as Fields;
+      expect(await leadsTo({ request_uri: request_uri! })).toContain('/authorize?request=');
+    });
+
+    it('no request object, no foreign request_uri, and nothing by the parameter claims (OpenID Connect Discovery §3)', async () => {
+      const { claims_parameter_supported, request_parameter_supported, request_uri_parameter_supported } =
+        metadata;
+      expect([
+        claims_parameter_supported,
+        request_parameter_supported,
+        request_uri_parameter_supported,
+      ]).toEqual([false, false, false]);
+      expect(await leadsTo({ request: 'x' })).toContain('error=request_not_supported');
+      expect(await leadsTo({ request_uri: BACK })).toContain('error=request_uri_not_supported');
+      expect(await isTaken({ claims: '{"id_token":{"email":null}}' })).toBe(true);
+    });
+
+    it('the classes of authentication that tokens tell (OpenID Connect Core §2)', async () => {
+      expect(metadata.acr_values_supported).toEqual(['aal1', 'aal2']);
+      const { id_token } = await house.link();
+      expect(metadata.acr_values_supported).toContain(partsOf(id_token).claims['acr']);
+    });
+
+    it('signing out, which a GET and a POST may ask for (OpenID Connect RP-Initiated Logout §2)', async () => {
+      const path = pathOf(metadata.end_session_endpoint);
+      for (const answer of [
+        await house.request.get(path).redirects(0),
+        await house.post(path, {}).redirects(0),
+      ])
+        expect([answer.status, answer.headers['location']]).toEqual([
+          303,
+          expect.stringContaining('/authorize/sign-out?request=') as string,
+        ]);
+    });
+  });
 
   it('every endpoint answers', async () => {
     const addresses = Object.entries(metadata).filter(([member]) => /_(endpoint|uri)$/.test(member));

@@ -45,7 +45,7 @@ export function createDeviceCodeGrant({ clients, proofs, links }: DeviceCodeGran
   ): Promise<PollOutcome> {
     const polled = await links.pollLink({ deviceCode, client, keyThumbprint: proof?.thumbprint });
     // A poll that gets nothing uses its proof up here, and no write: see `dpop`.
-    if (proof && polled !== 'approved') proofs.noteProof(proof);
+    if (proof && polled !== 'approved' && polled !== 'unknown') proofs.noteProof(proof);
     return polled === 'pending' ? hold(ctx, deviceCode, client) : polled;
   }
 

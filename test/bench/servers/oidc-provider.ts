@@ -15,6 +15,8 @@ const READY: Ready = {
   clientId: 'bench-tool',
   scope: 'read',
   jwksPath: '/jwks',
+  // It goes by the Host of a request, where the load names no port.
+  proofAddress: 'http://127.0.0.1/token',
 };
 
 type Payload = Record<string, unknown> & {
@@ -82,6 +84,7 @@ async function createProvider(issuer: string): Promise<Provider> {
     cookies: { keys: ['bench'] },
     features: {
       deviceFlow: { enabled: true },
+      dPoP: { enabled: true },
       devInteractions: { enabled: false },
       resourceIndicators: {
         enabled: true,
@@ -117,6 +120,7 @@ function createAbilities(provider: Provider, issuer: string): Abilities {
       }
       return pickAtRandom(codes, sample);
     },
+    proofNonce: async () => null,
     approve: async ({ codes }) => {
       for (const value of codes) await approveCode(provider, issuer, value);
       return null;

@@ -3,13 +3,13 @@
 // identities-trips.ts.
 // Specification: DESIGN 6, OWASP ASVS 5.0 §6.3.7, §6.8.1, §7.4.3 and §7.5.1.
 import type { Account, Accounts, AccountsStore } from './accounts.js';
-import type { Identities, IdentityStores } from './identities.js';
+import type { Identities, IdentityStores, Offer } from './identities.js';
 import type { RoundTrips, TripEnd } from './identities-trips.js';
 import type { IssuedSession, Session, Sessions, SessionStore } from './sessions.js';
 import type { SignIn } from './sign-in.js';
 import type { ChangeProof } from './sign-in-fresh-proof.js';
 import type { SignInStore } from './sign-in-half-done.js';
-import { DomainError, type InTransaction, type Origin } from './vocabulary.js';
+import { DomainError, type AccountId, type InTransaction, type Origin } from './vocabulary.js';
 import type { WaysIn, WaysInStores } from './ways-in.js';
 
 export interface AccountIdentitiesStores
@@ -46,6 +46,14 @@ export function createAccountIdentities(dependencies: AccountIdentitiesDependenc
   return {
     listIdentities: identities.listIdentities,
     offers: identities.offers,
+
+    /** The providers that sign in to this account: through each of them its owner can prove who they are. */
+    async offersTo(accountId: AccountId): Promise<readonly Offer[]> {
+      const own = await identities.listIdentities(accountId);
+      return identities.offers.filter(({ name }) =>
+        own.some(({ upstream, isUsable }) => isUsable && upstream === name),
+      );
+    },
 
     /**
      * Leads the owner to a provider, to come back and be connected, after a fresh proof. Refuses what `startTrip` and

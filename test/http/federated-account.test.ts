@@ -360,6 +360,61 @@ describe('an account without a password', () => {
   });
 });
 
+describe('what an account without a password can prove with a fresh round trip', () => {
+  beforeEach(async () => {
+    house.provider.state.authTime = seconds();
+    await house.signUp(visitor);
+  });
+
+  async function connectOther(): Promise<void> {
+    await visitor.visit(`${PAGE}/connect?upstream=other`);
+    expect(visitor.html).not.toContain('name="password"');
+    await visitor.submit({}, `${PAGE}/connect`);
+  }
+
+  it('connects another provider, and then lets the first one go', async () => {
+    await connectOther();
+    await house.comeBack(visitor, house.other.allow(sentTo(visitor), { sub: 'o-1' }), 'other');
+    expect(await house.identitiesOf('anna')).toEqual(['other:o-1', 'work:anna-1']);
+    const identities = await house.house.stores.identities.findByAccount(await idOf('anna'));
+    const { identityId } = identities.find(({ upstream }) => upstream === 'work')!;
+    await visitor.visit(`${PAGE}/disconnect?identity=${identityId}`);
+    await visitor.submit({}, `${PAGE}/disconnect`);
+    expect(await house.identitiesOf('anna')).toEqual(['other:o-1']);
+    await visitor.visit(
+      `${PAGE}/disconnect?identity=${identities.find((each) => each.identityId !== identityId)!.identityId}`,
+    );
+    await visitor.submit({}, `${PAGE}/disconnect`);
+    expect(visitor.status).toBe(409);
+    expect(visitor.text).toContain('That is your only way in');
+    expect(await house.identitiesOf('anna')).toEqual(['other:o-1']);
+  });
+
+  it('does not stay fresh by being used: ten minutes from the time that the provider told', async () => {
+    house.clock.advance(400);
+    await connectOther();
+    expect(visitor.headers['refresh']).toBeDefined();
+    house.clock.advance(201);
+    await connectOther();
+    expect(visitor.path).toBe('/step-up');
+  });
+
+  it('is led to proving it anew, and comes back to where it was', async () => {
+    house.clock.advance(700);
+    await connectOther();
+    expect(visitor.address).toBe('/step-up?next=identities');
+    expect(visitor.html).not.toContain('name="password"');
+    expect(visitor.html).toContain('href="/account/password?next=identities"');
+    await visitor.submit({ upstream: 'work' }, '/federated');
+    const address = sentTo(visitor);
+    house.provider.state.authTime = seconds();
+    await house.comeBack(visitor, house.provider.allow(address));
+    expect(visitor.path).toBe(PAGE);
+    await connectOther();
+    expect(visitor.headers['refresh']).toBeDefined();
+  });
+});
+
 describe('a round trip that shall prove who it is', () => {
   const prove = (next = 'review') => visitor.visit(`/account/password?next=${next}`);
 

@@ -2,6 +2,7 @@
 // routes; and what becomes of an address that is not in it, and of whatever goes wrong on the way.
 import Router from '@koa/router';
 import type { Middleware, Next } from 'koa';
+import { isRefusal } from '../../domain/vocabulary.js';
 import { ForgeryRefusal, type Guard } from '../guards.js';
 import type { Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
@@ -55,11 +56,19 @@ function createErrorPages(table: readonly Route[], renderer: Renderer): Guard {
     return route?.[4]?.(error.form);
   }
 
+  /** What asks for a fresher proof than there is leads to giving it, and back to its own page. */
+  function proofAddress(ctx: PageContext, error: unknown): string | undefined {
+    if (!isRefusal(error, 'proof-required') || !visitorOf(ctx).session) return undefined;
+    const access = table.find(([method, path]) => method === ctx.method && path === pathOf(ctx))?.[2];
+    if (access === undefined || access === 'anyone') return undefined;
+    return access === 'person' ? '/step-up' : `/step-up?next=${access}`;
+  }
+
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
-      const address = staleAddress(ctx, error);
+      const address = staleAddress(ctx, error) ?? proofAddress(ctx, error);
       if (address !== undefined) return leadTo(ctx, address);
       if (explain(error).isFault) ctx.app.emit('error', error, ctx);
       renderer.showError(ctx, error);

@@ -7,6 +7,7 @@ import { explain } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
 import type { LeadOnWithPassword } from './password-digits.js';
 import { newPasswordFault } from './password-fault.js';
+import { passkeyFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type Renderer } from './render.js';
 import { formOf, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
@@ -14,6 +15,7 @@ interface Dependencies extends Pick<
   PagesDependencies,
   'accountPassword' | 'accountIdentities' | 'proofs' | 'sessions'
 > {
+  readonly asking: AskProof;
   readonly journeys: Journeys;
   readonly enter: Entrance;
   readonly leadOn: LeadOnWithPassword;
@@ -24,7 +26,7 @@ export type FirstPasswordPages = ReturnType<typeof createFirstPasswordPages>;
 
 export function createFirstPasswordPages(dependencies: Dependencies) {
   const { accountPassword, accountIdentities, proofs, sessions } = dependencies;
-  const { journeys, enter, leadOn, renderer } = dependencies;
+  const { asking, journeys, enter, leadOn, renderer } = dependencies;
 
   /** Without one, the page asks for a round trip first, and comes back to itself. */
   async function isProved(ctx: PageContext): Promise<boolean> {
@@ -33,17 +35,21 @@ export function createFirstPasswordPages(dependencies: Dependencies) {
     return isFresh || accountPassword.isAllThatCanBeProved(session);
   }
 
+  /** A passkey stands for it all, where there is one. */
+  async function asksOf(ctx: PageContext): Promise<AskedProof> {
+    const { mayUsePasskey } = await asking.factorsOf(signedIn(ctx).account.accountId);
+    return { password: false, factor: 'nothing', mayUsePasskey };
+  }
+
   async function showForm(ctx: PageContext, journey: Journey, extra: object = {}): Promise<void> {
     const { account } = signedIn(ctx);
-    const own = await accountIdentities.listIdentities(account.accountId);
     renderer.show(ctx, 'account/password-first', {
       title: visitorOf(ctx).language.t('password-first.title'),
       isForTwoFactor: journey.place === 'two-factor',
       hasSecondFactor: await proofs.hasSecondFactor(account.accountId),
       isProved: await isProved(ctx),
-      offers: accountIdentities.offers.filter(({ name }) =>
-        own.some((identity) => identity.upstream === name),
-      ),
+      offers: await accountIdentities.offersTo(account.accountId),
+      asks: await asksOf(ctx),
       journey,
       leave: journey.place === undefined ? '/account' : '/account/security',
       reminder: journeys.reminder(ctx, journey),
@@ -60,20 +66,21 @@ export function createFirstPasswordPages(dependencies: Dependencies) {
       const form = formOf(ctx);
       const journey = readJourney(form);
       const newPassword = form.get('new_password');
+      const { proof } = readProof(ctx, await asksOf(ctx));
       if (newPassword === undefined) {
         return showForm(ctx, journey, {
           faults: [formFault(language, 'new_password', 'new-password-missing')],
         });
       }
       try {
-        const issued = await accountPassword.setPassword(session, { newPassword }, origin);
+        const issued = await accountPassword.setPassword(session, { ...proof, newPassword }, origin);
         enter(ctx, issued, { ...account, hasPassword: true });
       } catch (error) {
         const hasSecondFactor = await proofs.hasSecondFactor(account.accountId);
         const isShown = isRefusal(error, 'proof-required') || isRefusal(error, 'service-busy');
         const fault =
           newPasswordFault(language, error, hasSecondFactor) ??
-          (isShown ? faultOf(language, error) : undefined);
+          (isShown ? faultOf(language, error) : passkeyFault(ctx, error));
         if (!fault) throw error;
         return showForm(ctx, journey, { faults: [fault], status: explain(error).status });
       }

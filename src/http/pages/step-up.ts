@@ -1,5 +1,6 @@
 // "Is it still you?": a fresh proof in a session, before something that matters; all of it where the sign-in was long ago.
 // Which proof is due, and what it is worth, is decided in domain/sign-in.
+import type { Offer } from '../../domain/identities.js';
 import { isRefusal } from '../../domain/vocabulary.js';
 import { readQuery } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
@@ -9,7 +10,7 @@ import { proofFault, readProof, type AskedProof, type AskProof } from './proof-f
 import { faultOf, type PageFault, type Renderer } from './render.js';
 import { formOf, leadTo, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<PagesDependencies, 'signIn' | 'sessions'> {
+interface Dependencies extends Pick<PagesDependencies, 'signIn' | 'sessions' | 'accountIdentities'> {
   readonly asking: AskProof;
   readonly journeys: Journeys;
   readonly enter: Entrance;
@@ -24,7 +25,7 @@ const LEADS = {
 } as const;
 
 export function createStepUpPages(dependencies: Dependencies) {
-  const { signIn, sessions, asking, journeys, enter, renderer } = dependencies;
+  const { signIn, sessions, accountIdentities, asking, journeys, enter, renderer } = dependencies;
 
   /** In a session that is not recent, everything that a sign-in takes; else the second factor, or the password. */
   async function findAskedFor(ctx: PageContext): Promise<AskedProof> {
@@ -33,13 +34,30 @@ export function createStepUpPages(dependencies: Dependencies) {
     return isLongAgo || asks.factor === 'nothing' ? asks : { ...asks, password: false };
   }
 
+  /** A sign-in through another provider proves as much as a password, and as much as signing in again. */
+  async function findOffers(ctx: PageContext, { factor }: AskedProof): Promise<readonly Offer[]> {
+    const { session, account } = signedIn(ctx);
+    const isLongAgo = !sessions.isRecent(session);
+    if (factor !== 'nothing' && !isLongAgo) return [];
+    const offers = await accountIdentities.offersTo(account.accountId);
+    // One that never dates a sign-in shows that somebody has signed in, and not that they have just proved it.
+    return offers.filter(({ tellsFreshness }) => tellsFreshness || isLongAgo);
+  }
+
   async function showQuestion(ctx: PageContext, journey: Journey, extra: object = {}): Promise<void> {
     const asks = await findAskedFor(ctx);
     const isLongAgo = !sessions.isRecent(signedIn(ctx).session);
+    // An account that is signed in to by other ways only has nothing to type.
+    const hasForm = asks.password || asks.factor !== 'nothing' || asks.mayUsePasskey;
+    const lead = hasForm ? LEADS[asks.factor] : 'step-up.lead-elsewhere';
+    const { hasPassword } = signedIn(ctx).account;
     renderer.show(ctx, 'step-up', {
       title: visitorOf(ctx).language.t('step-up.title'),
       asks,
-      lead: isLongAgo ? 'step-up.lead-long-ago' : LEADS[asks.factor],
+      hasForm,
+      offers: await findOffers(ctx, asks),
+      passwordAddress: hasPassword ? undefined : `/account/password${journeyQuery(journey)}`,
+      lead: isLongAgo ? 'step-up.lead-long-ago' : lead,
       isLongAgo,
       journey,
       query: journeyQuery(journey),

@@ -114,10 +114,10 @@ const SAME_CHILDREN = [
 ].map(writeOnce);
 
 /** What somebody is by being in a household, or in none. */
-function standingOf({ member, isOwn }: Person, homeSize: number) {
+function standingOf({ member, isOwn, account }: Person, homeSize: number) {
   const isManaged = member?.kind === 'managed' || member?.kind === 'guest';
   return {
-    hasPassword: !isManaged,
+    hasPassword: account?.hasPassword ?? !isManaged,
     protected: member?.isPinRequired ?? false,
     restricted: isManaged,
     home: member !== undefined,

@@ -13,7 +13,7 @@ import { createFallback, type FallbackMode, type FallbackRequest } from '../../s
 import { createKeys } from '../../src/domain/keys.js';
 import { createLinkedTools } from '../../src/domain/linked-tools.js';
 import { createNotices, type Deliver } from '../../src/domain/notices.js';
-import { createPasskeys } from '../../src/domain/passkeys.js';
+import { createPasskeys, type PasskeyId } from '../../src/domain/passkeys.js';
 import { createPasswordRule } from '../../src/domain/password-rule.js';
 import { createProofs } from '../../src/domain/proofs.js';
 import { createKnownBrowsers } from '../../src/domain/known-browsers.js';
@@ -162,6 +162,21 @@ async function openHouse() {
   }
   type Person = Awaited<ReturnType<typeof newPerson>>;
 
+  /** As one that was made on the page. */
+  const givePasskey = ({ accountId }: { accountId: AccountId }) =>
+    inTransaction((given) =>
+      given.passkeys.insert({
+        ...{
+          passkeyId: randomUUID() as PasskeyId,
+          accountId,
+          credentialId: randomUUID(),
+          publicKey: 'a key',
+        },
+        ...{ signCount: 0, isBackupEligible: true, isBackedUp: true, isAlone: true, transports: [] },
+        ...{ name: 'Blue key', createdAt: now(), lastUsed: undefined, stoppedAt: undefined },
+      }),
+    );
+
   const code = ({ secret }: Person) => totpCode(secret, now());
   async function wrongCode(person: Person): Promise<string> {
     const earlier = totpCode(person.secret, new Date(now().getTime() - 30_000));
@@ -204,6 +219,7 @@ async function openHouse() {
     ...{ clock, database, stores, inTransaction, passwords, proofs, keys, signIn, tokensLasting, between },
     ...{
       newPerson,
+      givePasskey,
       code,
       wrongCode,
       attempt,
@@ -647,6 +663,32 @@ describe('whom the door is for', () => {
     expect(await house.outcomeOf(person, {}, 'all')).toBe('code-missing');
   });
 
+  it.each<[FallbackMode, Typed]>([
+    ['with-code', {}],
+    ['all', {}],
+    ['all', { verificationCode: '123456' }],
+    ['all', { password: `${PASSWORD}123456` }],
+  ])(
+    'refuses an account whose second factor is a passkey as if the password were wrong: %s, %j',
+    async (mode, typed) => {
+      const person = await house.newPerson({ hasAuthenticator: false });
+      await house.givePasskey(person);
+      await house.readMail();
+      const [runs, codes] = [house.passwords.runs(), house.codesMatched()];
+      expect(await house.attempt(person, typed, mode)).toEqual({ outcome: 'refused' });
+      expect([house.passwords.runs() - runs, house.codesMatched() - codes]).toEqual([1, 1]);
+      expect(await house.readMail()).toEqual([]);
+      expect(await house.stores.tokens.findLinkedTools(person.accountId)).toEqual([]);
+    },
+  );
+
+  it('takes the code of an authenticator that stands beside passkeys', async () => {
+    const person = await house.newPerson();
+    await house.givePasskey(person);
+    const password = PASSWORD + (await house.code(person));
+    expect(await house.outcomeOf(person, { password })).toBe('issued');
+  });
+
   it('says of a tool that came with a password alone that it did', async () => {
     const person = await house.newPerson({ hasAuthenticator: false });
     await house.readMail();
@@ -699,6 +741,12 @@ describe('what changes while an attempt is looked at', () => {
     house.between.work = () => work(person);
     expect(await house.outcomeOf(person, { password })).toBe('refused');
     expect(await house.stores.tokens.findLinkedTools(person.accountId)).toEqual([]);
+  });
+
+  it('counts: a passkey is made while a password alone is on its way', async () => {
+    const person = await house.newPerson({ hasAuthenticator: false });
+    house.between.work = () => house.givePasskey(person);
+    expect(await house.outcomeOf(person, {}, 'all')).toBe('refused');
   });
 
   it('counts: two-factor is enabled while a password alone is on its way', async () => {

@@ -21,6 +21,7 @@ import { createOperatorHelp } from '../../src/domain/two-factor-operator.js';
 import { createTwoFactorPasskeys } from '../../src/domain/two-factor-passkeys.js';
 import type { AccountId, Origin } from '../../src/domain/vocabulary.js';
 import { createWaysIn } from '../../src/domain/ways-in.js';
+import { createCredentialStore } from '../../src/stores/sql/account-credentials.js';
 import { createAccountStore } from '../../src/stores/sql/accounts.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
@@ -60,6 +61,7 @@ export function openPeopleRooms() {
     accounts: createAccountStore(sql),
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
+    credentials: createCredentialStore(sql),
     identities: createIdentityStore(sql),
     hostSessions: createHostSessionStore(sql),
     outbox: createOutboxStore(sql),
@@ -193,6 +195,12 @@ export function openPeopleRooms() {
       .sort();
   }
 
+  /** Arranges an account that is signed in to by other ways only. */
+  async function forgetPassword(accountId: AccountId): Promise<void> {
+    const from = (await stores.accounts.find(accountId))!.passwordHash;
+    await inTransaction((given) => given.accounts.replacePasswordHash(accountId, from, ''));
+  }
+
   /** Arranges so many wrong passwords in a row. */
   async function chargePassword(accountId: AccountId, times: number): Promise<void> {
     for (let seen = 0; seen < times; seen++) {
@@ -214,6 +222,8 @@ export function openPeopleRooms() {
       sessions,
     },
     ...{
+      newOrigin,
+      throttle,
       signIn,
       signInDependencies,
       racingSignIn,
@@ -233,6 +243,7 @@ export function openPeopleRooms() {
       passwordRenewal,
       countEvents,
       chargePassword,
+      forgetPassword,
       mailsTo,
     },
   };

@@ -20,11 +20,16 @@ export interface ToolSurroundings {
   fetch?: typeof globalThis.fetch;
   sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
   now?: () => Date;
+  /** Opens an address in the person's browser; absent where there is none on this machine. */
+  openBrowser?: (address: string) => void;
   /** Aborting it ends the tool with the outcome `stopped`. */
   signal?: AbortSignal;
 }
 
-export type Outside = Required<Omit<ToolSurroundings, 'signal'>> & { signal: AbortSignal | undefined };
+export type Outside = Required<Omit<ToolSurroundings, 'signal' | 'openBrowser'>> & {
+  openBrowser: ToolSurroundings['openBrowser'] | undefined;
+  signal: AbortSignal | undefined;
+};
 
 /** The surroundings with everything in them: what is not given is the machine's own. */
 export function openOutside(given: ToolSurroundings): Outside {
@@ -34,6 +39,7 @@ export function openOutside(given: ToolSurroundings): Outside {
     fetch: given.fetch ?? globalThis.fetch,
     sleep: given.sleep ?? ((milliseconds, signal) => pause(milliseconds, undefined, signal && { signal })),
     now: given.now ?? (() => new Date()),
+    openBrowser: given.openBrowser,
     signal: given.signal,
   };
 }

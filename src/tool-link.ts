@@ -28,7 +28,7 @@ export async function startLink(
   clientId: string,
   scope: string,
 ): Promise<Link> {
-  const answer = await ask(outside, server.deviceAuthorizationEndpoint, {
+  const answer = await ask(outside, server.deviceAuthorizationEndpoint ?? '', {
     method: 'POST',
     body: new URLSearchParams({ client_id: clientId, ...(scope === '' ? {} : { scope }) }),
   });

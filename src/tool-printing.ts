@@ -4,6 +4,14 @@ import qrcode from 'qrcode';
 import type { Outside } from './tool-exchange.js';
 import type { ShownLink } from './tool-link.js';
 
+/** Prints the address that the browser opens, for one that does not. */
+export function showAddress(outside: Outside, address: string): void {
+  const lead = outside.openBrowser
+    ? 'Your browser opens to sign in. If it does not, open this address in a browser on this machine:'
+    : 'Open this address in a browser on this machine:';
+  outside.print(['', lead, '', `  ${address}`, '', 'Waiting for the browser … (Ctrl-C stops)'].join('\n'));
+}
+
 /** Prints the link for the person. */
 export async function showLink(outside: Outside, link: ShownLink): Promise<void> {
   const address = link.completeUri ?? link.verificationUri;

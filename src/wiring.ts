@@ -133,6 +133,7 @@ function openPagesDoor(
       publicUrl: config.publicUrl,
       twoFactor: config.twoFactor,
       signUp: config.signUp,
+      toolHosts: config.verifyTokens ? config.verifyHosts : [],
       fallbackDoor: config.fallbackDoor,
       maySwitchLinkByToken: config.pinLink,
       lastingTokenDays: config.pinTokenTtlDays,

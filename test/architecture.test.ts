@@ -243,10 +243,16 @@ const namesFilesBySubject: Rule = (files) =>
     )
     .map((path) => `${path} is not named by its subject, in kebab-case`);
 
-/** Main, the admin CLI and the demo hand the environment on, to `loadConfig` or to a child. */
+/**
+ * Main, the admin CLI and the demo hand the environment on, to `loadConfig` or to a child. The tool, which has no settings, asks it
+ * whether there is a screen.
+ */
 const readsSettingsInOnePlace: Rule = (files) =>
   files
-    .filter(({ path }) => !['src/config.ts', 'src/main.ts', 'src/admin.ts', 'src/demo.ts'].includes(path))
+    .filter(
+      ({ path }) =>
+        !['src/config.ts', 'src/main.ts', 'src/admin.ts', 'src/demo.ts', 'src/tool.ts'].includes(path),
+    )
     .filter(readsEnvironment)
     .map(({ path }) => `${path} reads the environment`);
 

@@ -483,6 +483,28 @@ describe('a tool', () => {
     });
   });
 
+  it.each([
+    ['openid profile', true, 'app.example.com, files.example.com:8443'],
+    ['openid', true, undefined],
+    ['openid profile', false, undefined],
+  ])('asking for %s, tokens let in: %s, is said to open %s before anybody approves', async (...row) => {
+    const [scope, verifyTokens, hosts] = row;
+    const verifyHosts = ['app.example.com', 'files.example.com:8443'];
+    const asking = await startOAuthHouse({
+      config: { verifyHosts, verifyTokens, trustedProxies: ['192.0.2.1'] },
+    });
+    const { username } = await newPerson({ in: asking });
+    const { user_code } = await asking.start(await asking.register(), { scope });
+    const visitor = createVisitor(asking);
+    await visitor.signIn(username, PASSWORD);
+    await visitor.visit(`/link?user_code=${user_code}`);
+    await visitor.submit({}, '/link');
+    expect(visitor.path).toBe('/link/review');
+    const words = /Open pages in your name: ([^<]+)</.exec(visitor.html)?.[1];
+    expect(words).toBe(hosts);
+    await asking.close();
+  });
+
   it('needs the scopes that say who it is (RFC 6750 §3.1)', async () => {
     const response = await ask((await house.link({ scope: 'openid' })).access_token);
     expect(response.status).toBe(403);

@@ -13,7 +13,7 @@ import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { addressOf, journeyQuery, type Journey, type Journeys } from './journey.js';
 import { faultOf, type Renderer } from './render.js';
-import { presentWhom, scopeWords } from './review-words.js';
+import { hostWords, presentWhom, scopeWords } from './review-words.js';
 import { formOf, leadTo, signedIn, visitorOf, type PageContext } from './visitor.js';
 import { placeOf, type WaysBack } from './way-back.js';
 
@@ -44,7 +44,7 @@ const isRefused = (why: string | undefined): why is keyof typeof REFUSED =>
   why !== undefined && Object.hasOwn(REFUSED, why);
 
 export function createAuthorizePages(dependencies: Dependencies) {
-  const { authorizations, signIn, guards, handover, waysBack, journeys, renderer } = dependencies;
+  const { authorizations, signIn, guards, handover, waysBack, journeys, renderer, settings } = dependencies;
 
   function showOver(ctx: PageContext, status = 410): void {
     journeys.forgetRequest(ctx);
@@ -72,6 +72,7 @@ export function createAuthorizePages(dependencies: Dependencies) {
         t('review.may.sign-in'),
         ...review.services.map((service) => t('review.may.use-service', { service })),
         ...review.scopes.map((scope) => scopeWords(scope, language)),
+        ...hostWords(review.scopes, settings.toolHosts, language),
       ],
       forWhom: presentWhom(review, language, chosen),
       ...extra,

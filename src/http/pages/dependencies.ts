@@ -115,6 +115,8 @@ export interface PageSettings {
   readonly lastingTokenDays: number;
   /** False without SMTP_URL: mails go to a folder of the server. */
   readonly maySendMail: boolean;
+  /** The hosts behind a proxy to which tools are let in by their tokens. */
+  readonly toolHosts: readonly string[];
   /** FALLBACK_DOOR. */
   readonly fallbackDoor: FallbackMode;
   /** With PIN_LINK: the owner of an account may let tools link others. */

@@ -9,6 +9,16 @@ const KNOWN_SCOPES = ['openid', 'profile', 'email', 'offline_access'];
 export const scopeWords = (scope: string, { t }: Language): string =>
   KNOWN_SCOPES.includes(scope) ? t(`scope.${scope}` as MessageKey) : t('scope.other', { scope });
 
+/** The pages behind a proxy that its token opens (VERIFY_HOSTS), for the scopes that say who it is. */
+export const hostWords = (
+  scopes: readonly string[],
+  hosts: readonly string[],
+  { t }: Language,
+): readonly string[] => {
+  const isOpen = hosts.length > 0 && ['openid', 'profile'].every((scope) => scopes.includes(scope));
+  return isOpen ? [t('review.may.open-hosts', { hosts: hosts.join(', ') })] : [];
+};
+
 /** Whom the tool may be for, and what it does not get for them: who is restricted has less than what was asked for. */
 export function presentWhom(
   { forWhom, scopes }: { readonly forWhom: readonly ForWhom[]; readonly scopes: readonly string[] },

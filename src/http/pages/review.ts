@@ -10,7 +10,7 @@ import { addressOf, type Journeys } from './journey.js';
 import type { Language } from './language.js';
 import { isLongCode, type PendingCodes } from './pending-code.js';
 import { faultOf, type Renderer } from './render.js';
-import { presentWhom, scopeWords } from './review-words.js';
+import { hostWords, presentWhom, scopeWords } from './review-words.js';
 import { deviceWords, versionWords } from './tool-words.js';
 import { leadTo, formOf, signedIn, visitorOf, type PageContext } from './visitor.js';
 
@@ -58,7 +58,8 @@ export function createReviewPages(dependencies: Dependencies) {
     const { t, count } = language;
     const words = scopes.map((scope) => scopeWords(scope, language));
     const uses = services.map((service) => t('review.may.use-service', { service }));
-    if (door === 'oauth') return [t('review.may.sign-in'), ...uses, ...words];
+    const opens = hostWords(scopes, settings.toolHosts, language);
+    if (door === 'oauth') return [t('review.may.sign-in'), ...uses, ...words, ...opens];
     const signsIn = isKeyed
       ? t('review.may.sign-in-keyed')
       : count('review.may.sign-in-days', settings.lastingTokenDays);

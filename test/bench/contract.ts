@@ -14,6 +14,10 @@ export interface ServerOptions {
 /** What the tools that poll by number call themselves. */
 export const IDENTIFIER = 'bench-tool-identifier';
 
+/** What every code is exchanged with (RFC 7636 §4.1). */
+export const CODE_VERIFIER = 'bench-verifier-that-is-as-long-as-it-has-to-be';
+export const REDIRECT_URI = 'https://tool.example/back';
+
 /** Said once, when the server answers requests. Paths are absolute, bodies are forms. */
 export interface Ready {
   issuePath: string;
@@ -40,6 +44,8 @@ export interface Orders {
   pendingNumbers: { ask: { count: number; sample: number }; reply: number[] };
   /** Has a person approve the link with that user code, as the pages would: it takes two seconds. */
   approveUserCode: { ask: { userCode: string }; reply: null };
+  /** Makes authorization codes that nobody has exchanged, each of an account of its own, for `CODE_VERIFIER` and `REDIRECT_URI`. */
+  codes: { ask: { count: number }; reply: string[] };
   /** A nonce for proofs of possession; null where none is needed. */
   proofNonce: { ask: object; reply: string | null };
   /** Makes lasting tokens, each of a tool of its own. */
@@ -63,7 +69,14 @@ export type Abilities = {
   [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
 } & {
   [
-    N in 'signIn' | 'verifyPassword' | 'pendingNumbers' | 'approveUserCode' | 'lastingTokens' | 'proofNonce'
+    N in
+      | 'signIn'
+      | 'verifyPassword'
+      | 'pendingNumbers'
+      | 'approveUserCode'
+      | 'lastingTokens'
+      | 'proofNonce'
+      | 'codes'
   ]?: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']>;
 };
 

@@ -9,7 +9,8 @@ import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
 import { keyOfDeviceCode, type Approval, type Holder } from '../../src/domain/links.js';
 import type { BrowserTicket } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
-import { IDENTIFIER, obeyOrders, pickAtRandom, readOptions } from './contract.js';
+import { IDENTIFIER, obeyOrders, pickAtRandom, readOptions, REDIRECT_URI } from './contract.js';
+import { makeCode } from './linchpin-codes.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const AT_ONCE = 500;
@@ -60,7 +61,14 @@ const origin = { networkAddress: '127.0.0.1', network: '127.0.0.1', requestId: '
 const names = { email: 'bench@example.com', username: 'bench', password: PASSWORD };
 const account = await accounts.createAccount({ ...names, role: 'person', isEmailVerified: true });
 const client = await clients.registerClient(
-  { name: 'Bench', metadata: { grantTypes: [DEVICE_CODE_GRANT], scopes: ['profile'] } },
+  {
+    name: 'Bench',
+    metadata: {
+      grantTypes: [DEVICE_CODE_GRANT, 'authorization_code'],
+      scopes: ['profile'],
+      redirectUris: [REDIRECT_URI],
+    },
+  },
   origin,
 );
 
@@ -162,6 +170,8 @@ createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
     },
     {
       ...{ pending, pendingNumbers, approveUserCode, lastingTokens },
+      codes: ({ count }) =>
+        forEach(Array.from({ length: count }), () => makeCode(house, client, account.accountId)),
       proofNonce: async () => house.dpop.currentNonce(),
       async approve({ codes }) {
         await forEach(codes, approveOne);

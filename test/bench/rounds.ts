@@ -3,6 +3,7 @@
 // round are compared. Before it is measured, each real server proves the whole story, down to the token's signature.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
+import { CODE_VERIFIER, REDIRECT_URI } from './contract.js';
 import type { Server } from './processes.js';
 import { formRequest, loadServer, sendOnce, type Answer, type Traffic } from './load.js';
 
@@ -115,6 +116,20 @@ export function createRedeemers(server: Server): Contestant {
     const codes = await server.order('pending', { count: answers, sample: answers });
     await server.order('approve', { codes });
     const requests = codes.map((code) => redeemRequest(server, code));
+    return { next: () => requests.pop(), isRight: isToken };
+  };
+  return { label: server.name, server, makeTraffic };
+}
+
+/** Exchanges authorization codes with PKCE, each once. */
+export function createExchangers(server: Server): Contestant {
+  const { redeemPath, clientId } = server.ready;
+  const makeTraffic = async (answers: number): Promise<Traffic> => {
+    const codes = await server.order('codes', { count: answers });
+    const fixed = { grant_type: 'authorization_code', client_id: clientId, redirect_uri: REDIRECT_URI };
+    const requests = codes.map((code) =>
+      formRequest(redeemPath, { ...fixed, code, code_verifier: CODE_VERIFIER }),
+    );
     return { next: () => requests.pop(), isRight: isToken };
   };
   return { label: server.name, server, makeTraffic };

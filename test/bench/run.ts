@@ -18,6 +18,7 @@ import {
   type ServerName,
 } from './processes.js';
 import {
+  createExchangers,
   createHurriedPollers,
   createIssuers,
   createPollers,
@@ -55,6 +56,7 @@ const many = flags.quick ? 10_000 : 100_000;
 const sizes = [1000, many, ...(flags.million ? [1_000_000] : [])];
 const names = availableServers();
 const hasLinchpin = names.includes('linchpin');
+const real = names.filter((name) => name === 'linchpin' || name === 'oidc-provider');
 
 const SECTIONS: Record<string, () => Promise<Section | undefined>> = {
   fsync: measureFsync,
@@ -63,6 +65,8 @@ const SECTIONS: Record<string, () => Promise<Section | undefined>> = {
   'slow-down': measureSlowDown,
   issue: () => measureAct('issue', 'Links started', createIssuers, 1.5),
   redeem: () => measureAct('redeem', 'Approved links redeemed, a signed token each', createRedeemers, 2),
+  codes: () =>
+    measureAct('codes', 'Authorization codes exchanged, with PKCE, a signed token each', createExchangers),
   wait: measureWaiting,
   numbers: () => ours((start) => measureNumbers(start, effort, many)),
   user: () => ours((start) => measureUser(start, effort)),
@@ -112,13 +116,12 @@ async function measurePolls(): Promise<Section> {
 async function measureProofs(): Promise<Section | undefined> {
   return withServers(async (start) => {
     const contestants: Contestant[] = [];
-    for (const name of names.filter((one) => one === 'linchpin' || one === 'oidc-provider')) {
+    for (const name of real) {
       const server = await start(name);
       contestants.push(await createPollers(server, 1000, `${name}, plain`));
       contestants.push(await createProofPollers(server, `${name}, DPoP`));
     }
     const measured = await measureInTurn(contestants, effort);
-    const ratio = ratioByLabel(measured, 'linchpin, DPoP', 'oidc-provider, DPoP');
     return presentRounds(
       'Pending polls with a proof of possession (DPoP, ES256)',
       measured,
@@ -126,7 +129,7 @@ async function measureProofs(): Promise<Section | undefined> {
         { heading: '÷ plain', against: (label) => `${label.split(',')[0]}, plain` },
         { heading: '× oidc-provider', against: (label) => `oidc-provider,${label.split(',')[1]}` },
       ],
-      goal('DPoP poll × oidc-provider', ratio, { atLeast: 1.5 }),
+      [],
     );
   });
 }
@@ -149,20 +152,23 @@ async function measureAct(
   act: string,
   title: string,
   createTraffic: (server: Server) => Contestant,
-  atLeast: number,
+  /** Without one, only servers that really do it are measured, and nothing was asked for. */
+  atLeast?: number,
 ): Promise<Section> {
   return withServers(async (start) => {
     const contestants: Contestant[] = [];
-    for (const name of names) contestants.push(createTraffic(await start(name)));
+    for (const name of atLeast === undefined ? real : names)
+      contestants.push(createTraffic(await start(name)));
     const measured = await measureInTurn(contestants, effort);
     return presentRounds(
       title,
       measured,
-      ['node:http', 'oidc-provider'].map((other, i) => ({
-        heading: `${'÷×'[i]} ${other}`,
-        against: () => other,
-      })),
-      goal(`${act} × oidc-provider`, ratioByLabel(measured, 'linchpin', 'oidc-provider'), { atLeast }),
+      ['node:http', 'oidc-provider']
+        .filter((other) => measured.some(({ label }) => label === other))
+        .map((other) => ({ heading: `${other === 'node:http' ? '÷' : '×'} ${other}`, against: () => other })),
+      atLeast === undefined
+        ? []
+        : goal(`${act} × oidc-provider`, ratioByLabel(measured, 'linchpin', 'oidc-provider'), { atLeast }),
     );
   });
 }

@@ -26,6 +26,7 @@ declare module 'oidc-provider' {
       new (properties: Record<string, unknown>): DeviceCode;
       find(code: string): Promise<DeviceCode | undefined>;
     };
+    AuthorizationCode: new (properties: Record<string, unknown>) => Stored;
     Grant: new (properties: { accountId: string; clientId: string }) => Grant;
   }
 }

@@ -1,10 +1,18 @@
 // oidc-provider with the device flow, a public client and signed JWT access tokens (RFC 9068), everything kept in memory
 // without a bound. It enforces no poll interval. Spared here: sessions, refresh tokens and ID tokens, as for Linchpin.
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
-import { obeyOrders, pickAtRandom, readOptions, type Abilities, type Ready } from '../contract.js';
+import {
+  CODE_VERIFIER,
+  obeyOrders,
+  pickAtRandom,
+  readOptions,
+  REDIRECT_URI,
+  type Abilities,
+  type Ready,
+} from '../contract.js';
 
 const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 const ACCOUNT_ID = '5f0c3f3e-7d0f-4c8e-9a51-6f6f0a3f9f11';
@@ -74,9 +82,9 @@ async function createProvider(issuer: string): Promise<Provider> {
     clients: [
       {
         client_id: READY.clientId,
-        grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
-        redirect_uris: [],
-        response_types: [],
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code'],
+        redirect_uris: [REDIRECT_URI],
+        response_types: ['code'],
         token_endpoint_auth_method: 'none',
       },
     ],
@@ -120,12 +128,36 @@ function createAbilities(provider: Provider, issuer: string): Abilities {
       }
       return pickAtRandom(codes, sample);
     },
+    codes: async ({ count }) => {
+      const codes: string[] = [];
+      for (let made = 0; made < count; made++) codes.push(await makeCode(provider, issuer));
+      return codes;
+    },
     proofNonce: async () => null,
     approve: async ({ codes }) => {
       for (const value of codes) await approveCode(provider, issuer, value);
       return null;
     },
   };
+}
+
+/** What the provider itself stores when it sends a person back to the tool. */
+async function makeCode(provider: Provider, issuer: string): Promise<string> {
+  const client = await provider.Client.find(READY.clientId);
+  const grant = new provider.Grant({ accountId: ACCOUNT_ID, clientId: READY.clientId });
+  grant.addResourceScope(issuer, READY.scope);
+  const code = new provider.AuthorizationCode({
+    client,
+    accountId: ACCOUNT_ID,
+    authTime: Math.floor(Date.now() / 1000),
+    codeChallenge: createHash('sha256').update(CODE_VERIFIER).digest('base64url'),
+    codeChallengeMethod: 'S256',
+    grantId: await grant.save(),
+    redirectUri: REDIRECT_URI,
+    resource: issuer,
+    scope: READY.scope,
+  });
+  return code.save();
 }
 
 /** What the provider itself stores when a person has signed in and consented. */

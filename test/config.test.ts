@@ -356,6 +356,23 @@ describe('the settings of providers', () => {
     ]);
   });
 
+  it.each(['README.md', 'docs/operators.md'])('are right as %s has them', (document) => {
+    const blocks = [...readFileSync(document, 'utf8').matchAll(/^```ini\n([\s\S]*?)^```$/gm)].map(
+      ([, lines]) => lines!,
+    );
+    const examples = blocks.filter((lines) => lines.startsWith('UPSTREAMS='));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const lines of examples) {
+      const files: Record<string, string> = { '.env': lines };
+      for (const [, path] of lines.matchAll(/_FILE=(.+)$/gm)) {
+        files[path!] = path!.endsWith('.p8') ? appleKey : 'hunter2';
+      }
+      expect(load({}, files).upstreams).toHaveLength(1);
+    }
+    if (document === 'README.md')
+      expect(examples.map((lines) => lines.trim().split('\n').length)).toEqual([3]);
+  });
+
   it('may stand in .env, with a secret in a file', () => {
     const files = {
       '.env':

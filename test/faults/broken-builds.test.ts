@@ -37,9 +37,9 @@ const BROKEN: readonly BrokenBuild[] = [
     title: 'redeems a link that was redeemed',
     changes: [
       {
-        file: 'src/stores/sql/links.ts',
-        from: ".where('client_id', '=', p('client_id'))\n    .where('state', '=', 'approved')\n",
-        to: ".where('client_id', '=', p('client_id'))\n",
+        file: 'src/stores/sql/links-device-code.ts',
+        from: ".where('state', '=', 'approved')\n    .where('expires_at', '>', p('now'))\n    .returning([",
+        to: ".where('expires_at', '>', p('now'))\n    .returning([",
       },
     ],
     // The schema would refuse the second one.

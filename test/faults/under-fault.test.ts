@@ -8,26 +8,29 @@ import { longestMs, runSeries, seedsOf } from './series.js';
 
 const seeds = seedsOf('without');
 
-describeWithPostgres('three replicas on one PostgreSQL', () => {
-  let service: BuiltService;
-  let postgres: LastingPostgres;
-  let place: Awaited<ReturnType<typeof openPlace>>;
-  beforeAll(async () => {
-    [service, postgres] = await Promise.all([
-      buildService({ preload: 'test/faults/settable-clock.ts' }),
-      startLastingPostgres(),
-    ]);
-    place = await openPlace({ service, postgresUrl: postgres.url, servers: { postgres } });
-  });
-  afterAll(async () => {
-    await place.close();
-    await service.remove();
-    await postgres.stop();
-  });
+// A single round that is run again is of one kind.
+if (seeds.length === 0) it('has no round of this kind among these seeds', () => expect(seeds).toEqual([]));
+else
+  describeWithPostgres('three replicas on one PostgreSQL', () => {
+    let service: BuiltService;
+    let postgres: LastingPostgres;
+    let place: Awaited<ReturnType<typeof openPlace>>;
+    beforeAll(async () => {
+      [service, postgres] = await Promise.all([
+        buildService({ preload: 'test/faults/settable-clock.ts' }),
+        startLastingPostgres(),
+      ]);
+      place = await openPlace({ service, postgresUrl: postgres.url, servers: { postgres } });
+    });
+    afterAll(async () => {
+      await place.close();
+      await service.remove();
+      await postgres.stop();
+    });
 
-  it(
-    `do nothing wrong in ${seeds.length} rounds from seed ${seeds[0]}, whatever dies`,
-    () => runSeries(place, seeds),
-    longestMs(seeds),
-  );
-});
+    it(
+      `do nothing wrong in ${seeds.length} rounds from seed ${seeds[0]}, whatever dies`,
+      () => runSeries(place, seeds),
+      longestMs(seeds),
+    );
+  });

@@ -1,8 +1,11 @@
 // One jest run for every suite; `npm test -- links` narrows by path.
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 
-export default {
-  rootDir: '..',
+const rootDir = join(import.meta.dirname, '..');
+
+const suites = {
+  rootDir,
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testEnvironment: 'node',
@@ -11,12 +14,35 @@ export default {
   // Sources name the file that a build would make (`./x.js`); here the TypeScript file is read instead.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   setupFiles: ['<rootDir>/.config/jest-sqlite.js'],
+  // For a test that hangs; generous, since a real browser starts, and argon2id takes its time, beside other suites.
+  testTimeout: 60_000,
+};
+
+/**
+ * The stories, again with every house on PostgreSQL. Not those that start processes of their own, whose engine they choose
+ * themselves, those that talk to a stand-in, and those that are about the looks of pages.
+ */
+const storiesOnPostgres = {
+  ...suites,
+  displayName: 'PostgreSQL',
+  testMatch: ['<rootDir>/test/flows/*.test.ts'],
+  testPathIgnorePatterns: [
+    '/flows/(admin|kill|one-machine|readme|shutdown)\\.test',
+    '/flows/(replicas|workers)',
+    '/flows/(tool|tool-pin)\\.test',
+    '/flows/pages',
+  ],
+  setupFiles: [...suites.setupFiles, '<rootDir>/.config/jest-postgres.js'],
+};
+
+export default {
+  rootDir,
+  // Without a PostgreSQL `npm test` says that one is missing, and fails under CI.
+  projects: process.env.TEST_POSTGRES_URL ? [suites, storiesOnPostgres] : [suites],
   reporters: ['default', '<rootDir>/.config/jest-totals.js'],
   testSequencer: '<rootDir>/.config/jest-order.js',
   // Two beyond the cores: suites with a browser wait for it half of their time.
   maxWorkers: availableParallelism() + 2,
   // What a worker has loaded and thrown away by then takes a while to give back: more than the half second of the default.
   workerGracefulExitTimeout: 20_000,
-  // For a test that hangs; generous, since a real browser starts, and argon2id takes its time, beside other suites.
-  testTimeout: 60_000,
 };

@@ -350,6 +350,22 @@ describe('an account without a password', () => {
     await expect(tried).rejects.toMatchObject({ code: 'proof-required' });
   });
 
+  it('with a second factor gives a code of it, too', async () => {
+    house.provider.state.authTime = seconds();
+    await house.signUp(visitor);
+    const { secret } = await house.house.proofs.addAuthenticator(await idOf('anna'), 'anna', ORIGIN);
+    await visitor.visit('/account/password');
+    await visitor.submit({ new_password: NEW_PASSWORD }, '/account/password');
+    expect(visitor.html).toContain('id="field-code-fault"');
+    await visitor.submit({ new_password: NEW_PASSWORD, code: '000000' }, '/account/password');
+    expect(visitor.status).toBe(403);
+    house.clock.advance(60);
+    const code = await totpCode(secret, house.clock.now());
+    await visitor.submit({ new_password: NEW_PASSWORD, code }, '/account/password');
+    expect(visitor.path).toBe('/account');
+    expect((await house.house.accounts.findByLogin('anna'))?.hasPassword).toBe(true);
+  });
+
   it('never has a password in the place of another that way', async () => {
     await newConnected();
     const someone = house.newVisitor();

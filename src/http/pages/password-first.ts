@@ -7,14 +7,11 @@ import { explain } from './errors.js';
 import { journeyQuery, readJourney, type Journey, type Journeys } from './journey.js';
 import type { LeadOnWithPassword } from './password-digits.js';
 import { newPasswordFault } from './password-fault.js';
-import { passkeyFault, readProof, type AskedProof, type AskProof } from './proof-form.js';
+import { proofFault, readProof, type AskProof } from './proof-form.js';
 import { faultOf, formFault, type Renderer } from './render.js';
 import { formOf, signedIn, visitorOf, type Entrance, type PageContext } from './visitor.js';
 
-interface Dependencies extends Pick<
-  PagesDependencies,
-  'accountPassword' | 'accountIdentities' | 'proofs' | 'sessions'
-> {
+interface Dependencies extends Pick<PagesDependencies, 'accountPassword' | 'accountIdentities' | 'sessions'> {
   readonly asking: AskProof;
   readonly journeys: Journeys;
   readonly enter: Entrance;
@@ -25,20 +22,17 @@ interface Dependencies extends Pick<
 export type FirstPasswordPages = ReturnType<typeof createFirstPasswordPages>;
 
 export function createFirstPasswordPages(dependencies: Dependencies) {
-  const { accountPassword, accountIdentities, proofs, sessions } = dependencies;
+  const { accountPassword, accountIdentities, sessions } = dependencies;
   const { asking, journeys, enter, leadOn, renderer } = dependencies;
 
-  /** Without one, the page asks for a round trip first, and comes back to itself. */
+  /**
+   * Whether what stands in for the password has been proved; without it, the page asks for a round trip first, and comes back to
+   * itself. A passkey needs none of that.
+   */
   async function isProved(ctx: PageContext): Promise<boolean> {
     const { session } = signedIn(ctx);
     const isFresh = session.proofMethods.includes('fed') && sessions.hasFreshProof(session);
     return isFresh || accountPassword.isAllThatCanBeProved(session);
-  }
-
-  /** A passkey stands for it all, where there is one. */
-  async function asksOf(ctx: PageContext): Promise<AskedProof> {
-    const { mayUsePasskey } = await asking.factorsOf(signedIn(ctx).account.accountId);
-    return { password: false, factor: 'nothing', mayUsePasskey };
   }
 
   async function showForm(ctx: PageContext, journey: Journey, extra: object = {}): Promise<void> {
@@ -46,10 +40,9 @@ export function createFirstPasswordPages(dependencies: Dependencies) {
     renderer.show(ctx, 'account/password-first', {
       title: visitorOf(ctx).language.t('password-first.title'),
       isForTwoFactor: journey.place === 'two-factor',
-      hasSecondFactor: await proofs.hasSecondFactor(account.accountId),
       isProved: await isProved(ctx),
       offers: await accountIdentities.offersTo(account.accountId),
-      asks: await asksOf(ctx),
+      asks: await asking.askedOf(ctx),
       journey,
       leave: journey.place === undefined ? '/account' : '/account/security',
       reminder: journeys.reminder(ctx, journey),
@@ -66,21 +59,21 @@ export function createFirstPasswordPages(dependencies: Dependencies) {
       const form = formOf(ctx);
       const journey = readJourney(form);
       const newPassword = form.get('new_password');
-      const { proof } = readProof(ctx, await asksOf(ctx));
-      if (newPassword === undefined) {
-        return showForm(ctx, journey, {
-          faults: [formFault(language, 'new_password', 'new-password-missing')],
-        });
+      const asks = await asking.askedOf(ctx);
+      const { proof, faults } = readProof(ctx, asks);
+      if (!proof || newPassword === undefined) {
+        const missing =
+          newPassword === undefined ? [formFault(language, 'new_password', 'new-password-missing')] : [];
+        return showForm(ctx, journey, { faults: [...missing, ...faults] });
       }
       try {
         const issued = await accountPassword.setPassword(session, { ...proof, newPassword }, origin);
         enter(ctx, issued, { ...account, hasPassword: true });
       } catch (error) {
-        const hasSecondFactor = await proofs.hasSecondFactor(account.accountId);
-        const isShown = isRefusal(error, 'proof-required') || isRefusal(error, 'service-busy');
-        const fault =
-          newPasswordFault(language, error, hasSecondFactor) ??
-          (isShown ? faultOf(language, error) : passkeyFault(ctx, error));
+        const hasSecondFactor = asks.factor !== 'nothing';
+        const fault = isRefusal(error, 'proof-required')
+          ? faultOf(language, error)
+          : (newPasswordFault(language, error, hasSecondFactor) ?? proofFault(ctx, error, asks));
         if (!fault) throw error;
         return showForm(ctx, journey, { faults: [fault], status: explain(error).status });
       }

@@ -8,6 +8,8 @@ const LONGEST = 1000;
 
 /** RFC 3986: what stands in an address as it is. White space, quotes and backslashes do not, nor what is not ASCII. */
 const PLAIN = /^[A-Za-z][\w+.-]*:[!$%&'()*+,\-./0-9:;=?@A-Z[\]_a-z~]+$/;
+/** A host as it is written and no other way, so that it says the same to people, to browsers, and in a page's policy. */
+const WRITTEN_OUT = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?(?:[/?]|$)/i;
 /** RFC 8252 §7.1: a name that its owner has, in reverse; so `javascript:` and its like are none. */
 const PRIVATE_USE = /^[a-z][a-z\d+-]*(?:\.[a-z\d+-]+)+:$/;
 const LOOPBACK_ADDRESS = /^http:\/\/(?:127\.0\.0\.1|\[::1\])(?::\d{1,5})?(?=[/?]|$)/;
@@ -21,6 +23,8 @@ function faultIn(uri: string): string | undefined {
   const { protocol, hostname, username, password } = new URL(uri);
   if (username !== '' || password !== '' || /^[^/]*:\/*[^/?]*@/.test(uri))
     return 'A redirect address must hold no user name and no password.';
+  if (/^https?:$/.test(protocol) && !WRITTEN_OUT.test(uri))
+    return 'A redirect address must hold its host after two slashes, in plain letters, digits, dots and dashes.';
   if (protocol === 'https:') return undefined;
   if (protocol === 'http:') {
     return LOOPBACK_HOSTS.has(hostname)

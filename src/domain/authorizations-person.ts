@@ -294,11 +294,5 @@ export function createAuthorizationsForPerson<Stores extends AuthorizationStores
       if (!denied) throw new DomainError('authorization-over');
       await throttle.giveBack('live-authorizations-by-network', found.network);
     },
-
-    /** The tool that waits for an answer, for the pages on the way; undefined where none does. */
-    async findWaiting(handle: string): Promise<{ readonly toolName: string } | undefined> {
-      const known = await find(handle);
-      return known?.found.state === 'asked' ? { toolName: known.client.name } : undefined;
-    },
   };
 }

@@ -41,7 +41,8 @@ export function createAuthorizationSteps(dependencies: AuthorizationStepsDepende
 
   /**
    * Whether this person has approved this tool before, for whom it is to speak, and for all that it asks for now. Never of a tool
-   * that others can pretend to be: then the person is the only one who can tell (RFC 8252 §8.6).
+   * that others can pretend to be: then the person is the only one who can tell (RFC 8252 §8.6). One that has nothing to prove
+   * itself with is known by its address alone: they were shown that one, and agreed to no other (RFC 9700 §2.1).
    */
   async function isRemembered(
     found: Authorization,
@@ -52,7 +53,8 @@ export function createAuthorizationSteps(dependencies: AuthorizationStepsDepende
     const asked = found.scope.split(' ').filter(Boolean);
     const earlier = await findEarlier(tokenStore, { ...who, clientId: client.clientId });
     const { resources = [] } = found;
-    return earlier.some(({ scope, resources: services = [] }) => {
+    return earlier.some(({ scope, redirectUri, resources: services = [] }) => {
+      if (client.kind === 'public' && redirectUri !== found.redirectUri) return false;
       const approved = scope.split(' ');
       // A word may mean one thing to a service, and another where none is named.
       const isForSame = (resources.length === 0) === (services.length === 0);

@@ -344,6 +344,19 @@ describe('what was approved before', () => {
     expect(codeIn(visitor)).toBeUndefined();
   });
 
+  it('is asked again where the tool would send them elsewhere: its address is all that it is known by (RFC 9700 §2.1)', async () => {
+    const elsewhere = 'https://elsewhere.example/back';
+    const tool = await house.registerTool({ redirect_uris: [BACK, elsewhere] });
+    const visitor = await house.newPerson(newName());
+    await house.linkBy(visitor, tool);
+    await come(visitor, { redirect_uri: elsewhere, prompt: 'none' }, tool);
+    expect([codeIn(visitor), errorIn(visitor)]).toEqual([undefined, 'consent_required']);
+    await come(visitor, { redirect_uri: elsewhere }, tool);
+    expect([visitor.path, codeIn(visitor)]).toEqual(['/authorize/review', undefined]);
+    await come(visitor, {}, tool);
+    expect(codeIn(visitor)).toBeDefined();
+  });
+
   it.each([
     ['a port of the device', LOOPBACK, 'http://127.0.0.1:5001/back'],
     ['a scheme of its own', 'example.tool.app:/back', 'example.tool.app:/back'],

@@ -44,7 +44,7 @@ export const commands: Readonly<Record<string, Command>> = {
   'account remove-two-factor': {
     usage: '--login L [--password-stdin]',
     about:
-      'Takes the second factor off whose phone and codes are lost, and ends every session. Its owner is told by mail. ' +
+      'Takes the second factor off whose phone, passkeys and codes are lost, and ends every session. Its owner is told by mail. ' +
       'A password of fewer than 15 characters cannot stand alone: then a new one is read from standard input.',
     options: { login: text, 'password-stdin': flag },
     async prepare(values, _rest, { stdin }) {
@@ -100,7 +100,7 @@ const presentAccount = ({ accountId, email, username }: Account) => ({ id: accou
 async function removeTwoFactor({ operatorHelp }: House, login: string, newPassword: string | undefined) {
   if (newPassword === undefined && (await operatorHelp.isLongerPasswordDue(login))) {
     throw new UsageFault(
-      'the password of this account has fewer than 15 characters and cannot stand alone: ' +
+      'the password of this account, if it has one, has fewer than 15 characters and cannot stand alone: ' +
         'add --password-stdin and give a new one',
     );
   }

@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import { createPasskeyProtocol, type PasskeyProtocol } from './crypto/passkeys.js';
 import { randomSecret, sha256 } from './crypto/secrets.js';
 import { createPasskeys, type PasskeysDependencies } from './domain/passkeys.js';
+import { createOperatorHelp, type OperatorHelpDependencies } from './domain/two-factor-operator.js';
 import { createTwoFactorPasskeys, type TwoFactorPasskeysDependencies } from './domain/two-factor-passkeys.js';
 import { SERVICE_NAME, type Ground } from './wiring-ground.js';
 
@@ -21,9 +22,13 @@ export function openPasskeys(
   return { passkeyProtocol: protocol, passkeys };
 }
 
-/** How their owner changes them, once every way in to an account is known. */
-export function openOwnPasskeys(
-  given: Omit<TwoFactorPasskeysDependencies, 'protocol'> & { readonly passkeyProtocol: PasskeyProtocol },
+/** How their owner changes them, and what the operator can do, once every way in to an account is known. */
+export function openFactorRooms(
+  given: Omit<TwoFactorPasskeysDependencies, 'protocol'> &
+    OperatorHelpDependencies & { readonly passkeyProtocol: PasskeyProtocol },
 ) {
-  return createTwoFactorPasskeys({ ...given, protocol: given.passkeyProtocol });
+  return {
+    ownPasskeys: createTwoFactorPasskeys({ ...given, protocol: given.passkeyProtocol }),
+    operatorHelp: createOperatorHelp(given),
+  };
 }

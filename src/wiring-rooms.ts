@@ -26,7 +26,6 @@ import { ACCESS_TOKEN_SECONDS, createTokens } from './domain/tokens.js';
 import { createTokensRefresh } from './domain/tokens-refresh.js';
 import { createTokensStanding } from './domain/tokens-standing.js';
 import { createTwoFactor } from './domain/two-factor.js';
-import { createOperatorHelp } from './domain/two-factor-operator.js';
 import { DomainError, type AccountId } from './domain/vocabulary.js';
 import { createWaiting } from './domain/waiting.js';
 import { createPasswordStrength } from './outside/password-strength.js';
@@ -35,7 +34,7 @@ import { openDecisions } from './wiring-decisions.js';
 import { openGround, sealerOf, SERVICE_NAME, type Ground, type WiringOptions } from './wiring-ground.js';
 import { openCredentialRooms } from './wiring-credentials.js';
 import { openFederatedRooms } from './wiring-federated.js';
-import { openOwnPasskeys, openPasskeys } from './wiring-passkeys.js';
+import { openFactorRooms, openPasskeys } from './wiring-passkeys.js';
 import { openHouseholdRooms } from './wiring-household.js';
 import { openServiceRooms } from './wiring-services.js';
 import { openDeviceTokens, openNumberedRooms } from './wiring-numbered.js';
@@ -122,7 +121,6 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
   const passwordRenewal = createPasswordRenewal({ ...ground, store: stores.accounts, rule, passwords });
   const given = { ...ground, ...signedIn, signIn, passwordRenewal, findRecipient };
   const twoFactor = createTwoFactor(given);
-  const operatorHelp = createOperatorHelp(given);
   const rooms = {
     accounts,
     findRecipient,
@@ -135,7 +133,6 @@ function openPeopleRooms(config: Config, ground: Ground, options: WiringOptions)
     activity,
     knownBrowsers,
     twoFactor,
-    operatorHelp,
     passwordRenewal,
   };
   return { passwords, strength, ...rooms };
@@ -231,7 +228,8 @@ export type Rooms = Ground &
   ReturnType<typeof openHouseholdRooms> &
   ReturnType<typeof openFederatedRooms> &
   ReturnType<typeof openProtectedHosts> &
-  ReturnType<typeof openFallback> & { readonly ownPasskeys: ReturnType<typeof openOwnPasskeys> };
+  ReturnType<typeof openFactorRooms> &
+  ReturnType<typeof openFallback>;
 
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
@@ -246,9 +244,9 @@ export async function openRooms(config: Config, options: WiringOptions): Promise
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });
   const householdRooms = openHouseholdRooms(config, ground, { ...people, ...linkRooms });
   const federatedRooms = openFederatedRooms(config, ground, people, options);
-  const ownPasskeys = openOwnPasskeys({ ...ground, ...people, ...federatedRooms });
+  const factorRooms = openFactorRooms({ ...ground, ...people, ...federatedRooms });
   const hostRooms = openProtectedHosts(config, ground, people);
-  const account = { ...credentialRooms, ...fallbackRooms, ...federatedRooms, ownPasskeys };
+  const account = { ...credentialRooms, ...fallbackRooms, ...federatedRooms, ...factorRooms };
   const upper = { ...account, ...householdRooms, ...hostRooms };
   return { ...ground, ...toolRooms, ...people, ...linkRooms, ...upper };
 }

@@ -9,12 +9,14 @@ import type { PasswordRenewal } from './password-renewal.js';
 import type { Proofs } from './proofs.js';
 import type { TwoFactorStores } from './two-factor.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
+import type { WaysIn } from './ways-in.js';
 
 export interface OperatorHelpDependencies {
   readonly inTransaction: InTransaction<TwoFactorStores>;
   readonly accounts: Pick<Accounts, 'findByLogin'>;
   readonly proofs: Pick<Proofs, 'hasSecondFactor' | 'turnOff'>;
   readonly passwordRenewal: PasswordRenewal;
+  readonly waysIn: Pick<WaysIn, 'countWaysIn' | 'requireAWayIn'>;
   readonly audit: Audit;
   readonly notices: Notices;
   readonly findRecipient: (accountId: AccountId) => Promise<Recipient | undefined>;
@@ -26,8 +28,8 @@ export type OperatorHelp = ReturnType<typeof createOperatorHelp>;
 const FACTORS = ['totp', 'recovery', 'passkey'] as const satisfies FactorKind[];
 
 export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
-  const { inTransaction, accounts, proofs, passwordRenewal, audit, notices, findRecipient, now } =
-    dependencies;
+  const { inTransaction, accounts, proofs, passwordRenewal, waysIn } = dependencies;
+  const { audit, notices, findRecipient, now } = dependencies;
 
   async function findAccount(login: string): Promise<Account> {
     const account = await accounts.findByLogin(login);
@@ -44,6 +46,15 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
     if (!recipient) return;
     const details = { username: recipient.username, at: momentOf(now()) };
     await notices.tell(stores, notice, { ...recipient, accountId }, details);
+  }
+
+  /** Whether what is left could not stand alone: a password that is too short, or, without one, nothing at all. */
+  async function isPasswordDue(accountId: AccountId): Promise<boolean> {
+    if (await passwordRenewal.isLongerDue(accountId)) return true;
+    const left = await inTransaction(({ accounts: records, identities }) =>
+      waysIn.countWaysIn({ accounts: records, identities }, accountId),
+    );
+    return left === 0;
   }
 
   return {
@@ -77,12 +88,12 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
 
     /** Whether a new password must come with taking the second factor off. Refuses `not-found`. */
     async isLongerPasswordDue(login: string): Promise<boolean> {
-      return passwordRenewal.isLongerDue((await findAccount(login)).accountId);
+      return isPasswordDue((await findAccount(login)).accountId);
     },
 
     /**
-     * Takes every second factor off, passkeys too, and ends every session. Where the password is too short to stand alone, `newPassword`
-     * takes its place. Refuses `not-found`, `factor-not-on`, `password-breaks-rule`, `service-busy`.
+     * Takes every second factor off, passkeys too, and ends every session. Where the password is too short to stand alone, or there is
+     * no way in but passkeys, `newPassword` takes its place. Refuses `not-found`, `factor-not-on`, `password-breaks-rule`, `service-busy`.
      */
     async removeTwoFactor(
       login: string,
@@ -92,7 +103,7 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
       const account = await findAccount(login);
       const { accountId } = account;
       if (!(await proofs.hasSecondFactor(accountId))) throw new DomainError('factor-not-on');
-      const isLongerDue = await passwordRenewal.isLongerDue(accountId);
+      const isLongerDue = await isPasswordDue(accountId);
       const alone = { hasSecondFactor: false };
       const prepared = isLongerDue && (await passwordRenewal.prepare(accountId, newPassword ?? '', alone));
       const from = await passwordRenewal.currentHash(accountId);
@@ -105,6 +116,7 @@ export function createOperatorHelp(dependencies: OperatorHelpDependencies) {
         await stores.proofs.removeRecoverySet(accountId);
         const by = { actor: 'operator', origin };
         if (prepared) await passwordRenewal.renew(stores, { accountId, from, ...prepared }, by);
+        await waysIn.requireAWayIn(stores, accountId);
         await stores.signIns.removeByAccount(accountId);
         const endedSessions = await stores.sessions.removeByAccount(accountId, undefined);
         const entry = { event: 'two-factor-removed', accountId, ...by } as const;

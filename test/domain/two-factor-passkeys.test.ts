@@ -375,6 +375,18 @@ describe('the operator', () => {
     await expect(late).rejects.toEqual(refused('passkey-over'));
   });
 
+  it('gives a password to whom nothing else is left to sign in with', async () => {
+    const anna = await newHolder();
+    await house.forgetPassword(anna.accountId);
+    expect(await operatorHelp.isLongerPasswordDue(anna.username)).toBe(true);
+    const without = operatorHelp.removeTwoFactor(anna.username, undefined, newOrigin());
+    await expect(without).rejects.toEqual(refused('password-breaks-rule'));
+    expect(await passkeysOf(anna)).toHaveLength(1);
+    await operatorHelp.removeTwoFactor(anna.username, LONGER, newOrigin());
+    const begun = await signIn.startSignIn({ login: anna.username, password: LONGER }, newOrigin());
+    expect(begun.next).toBe('done');
+  });
+
   it('frees passkeys from their lock, and none that was stopped', async () => {
     const [anna, bert] = [await newHolder(), await newHolder()];
     await people.lock(anna.accountId, 'passkey');

@@ -1,6 +1,6 @@
 // Passkeys in a real browser, with its virtual authenticator and the headers of production: made, signed in with, used as the
 // second step and as a fresh proof, removed. The person does what the pages say, and nothing else.
-import type { CDPSession, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import {
   describeInBrowser,
   expectNoAxeFindings,
@@ -8,30 +8,7 @@ import {
   type TestBrowser,
 } from '../support/chromium.js';
 import { openPageHouse, PASSWORD, submit, type PageHouse } from '../support/page-walk.js';
-
-interface VirtualAuthenticator {
-  readonly isVerifying?: boolean;
-}
-
-/** Gives the page's browser an authenticator of its own (CDP, WebAuthn domain). */
-async function addAuthenticator(page: Page, { isVerifying = true }: VirtualAuthenticator = {}) {
-  const session: CDPSession = await page.context().newCDPSession(page);
-  await session.send('WebAuthn.enable');
-  const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: isVerifying,
-      isUserVerified: isVerifying,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return {
-    credentials: async () => (await session.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
-    remove: () => session.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId }),
-  };
-}
+import { addVirtualAuthenticator } from '../support/virtual-authenticator.js';
 
 describeInBrowser('passkeys', () => {
   let browser: TestBrowser;
@@ -92,7 +69,7 @@ describeInBrowser('passkeys', () => {
   };
 
   it('is made with ten recovery codes, then signs in by itself, and is removed again', async () => {
-    const authenticator = await addAuthenticator(page);
+    const authenticator = await addVirtualAuthenticator(page);
     await house.signIn(page, 'mira');
     expect(await makeFirst()).toHaveLength(10);
     expect(await main()).toContain('Your passkeys: Blue key.');
@@ -125,7 +102,7 @@ describeInBrowser('passkeys', () => {
   }, 60_000);
 
   it('is offered among the names of the sign-in page (conditional mediation)', async () => {
-    await addAuthenticator(page);
+    await addVirtualAuthenticator(page);
     await house.signIn(page, 'mira');
     await makeFirst();
     await signOut();
@@ -138,7 +115,7 @@ describeInBrowser('passkeys', () => {
   }, 60_000);
 
   it('is the second step after the password, beside a recovery code', async () => {
-    await addAuthenticator(page, { isVerifying: false });
+    await addVirtualAuthenticator(page, { isVerifying: false });
     await house.signIn(page, 'mira');
     const [recoveryCode] = await makeFirst();
     await signOut();
@@ -157,7 +134,7 @@ describeInBrowser('passkeys', () => {
   }, 60_000);
 
   it('is the fresh proof that approving takes', async () => {
-    await addAuthenticator(page);
+    await addVirtualAuthenticator(page);
     await house.signIn(page, 'mira');
     await makeFirst();
     const { userCode, deviceCode, client } = await house.startLink();
@@ -177,10 +154,13 @@ describeInBrowser('passkeys', () => {
   }, 60_000);
 
   it('that makes sure of nobody takes the password with it, and says so', async () => {
-    await addAuthenticator(page, { isVerifying: false });
+    await addVirtualAuthenticator(page, { isVerifying: false });
     await house.signIn(page, 'mira');
     await makeFirst();
     await page.goto('/account/password');
+    // Nobody is asked for a passkey by a form that lacks something else.
+    await useButton('Use a passkey instead').click();
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('new_password');
     await page.fill('[name=new_password]', 'nine herons read the tide');
     await useButton('Use a passkey instead').click();
     await page.locator('[data-summary]').waitFor();
@@ -194,11 +174,11 @@ describeInBrowser('passkeys', () => {
   }, 60_000);
 
   it('tells in place what went wrong in the browser, and nothing is sent', async () => {
-    const authenticator = await addAuthenticator(page);
+    const authenticator = await addVirtualAuthenticator(page);
     await house.signIn(page, 'mira');
     await makeFirst();
     await authenticator.remove();
-    await addAuthenticator(page);
+    await addVirtualAuthenticator(page);
     await page.goto('/account/email');
     await page.fill('[name=email]', 'new@example.com');
     await useButton('Use a passkey instead').click();
@@ -208,12 +188,27 @@ describeInBrowser('passkeys', () => {
     await expectNoAxeFindings(page);
   }, 60_000);
 
+  it('is asked for by no page that has become too old: it says so', async () => {
+    await addVirtualAuthenticator(page);
+    await house.signIn(page, 'mira');
+    await makeFirst();
+    await page.goto('/account/email');
+    const other = await page.context().newPage();
+    await other.goto('/account');
+    await other.locator('form[action="/sign-out"] button').click();
+    await other.waitForURL('**/');
+    await page.fill('[name=email]', 'new@example.com');
+    await useButton('Use a passkey instead').click();
+    await page.locator('[data-passkey-said]:visible').waitFor();
+    expect(await main()).toContain('You have signed in or out since it was opened');
+  }, 60_000);
+
   it('is made on the way to a tool where two-factor is required', async () => {
     await house.close();
     house = await openPageHouse(browser, { twoFactor: 'required' });
     await house.newAccount('mira');
     page = await house.open({ locale: 'en-GB' });
-    await addAuthenticator(page);
+    await addVirtualAuthenticator(page);
     const { userCode, deviceCode, client } = await house.startLink();
     await page.goto(`/link?user_code=${userCode}`);
     await page.fill('[name=login]', 'mira');

@@ -122,8 +122,8 @@ export function openPeopleRooms() {
     ...{ ...house, accounts, proofs, passkeys, sessions, signIn, passwordRenewal, findRecipient },
   };
   const twoFactor = createTwoFactor(twoFactorDependencies);
-  const operatorHelp = createOperatorHelp(twoFactorDependencies);
   const waysIn = createWaysIn({ issuers: new Set(['https://id.example.net']) });
+  const operatorHelp = createOperatorHelp({ ...twoFactorDependencies, waysIn });
   const ownPasskeys = createTwoFactorPasskeys({ ...twoFactorDependencies, protocol, waysIn });
 
   /** Signing in where something else lands right after the password was found right. */

@@ -44,9 +44,11 @@ class Told extends Error {}
 
 async function askServer(form, signal) {
   const fields = new FormData(form);
-  const body = new URLSearchParams({ _csrf: fields.get('_csrf'), for: new URL(form.action).pathname });
+  const body = new URLSearchParams({ _csrf: fields.get('_csrf'), for: form.getAttribute('action') });
   if (fields.has('token')) body.set('token', fields.get('token'));
   const answer = await fetch('/passkeys/options', { method: 'POST', body, signal });
+  // A page, not JSON: somebody has signed in or out in another window.
+  if (!answer.headers.get('Content-Type')?.includes('json')) throw new Told(placeOf(form).dataset.stale);
   const { publicKey, fault } = await answer.json();
   if (fault) throw new Told(`${fault.title}. ${fault.text}`);
   return readOptions(publicKey);
@@ -70,12 +72,20 @@ function tellFault(form, error) {
   else tell(form, failed);
 }
 
-/** Puts the answer into its field, and sends the form as it stands: what else it asks for need not be typed. */
+/** What a passkey may stand in for need not be typed. */
+function needProof(form, isNeeded) {
+  for (const name of ['password', 'code', 'recovery_code']) {
+    const field = form.elements[name];
+    if (field) field.required = isNeeded;
+  }
+}
+
+/** Puts the answer into its field, and sends the form as it stands. */
 function send(form, credential) {
   form.elements.passkey.value = writeAnswer(credential);
   const remember = form.querySelector('[data-as]');
   if (remember) remember.disabled = !document.getElementById(remember.dataset.as)?.checked;
-  form.noValidate = true;
+  needProof(form, false);
   form.requestSubmit();
 }
 
@@ -83,8 +93,14 @@ function send(form, credential) {
 let offering;
 
 async function use(form) {
-  offering?.abort();
   tell(form, '');
+  needProof(form, false);
+  const isWhole = form.reportValidity();
+  needProof(form, true);
+  // Nobody shall hold a passkey to a reader for a form that is then not taken.
+  if (!isWhole) return;
+  offering?.abort();
+  offering = undefined;
   try {
     const { options } = placeOf(form).dataset;
     const credential = options
@@ -93,6 +109,7 @@ async function use(form) {
     send(form, credential);
   } catch (error) {
     tellFault(form, error);
+    if (placeOf(form).dataset.offered !== undefined) offer(form);
   }
 }
 
@@ -114,7 +131,6 @@ async function offer(form) {
     send(form, await navigator.credentials.get(asked));
   } catch {
     // Nobody has asked for anything yet: the button tells what is wrong.
-  } finally {
     if (offering !== own) clearTimeout(again);
   }
 }

@@ -96,7 +96,7 @@ export function createPasskeyPages(dependencies: Dependencies) {
       const own = await ownPasskeys.listPasskeys(signedIn(ctx).account.accountId);
       renderer.show(ctx, 'account/passkeys', {
         title: titleOf(ctx, 'passkeys.title'),
-        width: 'middle',
+        width: 'wide',
         passkeys: own,
         hindrance: passkeys.hindrance,
         isFull: own.length >= MOST_PASSKEYS,

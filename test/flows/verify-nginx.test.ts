@@ -10,6 +10,7 @@ import { startOAuthHouse, type OAuthHouse } from '../http/oauth-house.js';
 import { createCertificate } from '../support/certificate.js';
 import { expectNoAxeFindings, openBrowser, type TestBrowser } from '../support/chromium.js';
 import { describeWithNginx, startNginx, type StartedNginx } from '../support/nginx.js';
+import { look, LOOKS } from '../support/page-walk.js';
 import { findFreePort } from '../support/service.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
@@ -226,6 +227,23 @@ describeWithNginx('a page behind the nginx of the documentation', () => {
     expect([arrival.status, arrival.headers.location]).toEqual([302, app('/inbox')]);
     expect((await ask(app('/.linchpin/verify'), { Cookie })).status).toBe(404);
     expect(seen).toEqual([]);
+    await on.context().close();
+  });
+
+  it.each(LOOKS)('has pages before it that are for everybody: $name', async (seenAs) => {
+    const name = seenAs.name.replace(/\W/g, '');
+    await house.newAccount(name);
+    const on = await browser.newPage({ ...seenAs, trustsAnyone: true });
+    // The way on leads nowhere, so that the page stays.
+    await on.route('**/.linchpin/**', (route) => route.fulfill({ status: 204 }));
+    await on.goto(app('/'));
+    await signIn(on, name);
+    await on.waitForURL('**/continue/on?**');
+    await look(on, seenAs, 'continue');
+    await on.goto(login(`/continue/no-cookie?${new URLSearchParams({ to: app('/') }).toString()}`));
+    await look(on, seenAs, 'continue-no-cookie');
+    await on.goto(login('/continue?to=https://evil.example/'));
+    await look(on, seenAs, 'host-unknown');
     await on.context().close();
   });
 

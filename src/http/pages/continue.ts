@@ -1,6 +1,6 @@
 // On to a page behind a proxy, which has sent its visitor here to sign in. Whoever is signed in sees nothing of this, and is led on with
 // a handle for that host alone; whoever is not signs in first. Which hosts there are, and what the handle is worth, is said in
-// domain/protected-hosts. Specification: RFC 9700 §4.11 (no open redirect), the Fetch standard (Sec-Fetch-Site).
+// domain/protected-hosts. Specification: RFC 9700 §4.11 (no open redirect), CSP Level 3 §6.4.2 (form-action).
 import { OWN_FOLDER, writeAddress, type ProtectedAddress } from '../../domain/protected-hosts-address.js';
 import type { Hindrance, ProtectedHosts } from '../../domain/protected-hosts.js';
 import { DomainError } from '../../domain/vocabulary.js';
@@ -31,12 +31,11 @@ export function createContinuePages({ protectedHosts, renderer }: Dependencies) 
   }
 
   /**
-   * Leads the browser away. After a form of ours it is a page that goes on by itself: browsers hold the target of a form to its
-   * page's `form-action`, and all redirects behind it as well.
+   * Leads the browser away: from the entrance by a redirect, and from where forms of ours lead by a page that goes on by itself. Browsers
+   * hold a form to its page's `form-action` over all redirects behind it, those of a provider in between included.
    */
-  function goOn(ctx: PageContext, address: ProtectedAddress, onward: string): void {
-    const cameFrom = ctx.get('Sec-Fetch-Site');
-    if (cameFrom !== '' && cameFrom !== 'same-origin') return leadTo(ctx, onward);
+  function leave(ctx: PageContext, address: ProtectedAddress, onward: string, isAfterForm: boolean): void {
+    if (!isAfterForm) return leadTo(ctx, onward);
     const host = hostOf(address);
     ctx.set('Refresh', `0; url=${onward}`);
     renderer.show(ctx, 'continue/on', {
@@ -46,21 +45,26 @@ export function createContinuePages({ protectedHosts, renderer }: Dependencies) 
     });
   }
 
+  async function show(ctx: PageContext, isAfterForm: boolean): Promise<void> {
+    const address = readAddress(ctx);
+    const visit = readQuery(ctx).get('visit') ?? '';
+    if (!VISIT.test(visit)) throw new DomainError('host-unknown');
+    const journey: Journey = { place: 'continue', to: writeAddress(address), visit };
+    const { session, account } = visitorOf(ctx);
+    if (!session || !account) return leadTo(ctx, `/sign-in${journeyQuery(journey)}`);
+    const hindrance = await protectedHosts.findHindrance(account);
+    if (hindrance) return leadTo(ctx, `${WAYS[hindrance]}${journeyQuery(journey)}`);
+    const { handle } = await protectedHosts.startEntry(session, address, visit);
+    const arrival = (given: string) =>
+      `${address.site}${OWN_FOLDER}arrive?${new URLSearchParams({ handle: given, to: address.path }).toString()}`;
+    leave(ctx, address, handle === undefined ? writeAddress(address) : arrival(handle), isAfterForm);
+  }
+
   return {
-    async show(ctx: PageContext): Promise<void> {
-      const address = readAddress(ctx);
-      const visit = readQuery(ctx).get('visit') ?? '';
-      if (!VISIT.test(visit)) throw new DomainError('host-unknown');
-      const journey: Journey = { place: 'continue', to: writeAddress(address), visit };
-      const { session, account } = visitorOf(ctx);
-      if (!session || !account) return leadTo(ctx, `/sign-in${journeyQuery(journey)}`);
-      const hindrance = await protectedHosts.findHindrance(account);
-      if (hindrance) return leadTo(ctx, `${WAYS[hindrance]}${journeyQuery(journey)}`);
-      const { handle } = await protectedHosts.startEntry(session, address, visit);
-      if (handle === undefined) return goOn(ctx, address, writeAddress(address));
-      const query = new URLSearchParams({ handle, to: address.path }).toString();
-      goOn(ctx, address, `${address.site}${OWN_FOLDER}arrive?${query}`);
-    },
+    /** Where a proxy sends its visitors; no form of ours leads here. */
+    enter: (ctx: PageContext) => show(ctx, false),
+    /** The same for whoever had something to do on the way. */
+    goOn: (ctx: PageContext) => show(ctx, true),
 
     /** The host's cookie did not come back: without it nobody can be signed in there. */
     showNoCookie(ctx: PageContext): void {

@@ -12,7 +12,7 @@ const PLACES = {
   link: '/link',
   review: '/link/review',
   authorize: '/authorize/review',
-  continue: '/continue',
+  continue: '/continue/on',
   security: '/account/security',
   sessions: '/account/sessions',
   activity: '/account/activity',

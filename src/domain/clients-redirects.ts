@@ -62,6 +62,15 @@ export function isRegistered(registered: readonly string[] = [], uri: string): b
 }
 
 /**
+ * Whether nobody here knows who has this address: then none of our addresses may pass for it, as one would that leads there
+ * without a word (RFC 9700 §4.11.2). What stays on the device leads nobody to another site.
+ */
+export const isStrange = (
+  { registeredBy }: { readonly registeredBy: 'operator' | 'itself' },
+  redirectUri: string,
+): boolean => registeredBy === 'itself' && redirectUri.startsWith('https:');
+
+/**
  * Whether the tool is surely the one that it says it is, when a person is sent back to this address: it has a secret to show, or
  * nobody else answers there. Any program on a device can take a scheme or a port (RFC 8252 §8.6).
  */

@@ -9,7 +9,11 @@ const LONGEST = 12_000;
 
 export interface HandedOver {
   /** An answer for a tool that takes it as a form. */
-  readonly answer: WayBack & { readonly sent: Readonly<Record<string, string>> };
+  readonly answer: WayBack & {
+    readonly sent: Readonly<Record<string, string>>;
+    /** What the tool calls itself, where people are asked whether to go there. */
+    readonly strangerName?: string | undefined;
+  };
   /** Somebody was sent here to sign out. */
   readonly 'sign-out': {
     /** Who, as a token of ours says. */
@@ -17,6 +21,8 @@ export interface HandedOver {
     readonly toolName?: string | undefined;
     /** Where to go back to: registered for this, with what the tool wants to have back. */
     readonly to?: string | undefined;
+    /** Whether nobody is led there who has not pressed a button of ours. */
+    readonly isStrange?: boolean | undefined;
   };
 }
 

@@ -8,7 +8,7 @@ let clientId: string;
 
 beforeAll(async () => {
   house = await startRedirectHouse({ limits: { 'live-authorizations-by-network': { limit: 10_000 } } });
-  clientId = await house.registerTool();
+  clientId = await house.makeTool();
 });
 afterAll(() => house.close());
 
@@ -177,7 +177,7 @@ describe('a fault that the tool is told of (RFC 6749 §4.1.2.1, RFC 9207 §2)', 
 
   it('keeps the query that the address has (RFC 6749 §3.1.2)', async () => {
     const redirect_uri = 'https://tool.example/back?tenant=a%20b&x';
-    const client_id = await house.registerTool({ redirect_uris: [redirect_uri] });
+    const client_id = await house.makeTool([redirect_uri]);
     const { address } = house.ask(client_id, { redirect_uri, response_type: 'token' });
     expect(await sentTo(address)).toMatch(
       /^https:\/\/tool\.example\/back\?tenant=a%20b&x&error=unsupported_response_type&/,
@@ -210,7 +210,7 @@ describe('a fault that the tool is told of (RFC 6749 §4.1.2.1, RFC 9207 §2)', 
 
   it('says when a network has begun too many, and keeps no more of them (CHECKLIST 2)', async () => {
     const small = await startRedirectHouse({ limits: { 'live-authorizations-by-network': { limit: 2 } } });
-    const client = await small.registerTool();
+    const client = await small.makeTool();
     const begin = async () =>
       (await small.request.get(small.ask(client).address).redirects(0)).headers['location'] as string;
     expect([await begin(), await begin()].every((to) => to.includes('/authorize?request='))).toBe(true);
@@ -218,6 +218,41 @@ describe('a fault that the tool is told of (RFC 6749 §4.1.2.1, RFC 9207 §2)', 
     expect(refused.searchParams.get('error')).toBe('temporarily_unavailable');
     expect(refused.searchParams.get('iss')).toBe(small.issuer);
     await small.close();
+  });
+});
+
+describe('a fault of a tool that nobody here knows', () => {
+  let stranger: string;
+  beforeAll(async () => {
+    stranger = await house.registerTool();
+  });
+
+  it('leads nobody anywhere who has not pressed a button of ours (RFC 9700 §4.11.2)', async () => {
+    const visitor = house.newVisitor();
+    for (const fault of [{ scope: 'admin' }, { response_type: 'token' }, { prompt: 'none login' }]) {
+      await visitor.visit(house.ask(stranger, fault).address);
+      expect([visitor.status, visitor.leftTo, visitor.path]).toEqual([200, undefined, '/authorize/answer']);
+      expect(visitor.headers).not.toHaveProperty('refresh');
+      expect(visitor.html).not.toContain('go-on.js');
+      expect(visitor.text).toContain('A dashboard');
+    }
+  });
+
+  it('is told where they do go on, with its state and whose answer it is (RFC 6749 §4.1.2.1)', async () => {
+    const visitor = house.newVisitor();
+    await visitor.visit(house.ask(stranger, { scope: 'admin' }).address);
+    expect(answerIn(visitor)).toMatchObject({
+      to: BACK,
+      fields: { error: 'invalid_scope', state: 'as it was', iss: house.issuer },
+    });
+  });
+
+  it('is told by a form where it takes its answers so, once a person has sent it', async () => {
+    const visitor = house.newVisitor();
+    await visitor.visit(house.ask(stranger, { response_mode: 'form_post', scope: 'admin' }).address);
+    expect(visitor.html).not.toContain('data-go-on');
+    expect(answerIn(visitor)).toMatchObject({ to: BACK, fields: { error: 'invalid_scope' } });
+    expect(visitor.headers['content-security-policy']).toContain('form-action https://tool.example;');
   });
 });
 

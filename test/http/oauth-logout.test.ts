@@ -2,7 +2,7 @@
 // back only to an address that was registered for it. OpenID Connect RP-Initiated Logout 1.0.
 import type { Visitor } from '../support/visitor.js';
 import type { Fields } from './oauth-house.js';
-import { answerIn, startRedirectHouse, type RedirectHouse } from './redirect-house.js';
+import { answerIn, BACK, startRedirectHouse, type RedirectHouse } from './redirect-house.js';
 
 const BYE = 'https://tool.example/bye?with=query';
 let house: RedirectHouse;
@@ -135,12 +135,22 @@ it.each([
   expect(visitor.text).toContain('You are signed out');
 });
 
-it('leads who is signed out already straight back, where that is registered', async () => {
-  const { visitor, id_token_hint } = await newPerson();
-  await visitor.visit('/account');
-  await visitor.submit({}, '/sign-out');
-  await leave(visitor, { id_token_hint, post_logout_redirect_uri: BYE });
+it('leads who is signed out already straight back, where the operator has made the tool', async () => {
+  const known = await house.makeTool([BACK], [BYE]);
+  const visitor = house.newVisitor();
+  await leave(visitor, { client_id: known, post_logout_redirect_uri: BYE });
   expect(visitor.leftTo).toBe(BYE);
+});
+
+it('leads nobody straight to a stranger’s address who is not signed in, whatever token comes along (RFC 9700 §4.11.2)', async () => {
+  const { id_token_hint } = await newPerson();
+  const visitor = house.newVisitor();
+  for (const named of [{ client_id: clientId }, { id_token_hint }]) {
+    await leave(visitor, { ...named, post_logout_redirect_uri: BYE });
+    expect([visitor.status, visitor.leftTo, visitor.headers['refresh']]).toEqual([200, undefined, undefined]);
+    expect(visitor.text).toContain('Go on to tool.example?');
+    expect(visitor.html).toContain(`href="${BYE}"`);
+  }
 });
 
 it('refuses a parameter that comes twice, and changes nothing (RFC 6749 §3.1)', async () => {

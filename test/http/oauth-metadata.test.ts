@@ -160,12 +160,15 @@ describe('everything it names works (RFC 8414 §2)', () => {
     let tool: Fields;
 
     beforeAll(async () => {
-      const client_id = await house.register({
-        redirect_uris: [BACK],
-        grant_types: ['authorization_code'],
-        response_types: ['code'],
-      });
-      tool = { client_id, redirect_uri: BACK, response_type: 'code', state: 's', scope: 'openid' };
+      const about = { name: 'A tool', isConfidential: false, redirectUris: [BACK] };
+      const { client } = await house.clients.createByOperator(about);
+      tool = {
+        client_id: client.clientId,
+        redirect_uri: BACK,
+        response_type: 'code',
+        state: 's',
+        scope: 'openid',
+      };
       Object.assign(tool, { code_challenge: 'c'.repeat(43), code_challenge_method: 'S256' });
     });
 

@@ -93,8 +93,9 @@ it('is no name of a request in a browser, nor the other way round', async () => 
 
 it('is what a client sends that registered to do so, and nothing else (RFC 9126 §6)', async () => {
   const client = await house.registerTool({ require_pushed_authorization_requests: true });
-  const sent = new URL(await sentTo(house.ask(client).address));
-  expect([sent.origin + sent.pathname, sent.searchParams.get('error')]).toEqual([BACK, 'invalid_request']);
+  const visitor = house.newVisitor();
+  await visitor.visit(house.ask(client).address);
+  expect(answerIn(visitor)).toMatchObject({ to: BACK, fields: { error: 'invalid_request' } });
   expect(await sentTo((await pushed({}, client)).address)).toContain('/authorize?request=');
 });
 

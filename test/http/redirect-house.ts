@@ -19,10 +19,11 @@ export function newVerifier(): { verifier: string; challenge: string } {
   return { verifier, challenge: sha256(verifier) };
 }
 
-/** The fields of an answer, however it goes back: by a redirect, a page that goes on by itself, or a form. */
+/** The fields of an answer, however it goes back: by a redirect, a page that goes on by itself, a button of ours, or a form. */
 export function answerIn(visitor: Visitor): { to: string; fields: Fields } | undefined {
   const refresh = /^0; url=(.*)$/.exec(visitor.headers['refresh'] ?? '')?.[1];
-  const address = visitor.leftTo ?? refresh;
+  const button = /<a role="button" href="(https:[^"]*)"/.exec(visitor.html)?.[1]?.replaceAll('&amp;', '&');
+  const address = visitor.leftTo ?? refresh ?? button;
   if (address !== undefined) {
     const [to = '', query = ''] = address.split(/\?(?!.*\?)/);
     return { to, fields: Object.fromEntries(new URLSearchParams(query)) };
@@ -44,6 +45,15 @@ export async function startRedirectHouse(options: TestHouseOptions = {}) {
       response_types: ['code'],
       ...metadata,
     });
+
+  /** A tool that the operator made: its addresses are known for its own. */
+  async function makeTool(
+    redirectUris: readonly string[] = [BACK],
+    postLogoutRedirectUris: readonly string[] = [],
+  ) {
+    const about = { name: 'A dashboard', isConfidential: false, redirectUris, postLogoutRedirectUris };
+    return (await house.house.clients.createByOperator(about)).client.clientId as string;
+  }
 
   /** The parameters of a good request, and the verifier that goes with it. `undefined` takes one out. */
   function ask(clientId: string, changes: Record<string, string | undefined> = {}) {
@@ -108,7 +118,7 @@ export async function startRedirectHouse(options: TestHouseOptions = {}) {
 
   return {
     ...house,
-    ...{ issuer, registerTool, ask, newPerson, approveAt, declineAt, exchange, linkBy, isAlive },
+    ...{ issuer, registerTool, makeTool, ask, newPerson, approveAt, declineAt, exchange, linkBy, isAlive },
     newVisitor: () => createVisitor(house),
   };
 }

@@ -6,7 +6,7 @@ import type { WayBack } from '../request-way-back.js';
 import { answerOf, OAuthRefusal, type OAuthAnswer, type OAuthErrorWord } from './errors.js';
 import { readResources } from './parameters.js';
 import type { AuthorizationAsked, Wishes } from '../../domain/authorizations.js';
-import { isRegistered } from '../../domain/clients-redirects.js';
+import { isRegistered, isStrange } from '../../domain/clients-redirects.js';
 import type { Client, Clients } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
 import type { Services } from '../../domain/services.js';
@@ -26,6 +26,8 @@ const LOGIN = /^[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~@-]{1,254}$/u;
 /** Where a tool's answer goes, with the tool's own word for it. */
 export interface WayBackWithState extends WayBack {
   readonly clientState: string | undefined;
+  /** What the tool calls itself, where nobody here knows whose address that is. */
+  readonly strangerName: string | undefined;
 }
 
 /** A fault that the tool is told, by way of the browser. */
@@ -207,6 +209,7 @@ export function createRequestReader({ clients, services, keys }: RequestReaderDe
       redirectUri,
       answersBy: asksForForm ? 'form_post' : 'query',
       clientState: state !== undefined && state.length <= LONGEST_STATE ? state : undefined,
+      strangerName: isStrange(client, redirectUri) ? client.name : undefined,
     };
     try {
       return { client, back, asked: await readAsked(form, client, back) };

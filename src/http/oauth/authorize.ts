@@ -52,16 +52,19 @@ export function createAuthorize(dependencies: AuthorizeDependencies) {
     }
   }
 
-  /** RFC 6749 §4.1.2.1: the error, the tool's own state, and whose answer it is. */
+  /**
+   * RFC 6749 §4.1.2.1: the error, the tool's own state, and whose answer it is. Nobody has signed in or agreed to anything yet: to a
+   * stranger's address they go on by themselves, or not at all (RFC 9700 §4.11.2).
+   */
   function tellTool(ctx: RequestContext, { back, answer }: FaultForTool): void {
-    const { redirectUri, answersBy, clientState: state } = back;
+    const { redirectUri, answersBy, strangerName, clientState: state } = back;
     const sent = answerFields({ ...presentError(answer), state }, addresses.issuer);
     leadTo(
       ctx,
-      answersBy === 'query'
+      answersBy === 'query' && strangerName === undefined
         ? addressWith(redirectUri, sent)
         : addressWith(addresses.pages.answer, {
-            answer: handover.seal('answer', { redirectUri, answersBy, sent }),
+            answer: handover.seal('answer', { redirectUri, answersBy, sent, strangerName }),
           }),
     );
   }

@@ -6,6 +6,7 @@ import { MessageFault, readForm, readQuery, refuseRepeats, type Form } from '../
 import type { HandedOver, Handover } from '../request-handover.js';
 import { addressWith } from '../request-way-back.js';
 import type { Addresses } from './addresses.js';
+import { isStrange } from '../../domain/clients-redirects.js';
 import type { Clients } from '../../domain/clients.js';
 import type { Keys } from '../../domain/keys.js';
 
@@ -43,7 +44,7 @@ export function createLogout({ addresses, clients, keys, handover }: LogoutDepen
     return {
       toolName: client.name,
       ...(isHintGood ? { subjectId: hint.subjectId } : {}),
-      ...(isKnown ? { to: addressWith(wanted, fields) } : {}),
+      ...(isKnown ? { to: addressWith(wanted, fields), isStrange: isStrange(client, wanted) } : {}),
     };
   }
 

@@ -36,6 +36,9 @@ export function createSignOutPages(dependencies: Dependencies) {
       const { session, switched, language } = visitorOf(ctx);
       const sealed = readQuery(ctx).get('request');
       const asked = handover.open('sign-out', sealed) ?? {};
+      // Anybody could have sent them, with a token of their own: there is nothing to be done here but to lead elsewhere.
+      if (!session && !switched && asked.to !== undefined && asked.isStrange)
+        return waysBack.showLeave(ctx, asked.to, { toolName: asked.toolName ?? '' });
       if (!session && !switched) return goOn(ctx, asked, false);
       if (session && asked.subjectId === session.subjectId) {
         await endPresent(ctx);

@@ -4,6 +4,7 @@
 import { isRefusal, type SubjectId } from '../../domain/vocabulary.js';
 import { readQuery } from '../request.js';
 import type { Handover } from '../request-handover.js';
+import { addressWith } from '../request-way-back.js';
 import type {
   AuthorizationAnswer,
   AuthorizationReview,
@@ -175,11 +176,14 @@ export function createAuthorizePages(dependencies: Dependencies) {
       leadTo(ctx, `/sign-in${journeyQuery({ place: 'authorize', request })}`);
     },
 
-    /** What the OAuth door has to tell a tool that takes its answers as a form. */
+    /** What the OAuth door has to tell a tool that takes its answers as a form, or that nobody here knows. */
     showAnswer(ctx: PageContext): void {
       const answer = handover.open('answer', readQuery(ctx).get('answer'));
       if (!answer) return showOver(ctx);
-      waysBack.showForm(ctx, answer.redirectUri, answer.sent);
+      const { redirectUri, answersBy, sent, strangerName: toolName } = answer;
+      if (toolName === undefined) return waysBack.showForm(ctx, redirectUri, sent);
+      if (answersBy === 'form_post') return waysBack.showLeave(ctx, redirectUri, { toolName, fields: sent });
+      waysBack.showLeave(ctx, addressWith(redirectUri, sent), { toolName });
     },
 
     /** A request that nobody but the person can be told of. */

@@ -43,6 +43,22 @@ export function createWaysBack({ renderer, settings }: Dependencies) {
   return {
     showForm,
 
+    /** Asks whether to go where a stranger wants people to be led (RFC 9700 §4.11.2). With fields, they are posted there. */
+    showLeave(
+      ctx: PageContext,
+      address: string,
+      { toolName, fields }: { readonly toolName: string; readonly fields?: Readonly<Record<string, string>> },
+    ): void {
+      if (fields) allowFormsTo(ctx, new URL(address).origin);
+      renderer.show(ctx, 'authorize/leave', {
+        title: visitorOf(ctx).language.t('leave.title'),
+        ...(fields ? { action: address } : { address }),
+        place: placeOf(address),
+        toolName,
+        fields: fields && Object.entries(fields),
+      });
+    },
+
     /** Somewhere that was registered for it. `isAfterForm`: somebody may have posted a form of ours on the way here. */
     leadBack(ctx: PageContext, address: string, { isAfterForm }: { readonly isAfterForm: boolean }): void {
       if (isAfterForm) return showGoOn(ctx, address);

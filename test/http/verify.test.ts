@@ -242,6 +242,12 @@ describe('a browser on its way to a host', () => {
     ]);
   });
 
+  it('finds on its activity page where it has been let in', async () => {
+    const { cookie } = await arrivedPerson();
+    const page = await house.request.get('/account/activity').set('Cookie', cookie).expect(200);
+    expect(page.text).toContain('Your sign-in opened app.example.com');
+  });
+
   it('keeps what it set out with from one window to the next', async () => {
     const first = await byParts(`${APP}/one`, BROWSER);
     const [visit = ''] = cookiesOf(first);

@@ -27,7 +27,7 @@ function presentRow(row: AuditRow, language: Language) {
   const tool = details['tool'] ?? details['name'];
   return {
     ...{ at, networkAddress, requestId },
-    what: language.t(`activity.${event}` as MessageKey),
+    what: language.t(`activity.${event}` as MessageKey, { host: String(details['host'] ?? '') }),
     tool: tool === undefined || tool === '' ? undefined : String(tool),
     by: actorWords(row, language),
     browser: browser || system ? browserWords(userAgent, language) : undefined,

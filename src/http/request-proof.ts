@@ -19,8 +19,6 @@ interface Proving {
 
 export const hasProof = ({ req }: Pick<Proving, 'req'>): boolean => req.headers['dpop'] !== undefined;
 
-export type RequestProofs = ReturnType<typeof createRequestProofs>;
-
 export function createRequestProofs({ dpop, issuer }: RequestProofsDependencies) {
   const { origin } = new URL(issuer);
 

@@ -1,6 +1,5 @@
 // Reads the form of a request to this door by RFC 6749 §3.2: urlencoded in UTF-8, empty is absent, nothing twice.
 // What each parameter means is its endpoint's business; how bytes become a form is http/request's.
-import { DomainError } from '../../domain/vocabulary.js';
 import { readForm, refuseRepeats, type Form, type Incoming } from '../request.js';
 
 /** Throws MessageFault for any other content, a body over 16 KiB, bad encoding and repeats; unknown parameters pass. */
@@ -15,10 +14,4 @@ export async function readParameters(incoming: Incoming): Promise<Form> {
 export function readResources(form: Form): readonly string[] | undefined {
   const resources = form.getAll('resource');
   return resources.length === 0 ? undefined : resources;
-}
-
-/** RFC 8707 §2: a request for whose tokens only this provider is meant, as long as no service is asked for where it comes. */
-export function refuseForeignResource(form: Form, issuer: string): void {
-  if (form.getAll('resource').every((resource) => resource === issuer)) return;
-  throw new DomainError('target-invalid', { publicDetail: `Tokens are made for ${issuer} only.` });
 }

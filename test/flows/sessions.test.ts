@@ -45,59 +45,63 @@ describeInBrowser('the pages about sessions and activity', () => {
     await page.keyboard.press('Enter');
   }
 
-  it.each(LOOKS)('are for everybody: $name', async ({ name, ...settings }) => {
-    const login = name.replace(/\d+|-/g, '');
-    await house.link({ name: login });
-    await house.sendMail();
-    const mail = house.mails.findLast(({ notice }) => notice === 'tool-linked')!;
-    const { address } = mail.details as { address: string };
-    const newPage = () => browser.newPage({ ...settings, baseUrl: house.url });
-    const [page, other] = [await newPage(), await newPage()];
+  it.each(LOOKS)(
+    'are for everybody: $name',
+    async ({ name, ...settings }) => {
+      const login = name.replace(/\d+|-/g, '');
+      await house.link({ name: login });
+      await house.sendMail();
+      const mail = house.mails.findLast(({ notice }) => notice === 'tool-linked')!;
+      const { address } = mail.details as { address: string };
+      const newPage = () => browser.newPage({ ...settings, baseUrl: house.url });
+      const [page, other] = [await newPage(), await newPage()];
 
-    await other.goto('/sign-in');
-    await signIn(other, login);
-    await other.waitForURL('**/account');
+      await other.goto('/sign-in');
+      await signIn(other, login);
+      await other.waitForURL('**/account');
 
-    await page.goto('/sign-in');
-    await look(page, `sign-in-${name}`);
-    await signIn(page, login, { remember: true });
-    await page.waitForURL('**/account');
-    await look(page, `account-${name}`);
-    await page.goto('/account/sessions');
-    expect(await page.locator('.list > li').count()).toBe(3);
-    await look(page, `sessions-${name}`);
-    await page.goto('/account/activity');
-    await look(page, `activity-${name}`);
+      await page.goto('/sign-in');
+      await look(page, `sign-in-${name}`);
+      await signIn(page, login, { remember: true });
+      await page.waitForURL('**/account');
+      await look(page, `account-${name}`);
+      await page.goto('/account/sessions');
+      expect(await page.locator('.list > li').count()).toBe(3);
+      await look(page, `sessions-${name}`);
+      await page.goto('/account/activity');
+      await look(page, `activity-${name}`);
 
-    // A day later the browser is still signed in, and its security pages ask for everything once more.
-    house.clock.advance(2 * DAY);
-    await page.goto('/account/tools');
-    expect(new URL(page.url()).pathname).toBe('/account/tools');
-    await page.goto('/account/sessions');
-    await page.waitForURL('**/step-up?next=sessions');
-    await look(page, `step-up-${name}`);
-    await page.fill('[name=password]', PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL('**/account/sessions');
+      // A day later the browser is still signed in, and its security pages ask for everything once more.
+      house.clock.advance(2 * DAY);
+      await page.goto('/account/tools');
+      expect(new URL(page.url()).pathname).toBe('/account/tools');
+      await page.goto('/account/sessions');
+      await page.waitForURL('**/step-up?next=sessions');
+      await look(page, `step-up-${name}`);
+      await page.fill('[name=password]', PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/account/sessions');
 
-    // "This wasn't me": from the mail to the unlinked tool, and everybody else signed out.
-    await other.goto(address);
-    await other.waitForURL('**/sign-in?next=not-me**');
-    await signIn(other, login);
-    await other.waitForURL('**/not-me?**');
-    await look(other, `not-me-${name}`);
-    await other.locator('form[action="/not-me"] button').click();
-    await other.waitForSelector('form[action="/account/sessions/end-others"]');
-    await look(other, `not-me-done-${name}`);
-    await other.locator('form[action="/account/sessions/end-others"] button').click();
-    await other.waitForURL('**/account/sessions?notice=*');
-    expect(await house.linkedTools.listLinkedTools(await house.accountOf(login))).toEqual([]);
-    await page.goto('/account');
-    await page.waitForURL('**/sign-in**');
-    await other.goto('/not-me?token=nothing');
-    await look(other, `not-me-over-${name}`);
+      // "This wasn't me": from the mail to the unlinked tool, and everybody else signed out.
+      await other.goto(address);
+      await other.waitForURL('**/sign-in?next=not-me**');
+      await signIn(other, login);
+      await other.waitForURL('**/not-me?**');
+      await look(other, `not-me-${name}`);
+      await other.locator('form[action="/not-me"] button').click();
+      await other.waitForSelector('form[action="/account/sessions/end-others"]');
+      await look(other, `not-me-done-${name}`);
+      await other.locator('form[action="/account/sessions/end-others"] button').click();
+      await other.waitForURL('**/account/sessions?notice=*');
+      expect(await house.linkedTools.listLinkedTools(await house.accountOf(login))).toEqual([]);
+      await page.goto('/account');
+      await page.waitForURL('**/sign-in**');
+      await other.goto('/not-me?token=nothing');
+      await look(other, `not-me-over-${name}`);
 
-    await page.context().close();
-    await other.context().close();
-  });
+      await page.context().close();
+      await other.context().close();
+    },
+    60_000,
+  );
 });

@@ -91,8 +91,10 @@ describeWithNginx('a page behind the nginx of the documentation', () => {
   /** As no browser would ask: with these headers, and nothing kept. */
   async function ask(address: string, headers: Record<string, string> = {}, method = 'GET') {
     const { hostname, port: at, pathname, search } = new URL(address);
+    // The request line may name another host than the header does (RFC 9112 §3.2.2).
+    const path = 'Host' in headers ? address : pathname + search;
     const asking = request({
-      ...{ host: '127.0.0.1', port: at, path: pathname + search, method, rejectUnauthorized: false },
+      ...{ host: '127.0.0.1', port: at, path, method, rejectUnauthorized: false },
       headers: { Host: `${hostname}:${at}`, ...headers },
     }).end();
     const [response] = (await once(asking, 'response')) as [IncomingMessage];
@@ -186,6 +188,10 @@ describeWithNginx('a page behind the nginx of the documentation', () => {
     };
     expect((await ask(files('/a'), { Cookie })).status).toBe(401);
     expect((await ask(files('/a'), { Cookie, ...said })).status).toBe(401);
+    const Host = `app.localhost:${ports.nginx}`;
+    expect((await ask(files('/a'), { Cookie, Host })).status).toBe(401);
+    await ask(app('/line'), { Cookie, Host: `files.localhost:${ports.nginx}` });
+    expect(seen.find(({ path }) => path === '/line')?.headers.host).toBe('app.localhost');
     expect((await ask(app('/b'), { Cookie, ...said })).status).toBe(200);
     expect((await ask(login('/verify'), { Cookie, ...said })).status).toBe(404);
     const own = await cookieOf(on, 'login.localhost');

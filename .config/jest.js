@@ -14,13 +14,11 @@ const suites = {
   // Sources name the file that a build would make (`./x.js`); here the TypeScript file is read instead.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   setupFiles: ['<rootDir>/.config/jest-sqlite.js'],
-  // For a test that hangs; generous, since a real browser starts, and argon2id takes its time, beside other suites.
-  testTimeout: 60_000,
 };
 
 /**
  * The stories, again with every house on PostgreSQL. Not those that start processes of their own, whose engine they choose
- * themselves, those that talk to a stand-in, and those that are about the looks of pages.
+ * themselves, and those that are about the looks of pages or about what stands before the house: clients, windows, proxies.
  */
 const storiesOnPostgres = {
   ...suites,
@@ -29,8 +27,7 @@ const storiesOnPostgres = {
   testPathIgnorePatterns: [
     '/flows/(admin|kill|one-machine|readme|shutdown)\\.test',
     '/flows/(replicas|workers)',
-    '/flows/(tool|tool-pin)\\.test',
-    '/flows/pages',
+    '/flows/(pages|popup|pin-clients|pin-dashboard|pin-xml|tool|verify-nginx)',
   ],
   setupFiles: [...suites.setupFiles, '<rootDir>/.config/jest-postgres.js'],
 };
@@ -45,4 +42,6 @@ export default {
   maxWorkers: availableParallelism() + 2,
   // What a worker has loaded and thrown away by then takes a while to give back: more than the half second of the default.
   workerGracefulExitTimeout: 20_000,
+  // For a test that hangs; generous, since a real browser starts, and argon2id takes its time, beside other suites.
+  testTimeout: 60_000,
 };

@@ -40,7 +40,8 @@ interface Details extends Trip {
 }
 
 export const TRIP_SECONDS = 600;
-const LONGEST_JOURNEY = 2000;
+/** Longer than any of ours; a longer one is somebody's own, and is left behind: half of one may be none at all. */
+const LONGEST_JOURNEY = 8000;
 
 export interface RoundTripsDependencies {
   readonly inTransaction: InTransaction<{ roundTrips: RoundTripStore; audit: AuditStore }>;
@@ -109,7 +110,7 @@ export function createRoundTrips(dependencies: RoundTripsDependencies) {
       const { session, purpose, browserSecret = newSecret() } = asked;
       const whose = session && purpose !== 'sign-in' ? session : undefined;
       const details: Details = {
-        ...{ purpose, journey: asked.journey.slice(0, LONGEST_JOURNEY) },
+        ...{ purpose, journey: asked.journey.length > LONGEST_JOURNEY ? '' : asked.journey },
         ...(whose ? { accountId: whose.accountId, ticket: whose.ticket } : {}),
         ...{ nonce: secrets.nonce, codeVerifier: secrets.codeVerifier },
       };

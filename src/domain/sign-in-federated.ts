@@ -55,13 +55,14 @@ export function createFederatedSignIn(dependencies: FederatedSignInDependencies)
   async function enter(account: Account, arrived: Somebody, origin: Origin): Promise<FederatedOutcome> {
     const { upstream, person } = arrived;
     const { accountId } = account;
-    const hasSecondFactor = upstream.asksSecondFactor && (await proofs.hasSecondFactor(accountId));
     return inTransaction(async (stores) => {
+      // Asked here: a sign-in that races the enabling must not come out beside it.
+      const isMoreDue = upstream.asksSecondFactor && (await stores.proofs.hasSecondFactor(accountId));
       const identity = await identities.findWithin(stores, upstream, person);
       // Disconnected in this moment: it is no way in any more.
       if (identity?.accountId !== accountId) throw new DomainError('upstream-stale');
       await identities.markUsedWithin(stores, identity, person);
-      if (account.isClosed || hasSecondFactor) {
+      if (account.isClosed || isMoreDue) {
         const signInToken = await signIn.startHalfDone(stores, accountId, origin, { methods: ['fed'] });
         return { next: account.isClosed ? 'keep-account' : 'second-factor', signInToken } as const;
       }

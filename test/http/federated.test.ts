@@ -163,6 +163,17 @@ describe('somebody new', () => {
     expect(await house.house.accounts.findByLogin('anna')).toBeUndefined();
   });
 
+  it('leaves nothing to whoever comes next at the browser: signing out forgets who has arrived', async () => {
+    await house.signIn(visitor);
+    expect(visitor.path).toBe('/federated/new');
+    await visitor.visit('/sign-in');
+    await visitor.submit({ login: 'operator', password: PASSWORD });
+    await visitor.visit('/account');
+    await visitor.submit({}, '/sign-out');
+    await visitor.visit('/federated/new');
+    expect(visitor.text).not.toContain('anna@example.com');
+  });
+
   it('gets no account while the server has none of its own', async () => {
     const empty = await openFederatedHouse({ isEmpty: true });
     const first = empty.newVisitor();

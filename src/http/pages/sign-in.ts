@@ -270,6 +270,9 @@ export function createSignInPages(dependencies: Dependencies) {
       guards.forgetSession(ctx);
       cookies.clear(ctx, 'pending');
       cookies.clear(ctx, 'request');
+      // Whoever comes next at this browser must not take up what its last visitor began elsewhere.
+      cookies.clear(ctx, 'arrival');
+      cookies.clear(ctx, 'round-trip');
       leadTo(ctx, '/');
     },
   };

@@ -167,12 +167,15 @@ function breaking(changes: readonly Change[]): Plugin {
   };
 }
 
+/** Some in every run, and all of them with `FAULT_BUILDS=all`: each is a build and replicas of its own. */
+const TRIED = process.env['FAULT_BUILDS'] === 'all' ? BROKEN : BROKEN.slice(0, 4);
+
 describeWithPostgres('a build with one check taken out', () => {
   let postgres: LastingPostgres;
   beforeAll(async () => void (postgres = await startLastingPostgres()));
   afterAll(() => postgres.stop());
 
-  it.each(BROKEN.map((build) => [build.title, build] as const))(
+  it.each(TRIED.map((build) => [build.title, build] as const))(
     'that %s is found out',
     async (_, build) => {
       const { changes, statement, fault, found } = build;

@@ -75,7 +75,8 @@ async function startReplica(index: number, { service, postgresUrl, redisUrl }: F
       const child = running?.child;
       if (!child?.connected) return;
       const isSet = new Promise<void>((resolve) => child.once('message', () => resolve()));
-      child.send({ clockAheadMs } satisfies ClockOrder);
+      // One that was killed in this moment has no clock any more.
+      child.send({ clockAheadMs } satisfies ClockOrder, () => undefined);
       await Promise.race([isSet, running?.ended]);
     },
 

@@ -23,7 +23,7 @@ const suites = {
 const STORIES =
   process.env.TEST_STORIES === 'all'
     ? '!(admin|kill|one-machine|readme|shutdown|replicas*|workers*)'
-    : '(app-passwords|authorize|federation|main-job|passkeys|pin-device-keys|pin-fallback|pin-home)';
+    : '(app-passwords|authorize|main-job|pin-device-keys|pin-fallback|pin-home)';
 
 const storiesOnPostgres = {
   ...suites,

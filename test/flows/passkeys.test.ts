@@ -95,7 +95,7 @@ describeInBrowser('passkeys', () => {
     await useButton('Use a passkey instead').click();
     await page.waitForURL('**/account/security/passkeys?notice=passkey-removed');
     expect(await main()).toContain('You have none yet.');
-    expect(await notices()).toEqual(['passkey-added', 'passkey-removed']);
+    expect((await notices()).sort()).toEqual(['passkey-added', 'passkey-removed']);
     await signOut();
     await house.signIn(page, 'mira');
     await page.waitForURL('**/account');

@@ -23,7 +23,7 @@ const suites = {
 const STORIES =
   process.env.TEST_STORIES === 'all'
     ? '!(admin|kill|one-machine|readme|shutdown|replicas*|workers*)'
-    : '(app-passwords|authorize|main-job|pin-device-keys|pin-fallback|pin-home)';
+    : '(authorize|main-job)';
 
 const storiesOnPostgres = {
   ...suites,

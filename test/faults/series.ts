@@ -4,7 +4,7 @@ import { runRound, type Place, type RoundReport } from './rounds.js';
 import { drawSchedule, type Schedule } from './schedule.js';
 
 /** What fits into a run of everything on two cores; fifty and a thousand are asked for by the variable. */
-const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 15);
+const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 6);
 const SEED = Number(process.env['FAULT_SEED'] ?? 20260301);
 const MOST_SECONDS_A_ROUND = 60;
 

@@ -24,7 +24,7 @@ interface Totals {
 }
 
 /** No step takes this long: one that does hangs, and a run that hangs tells nobody why. A long series of faults may. */
-const STEP_MINUTES = 12 + Number(process.env.FAULT_ROUNDS ?? 0) / 10;
+const STEP_MINUTES = 13 + Number(process.env.FAULT_ROUNDS ?? 0) / 10;
 
 const narrowing = process.argv.slice(2);
 const steps: Step[] = [];

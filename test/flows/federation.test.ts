@@ -66,9 +66,9 @@ describeInBrowser('federated sign-in', () => {
     opened.push(provider);
     const { issuer, clientId, clientSecret } = provider;
     const house = await openHouse([
-      { ...common, name: 'work', label: 'The company', kind: 'openid', issuer, clientId, clientSecret },
+      { ...common, name: 'staff', label: 'The company', kind: 'openid', issuer, clientId, clientSecret },
     ]);
-    provider.admit(`${house.url}/federated/work/callback`);
+    provider.admit(`${house.url}/federated/staff/callback`);
     return { house, provider };
   }
 
@@ -96,7 +96,7 @@ describeInBrowser('federated sign-in', () => {
     const page = await browser.newPage({ baseUrl: house.url });
     await page.goto(`/link?user_code=${userCode}`);
     await page.waitForURL('**/sign-in**');
-    await offer(page, 'work');
+    await offer(page, 'staff');
     await proveThere(page, provider, 'greta');
     await page.waitForURL('**/federated/new');
     expect(await page.inputValue('[name=username]')).toBe('greta');
@@ -120,7 +120,7 @@ describeInBrowser('federated sign-in', () => {
     const { house, provider } = await openWithOidcProvider();
     const page = await browser.newPage({ baseUrl: house.url });
     await page.goto('/sign-in');
-    await offer(page, 'work');
+    await offer(page, 'staff');
     await proveThere(page, provider, 'greta');
     await page.waitForURL('**/federated/new');
     await page.click('main form button[type=submit]');
@@ -129,7 +129,7 @@ describeInBrowser('federated sign-in', () => {
     await page.goto('/account/security/two-factor');
     await page.waitForURL('**/account/password?next=two-factor');
     expect(await page.locator('[name=new_password]').count()).toBe(0);
-    await offer(page, 'work');
+    await offer(page, 'staff');
     // It is asked to be proved there once more, although the provider still knows the browser (prompt=login).
     house.clock.set(new Date());
     await proveThere(page, provider, 'greta');
@@ -154,7 +154,7 @@ describeInBrowser('federated sign-in', () => {
     page.on('console', (message) => void (message.type() === 'error' && refused.push(message.text())));
     const answer = await page.goto('/sign-in');
     expect(answer?.headers()['content-security-policy']).toContain("form-action 'self'");
-    await offer(page, 'work');
+    await offer(page, 'staff');
     await page.waitForURL(`${provider.issuer}/authorize**`);
     await page.click('#allow button');
     await page.waitForURL('**/federated/new');
@@ -227,9 +227,9 @@ describeInBrowser('federated sign-in', () => {
     const house = await openHouse([openIdSettings(provider)]);
     const page = await browser.newPage({ baseUrl: house.url });
     await page.goto('/sign-in');
-    await offer(page, 'work');
+    await offer(page, 'staff');
     await page.click('#deny button');
-    await page.waitForURL(`${house.url}/federated/work/callback**`);
+    await page.waitForURL(`${house.url}/federated/staff/callback**`);
     expect(await page.textContent('[role=alert]')).toContain('You were not signed in');
     await page.fill('[name=login]', 'operator');
     await page.fill('[name=password]', 'quartz lantern bicycle 42');

@@ -234,6 +234,8 @@ describeInBrowser('a household', () => {
       await page.goto('/account/tools');
       await look(page, '24-tool-of-a-member');
       await page.goto(`/household/switch?member=${mia.subjectId}`);
+      // The field has the focus by itself, but only once the page was painted.
+      await page.locator('[name=pin]:focus').waitFor();
       await page.keyboard.type(PIN);
       await page.keyboard.press('Enter');
       await page.waitForURL('**/household');

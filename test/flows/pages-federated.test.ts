@@ -47,7 +47,7 @@ describeInBrowser('every page', () => {
       // Held on the way: the page that sends the browser on stays in front of it.
       await page.route(`${provider.issuer}/**`, (route) => route.fulfill({ status: 204 }));
       await page.goto('/sign-in');
-      await page.click('button[value=work]', { noWaitAfter: true });
+      await page.click('button[value=staff]', { noWaitAfter: true });
       await page.waitForURL('**/federated');
       await look(page, given, '92-going');
       await page.unroute(`${provider.issuer}/**`);
@@ -67,16 +67,16 @@ describeInBrowser('every page', () => {
       await look(page, given, '94-new-taken');
       provider.state.who = { sub: '2', email: 'x@example.com', preferred_username: 'x y' };
       await page.goto('/sign-in');
-      await page.click('button[value=work]');
+      await page.click('button[value=staff]');
       await page.click('#allow button');
       await page.waitForURL('**/federated/new');
       await look(page, given, '95-new-without-address');
       await page.goto('/sign-in');
-      await page.click('button[value=work]');
+      await page.click('button[value=staff]');
       await page.click('#deny button');
       await page.waitForURL('**/callback**');
       await look(page, given, '96-declined');
-      await page.goto('/federated/work/callback?code=a&state=b');
+      await page.goto('/federated/staff/callback?code=a&state=b');
       await look(page, given, '97-stale');
     }, 90_000);
 
@@ -84,7 +84,7 @@ describeInBrowser('every page', () => {
       const page = await open();
       provider.state.who = { sub: 'm', email: 'mira@example.com', email_verified: true };
       await page.goto('/sign-in');
-      await page.click('button[value=work]');
+      await page.click('button[value=staff]');
       await page.click('#allow button');
       await page.waitForURL('**/federated/known');
       await look(page, given, '98-known');
@@ -114,7 +114,7 @@ describeInBrowser('every page', () => {
       const page = await open();
       provider.state.who = { sub: 'g', email: 'greta@example.com', email_verified: true };
       await page.goto('/sign-in');
-      await page.click('button[value=work]');
+      await page.click('button[value=staff]');
       await page.click('#allow button');
       await page.waitForURL('**/federated/new');
       await submit(page);
@@ -138,18 +138,18 @@ describeInBrowser('every page', () => {
       const still = await browser.newPage({ ...given, baseUrl: house.url, javaScript: false });
       provider.state.isByForm = true;
       await still.goto('/sign-in');
-      await still.click('button[value=work]');
+      await still.click('button[value=staff]');
       await still.click('#allow button');
-      await still.waitForURL('**/federated/work/callback');
+      await still.waitForURL('**/federated/staff/callback');
       const html = await still.content();
       const page = await open();
-      await page.route('**/federated/work/callback', (route) =>
+      await page.route('**/federated/staff/callback', (route) =>
         route.fulfill({
           body: html.replace(/<script[^>]*go-on[^>]*><\/script>/, ''),
           contentType: 'text/html',
         }),
       );
-      await page.goto('/federated/work/callback');
+      await page.goto('/federated/staff/callback');
       await look(page, given, '99-hand-on');
     }, 60_000);
   });

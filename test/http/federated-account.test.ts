@@ -56,7 +56,7 @@ describe('connecting', () => {
     await connect(visitor);
     expect(visitor.path).toBe(PAGE);
     expect(visitor.text).toMatch(/It is connected now.*Work.*anna@example\.com/);
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
     expect(await house.eventsOf('anna')).toContain('identity-connected');
     await house.sendMail();
     expect(
@@ -83,7 +83,7 @@ describe('connecting', () => {
     await visitor.visit(`${PAGE}/connect?upstream=other`);
     await visitor.submit({ password: PASSWORD }, `${PAGE}/connect`);
     await house.comeBack(visitor, house.other.allow(sentTo(visitor)), 'other');
-    expect(await house.identitiesOf('anna')).toEqual(['other:anna-1', 'work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['other:anna-1', 'staff:anna-1']);
     const events = await house.eventsOf('anna');
     expect(events.filter((event) => event === 'identity-connected')).toHaveLength(2);
   });
@@ -97,7 +97,7 @@ describe('connecting', () => {
     expect(berta.status).toBe(409);
     expect(berta.title).toContain('Already connected elsewhere');
     expect(await house.identitiesOf('berta')).toEqual([]);
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
   });
 
   it('ends with the session that began it: nobody else who is signed in there is connected', async () => {
@@ -154,7 +154,7 @@ describe('connecting', () => {
       `${PAGE}/connect`,
     );
     await house.comeBack(visitor, house.provider.allow(sentTo(visitor)));
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
   });
 });
 
@@ -186,7 +186,7 @@ describe('disconnecting', () => {
     await newConnected();
     await disconnect('not the password at all');
     expect(visitor.status).toBe(403);
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
   });
 
   it('does not reach another account', async () => {
@@ -207,7 +207,7 @@ describe('disconnecting', () => {
     const [identity] = await house.house.stores.identities.findByAccount(accountId);
     const tried = accountIdentities.disconnect(session!, identity!.identityId, { password: '' }, ORIGIN);
     await expect(tried).rejects.toMatchObject({ code: 'last-way-in' });
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
   });
 });
 
@@ -391,9 +391,9 @@ describe('what an account without a password can prove with a fresh round trip',
   it('connects another provider, and then lets the first one go', async () => {
     await connectOther();
     await house.comeBack(visitor, house.other.allow(sentTo(visitor), { sub: 'o-1' }), 'other');
-    expect(await house.identitiesOf('anna')).toEqual(['other:o-1', 'work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['other:o-1', 'staff:anna-1']);
     const identities = await house.house.stores.identities.findByAccount(await idOf('anna'));
-    const { identityId } = identities.find(({ upstream }) => upstream === 'work')!;
+    const { identityId } = identities.find(({ upstream }) => upstream === 'staff')!;
     await visitor.visit(`${PAGE}/disconnect?identity=${identityId}`);
     await visitor.submit({}, `${PAGE}/disconnect`);
     expect(await house.identitiesOf('anna')).toEqual(['other:o-1']);
@@ -421,7 +421,7 @@ describe('what an account without a password can prove with a fresh round trip',
     expect(visitor.address).toBe('/step-up?next=identities');
     expect(visitor.html).not.toContain('name="password"');
     expect(visitor.html).toContain('href="/account/password?next=identities"');
-    await visitor.submit({ upstream: 'work' }, '/federated');
+    await visitor.submit({ upstream: 'staff' }, '/federated');
     const address = sentTo(visitor);
     house.provider.state.authTime = seconds();
     await house.comeBack(visitor, house.provider.allow(address));
@@ -441,7 +441,7 @@ describe('a round trip that shall prove who it is', () => {
     const answer = await visitor.agent
       .post('/federated')
       .type('form')
-      .send({ _csrf: csrf, purpose: 'prove', next, upstream: 'work' });
+      .send({ _csrf: csrf, purpose: 'prove', next, upstream: 'staff' });
     const [, address = ''] = /^0; url=(.+)$/.exec(answer.headers['refresh'] as string) ?? [];
     return new URL(address);
   }
@@ -533,16 +533,16 @@ describe('an answer that comes as a form', () => {
 
   it('is handed on by a page of ours, and sets and reads nothing on the way', async () => {
     const fields = house.provider.allow(await house.leave(visitor));
-    const answer = await post('/federated/work/callback', 'cross-site', fields);
+    const answer = await post('/federated/staff/callback', 'cross-site', fields);
     expect(answer.status).toBe(200);
     expect(answer.headers['set-cookie']).toBeUndefined();
-    expect(answer.text).toContain('action="/federated/work/return"');
+    expect(answer.text).toContain('action="/federated/staff/return"');
     for (const value of Object.values(fields)) expect(answer.text).toContain(`value="${value}"`);
     expect(answer.text).not.toContain('_csrf');
   });
 
   it('escapes what it hands on', async () => {
-    const answer = await post('/federated/work/callback', 'cross-site', {
+    const answer = await post('/federated/staff/callback', 'cross-site', {
       state: '"><script>alert(1)</script>',
     });
     expect(answer.text).not.toContain('<script>alert');
@@ -550,10 +550,10 @@ describe('an answer that comes as a form', () => {
 
   it('is taken from our own page alone once it is handed on', async () => {
     const fields = house.provider.allow(await house.leave(visitor));
-    const foreign = await post('/federated/work/return', 'cross-site', fields);
+    const foreign = await post('/federated/staff/return', 'cross-site', fields);
     expect(foreign.status).toBe(403);
     const own = visitor.agent
-      .post('/federated/work/return')
+      .post('/federated/staff/return')
       .type('form')
       .redirects(0)
       .set('Sec-Fetch-Site', 'same-origin');

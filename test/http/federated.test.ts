@@ -24,7 +24,7 @@ describe('the way there', () => {
       client_id: 'linchpin',
       response_type: 'code',
       scope: 'openid email profile',
-      redirect_uri: `${house.url}/federated/work/callback`,
+      redirect_uri: `${house.url}/federated/staff/callback`,
       state: expect.stringMatching(/^[\w-]{43}$/) as string,
       nonce: expect.stringMatching(/^[\w-]{43}$/) as string,
       code_challenge: expect.stringMatching(/^[\w-]{43}$/) as string,
@@ -47,7 +47,7 @@ describe('the way there', () => {
     expect(visitor.status).toBe(405);
     await visitor.visit('/sign-in');
     const sent = visitor.agent.post('/federated').type('form').set('Sec-Fetch-Site', 'cross-site');
-    expect((await sent.send({ upstream: 'work' })).status).toBe(403);
+    expect((await sent.send({ upstream: 'staff' })).status).toBe(403);
   });
 
   it('knows no provider that the settings do not name', async () => {
@@ -67,7 +67,7 @@ describe('the way there', () => {
     const browserHash = createHash('sha256').update(browserSecret).digest('base64url');
     const { inTransaction } = house.house;
     const kept = await inTransaction(({ roundTrips }) =>
-      roundTrips.takeTrip({ stateHash, browserHash, upstream: 'work' }, house.clock.now()),
+      roundTrips.takeTrip({ stateHash, browserHash, upstream: 'staff' }, house.clock.now()),
     );
     expect(kept).toBeDefined();
     expect(JSON.stringify(kept)).not.toContain(asked.get('nonce')!);
@@ -89,7 +89,7 @@ describe('somebody new', () => {
       displayName: 'Anna Lind',
       hasPassword: false,
     });
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
     expect(await house.eventsOf('anna')).toEqual(['account-created', 'identity-connected', 'sign-in']);
     await house.sendMail();
     expect(house.mails.map(({ notice, recipient }) => [notice, recipient])).toEqual([
@@ -213,7 +213,7 @@ describe('an address that an account has', () => {
     expect(await house.identitiesOf('anna')).toEqual([]);
     await visitor.submit({ password: PASSWORD }, '/federated/connect');
     expect(visitor.path).toBe('/account/security/identities');
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
     const again = house.newVisitor();
     await house.signIn(again);
     expect(again.path).toBe('/account');
@@ -262,7 +262,7 @@ describe('an address that an account has', () => {
     });
     expect(second.path).toBe('/federated/known');
     expect(await isSignedIn(second)).toBe(false);
-    expect(await house.identitiesOf('anna')).toEqual(['work:anna-1']);
+    expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
   });
 });
 
@@ -316,7 +316,7 @@ describe('an answer that opens nothing', () => {
   it('has two', async () => {
     const address = await house.leave(visitor);
     const { code = '', state = '' } = house.provider.allow(address);
-    await visitor.visit(`/federated/work/callback?code=${code}&state=${state}&state=${state}`);
+    await visitor.visit(`/federated/staff/callback?code=${code}&state=${state}&state=${state}`);
     await expectNothing(400, /not readable/).catch(() => expect(visitor.status).toBe(400));
   });
 
@@ -361,7 +361,7 @@ describe('an answer that opens nothing', () => {
 
   it('comes many times at once: one of them signs in', async () => {
     const fields = house.provider.allow(await house.leave(visitor));
-    const address = `/federated/work/callback?${new URLSearchParams(fields).toString()}`;
+    const address = `/federated/staff/callback?${new URLSearchParams(fields).toString()}`;
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => visitor.agent.get(address).redirects(0)),
     );
@@ -373,7 +373,7 @@ describe('an answer that opens nothing', () => {
 
   it('is only looked at, with HEAD', async () => {
     const fields = house.provider.allow(await house.leave(visitor));
-    const address = `/federated/work/callback?${new URLSearchParams(fields).toString()}`;
+    const address = `/federated/staff/callback?${new URLSearchParams(fields).toString()}`;
     expect((await visitor.agent.head(address).redirects(0)).status).toBe(200);
     await visitor.visit(address);
     expect(visitor.path).toBe('/account');
@@ -479,7 +479,7 @@ describe('a provider that', () => {
     const path = '/.well-known/openid-configuration';
     house.provider.state.trouble = { [path]: trouble };
     await visitor.visit('/sign-in');
-    await visitor.submit({ upstream: 'work' }, '/federated');
+    await visitor.submit({ upstream: 'staff' }, '/federated');
     expect(visitor.status).toBe(status);
     expect(visitor.title).toMatch(/does not answer/);
     await visitor.submit({ login: 'operator', password: PASSWORD }, '/sign-in');
@@ -518,7 +518,7 @@ describe('a provider that', () => {
   it('calls itself otherwise than the settings is not believed (OpenID Connect Discovery §4.3)', async () => {
     house.provider.state.metadata = { issuer: 'https://evil.example' };
     await visitor.visit('/sign-in');
-    await visitor.submit({ upstream: 'work' }, '/federated');
+    await visitor.submit({ upstream: 'staff' }, '/federated');
     expect(visitor.status).toBe(503);
   });
 
@@ -543,7 +543,7 @@ describe('a provider that', () => {
     await few.leave(someone);
     await few.leave(someone);
     await someone.visit('/sign-in');
-    await someone.submit({ upstream: 'work' }, '/federated');
+    await someone.submit({ upstream: 'staff' }, '/federated');
     expect(someone.status).toBe(429);
     expect(someone.title).toMatch(/Too many/);
     await few.close();

@@ -9,7 +9,7 @@ export const PASSWORD = 'quartz lantern bicycle 42';
 const common = { mayOpenAccounts: true, asksSecondFactor: false };
 
 /** The settings under which a house knows this provider. */
-export function openIdSettings(provider: TestUpstream, name = 'work'): UpstreamSettings {
+export function openIdSettings(provider: TestUpstream, name = 'staff'): UpstreamSettings {
   const { issuer, clientId, clientSecret } = provider;
   const label = name.charAt(0).toUpperCase() + name.slice(1);
   return { ...common, name, label, kind: 'openid', clientId, clientSecret, issuer };
@@ -50,7 +50,7 @@ export async function openFederatedHouse({
     visitor: Visitor,
     {
       from = '/sign-in',
-      upstream: name = 'work',
+      upstream: name = 'staff',
     }: { readonly from?: string; readonly upstream?: string } = {},
   ): Promise<string> {
     if (from !== '') await visitor.visit(from);
@@ -59,7 +59,7 @@ export async function openFederatedHouse({
   }
 
   /** Brings the answer of the provider to the house. */
-  async function comeBack(visitor: Visitor, fields: Record<string, string>, name = 'work'): Promise<void> {
+  async function comeBack(visitor: Visitor, fields: Record<string, string>, name = 'staff'): Promise<void> {
     await visitor.visit(`/federated/${name}/callback?${new URLSearchParams(fields).toString()}`);
   }
 
@@ -70,7 +70,7 @@ export async function openFederatedHouse({
       who,
       from = '/sign-in',
       by = provider,
-      name = by === provider ? 'work' : 'other',
+      name = by === provider ? 'staff' : 'other',
     }: {
       readonly who?: UpstreamAccount;
       readonly from?: string;

@@ -8,11 +8,15 @@ import {
   type EmailVerificationMode,
 } from './account-records.js';
 import type { KnownBrowserStore } from './known-browsers.js';
-import type { Audit, AuditStore } from './audit.js';
-import { createEmailVerification, type EmailStore } from './email-verification.js';
+import type { Audit } from './audit.js';
+import {
+  createEmailVerification,
+  type EmailStore,
+  type EmailVerificationStores,
+} from './email-verification.js';
 import { createFirstRun, type FirstRunStore } from './first-run.js';
 import { foldLogin } from './login-names.js';
-import type { Notices, OutboxStore } from './notices.js';
+import type { Notices } from './notices.js';
 import { createPasswordCheck, type PasswordStore } from './password-check.js';
 import type { PasswordRule } from './password-rule.js';
 import { createRegistration } from './registration.js';
@@ -29,7 +33,7 @@ export type AccountsStore = AccountStore & EmailStore & PasswordStore & KnownBro
 export interface AccountsDependencies {
   /** For reading what is committed. */
   readonly store: AccountsStore;
-  readonly inTransaction: InTransaction<{ accounts: AccountsStore; audit: AuditStore; outbox: OutboxStore }>;
+  readonly inTransaction: InTransaction<EmailVerificationStores & { accounts: AccountsStore }>;
   readonly audit: Audit;
   readonly notices: Notices;
   readonly throttle: Pick<Throttle, 'spend' | 'trySpend'>;

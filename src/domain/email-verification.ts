@@ -39,6 +39,8 @@ export interface EmailStore {
 
 export interface EmailVerificationStores {
   readonly accounts: AccountStore & EmailStore;
+  readonly identities: { findByAccount(accountId: AccountId): Promise<readonly unknown[]> };
+  readonly proofs: { hasSecondFactor(accountId: AccountId): Promise<boolean> };
   readonly audit: AuditStore;
   readonly outbox: OutboxStore;
 }
@@ -120,7 +122,7 @@ export function createEmailVerification(dependencies: EmailVerificationDependenc
 
   /** Gives the address to the account, and takes it off another that never proved it. */
   async function giveAddress(
-    stores: EmailVerificationStores,
+    stores: Pick<EmailVerificationStores, 'accounts' | 'audit'>,
     accountId: AccountId,
     folded: string,
     origin?: Origin,
@@ -139,6 +141,16 @@ export function createEmailVerification(dependencies: EmailVerificationDependenc
     // Nobody else's token for this address means anything from now on.
     await accounts.removeMailTokensTo(folded);
     return accounts.markEmailVerified(accountId, now());
+  }
+
+  /**
+   * Whether a reset gives the account to whoever reads its mail, whole: then a stranger's account that bears their address does
+   * them no harm. What somebody else has added beside the password would outlive the reset, or stand in its way.
+   */
+  async function isResetEnough(stores: EmailVerificationStores, account: AccountRecord): Promise<boolean> {
+    const { accountId, passwordHash } = account;
+    if (passwordHash === '' || (await stores.proofs.hasSecondFactor(accountId))) return false;
+    return (await stores.identities.findByAccount(accountId)).length === 0;
   }
 
   async function findToken(token: string): Promise<MailToken | undefined> {
@@ -180,9 +192,14 @@ export function createEmailVerification(dependencies: EmailVerificationDependenc
 
     /**
      * Uses a token up and verifies its address, which goes over to its account from one that never proved it. Resolves to
-     * the account, and the user code that was pending when the mail was sent. Refuses `mail-token-invalid`.
+     * the account, and the user code that was pending when the mail was sent. An account with more than a password wants its own
+     * session, `signedInTo`. Refuses `mail-token-invalid`, `not-signed-in-to-it` (the token stays good).
      */
-    async verifyEmail(token: string, origin: Origin): Promise<{ accountId: AccountId; userCode?: string }> {
+    async verifyEmail(
+      token: string,
+      origin: Origin,
+      signedInTo?: AccountId,
+    ): Promise<{ accountId: AccountId; userCode?: string }> {
       const found = await findToken(token);
       if (!found) throw new DomainError('mail-token-invalid');
       const { accountId, tokenMac, email, sealedUserCode } = found;
@@ -190,9 +207,12 @@ export function createEmailVerification(dependencies: EmailVerificationDependenc
         const taken = await stores.accounts.takeMailToken('verify-email', tokenMac, now());
         const account = taken && (await stores.accounts.find(accountId));
         const isMeant = account && !account.closedAt && account.email.toLowerCase() === email;
-        if (!isMeant || !(await giveAddress(stores, accountId, email, origin))) {
-          throw new DomainError('mail-token-invalid');
+        if (!isMeant) throw new DomainError('mail-token-invalid');
+        if (signedInTo !== accountId && !(await isResetEnough(stores, account))) {
+          throw new DomainError('not-signed-in-to-it');
         }
+        if (!(await giveAddress(stores, accountId, email, origin)))
+          throw new DomainError('mail-token-invalid');
         await audit.record(stores, { event: 'email-verified', accountId, actor: accountId, origin });
       });
       if (sealedUserCode === undefined) return { accountId };

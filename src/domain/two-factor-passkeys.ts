@@ -176,8 +176,8 @@ export function createTwoFactorPasskeys(dependencies: TwoFactorPasskeysDependenc
     },
 
     /**
-     * Removes it, with a fresh proof, for which a recovery code may stand in. With the last second factor the recovery codes end,
-     * and where the password is too short to stand alone, `newPassword` takes its place and every other session ends. Refuses as
+     * Removes it, with a fresh proof, for which a recovery code may stand in; every other session ends. With the last second factor
+     * the recovery codes end, and where the password is too short to stand alone, `newPassword` takes its place. Refuses as
      * `proveForChange` does, and `not-found`, `password-breaks-rule` (nothing of the proof is used up then), `last-way-in`,
      * `factor-not-on` where another factor has gone or come meanwhile, `sign-in-over`.
      */
@@ -207,8 +207,9 @@ export function createTwoFactorPasskeys(dependencies: TwoFactorPasskeysDependenc
         if (isOff) await endTwoFactor(stores, accountId);
         if (prepared && from) {
           await passwordRenewal.renew(stores, { accountId, from, ...prepared }, { actor: accountId, origin });
-          await stores.sessions.removeByAccount(accountId, session.sessionHash);
         }
+        // Somebody may have come in by it.
+        await stores.sessions.removeByAccount(accountId, session.sessionHash);
         const { name } = passkey;
         const details = { passkey: passkey.passkeyId, name };
         return { as: 'passkey-removed', told: { name, isLast: isOff ? 1 : 0 }, details };

@@ -117,6 +117,7 @@ export const domainErrorCodes = [
   'member-may-not',
   'member-name-invalid',
   'not-found',
+  'not-signed-in-to-it',
   'passkey-over',
   'passkey-stopped',
   'passkey-taken',

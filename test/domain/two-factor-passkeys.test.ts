@@ -319,6 +319,17 @@ describe('removing a passkey', () => {
     expect((await signInWith(other.authenticator)).next).toBe('done');
   });
 
+  it('ends every session but this one: somebody may have come in by it (OWASP ASVS 5.0 §7.4.3)', async () => {
+    const anna = await newHolder();
+    const there = await signInWith(anna.authenticator);
+    if (there.next !== 'done') throw new Error(there.next);
+    const { passkeyId } = anna.passkey;
+    const asked = { password: PASSWORD, recoveryCode: anna.recoveryCodes[0]!, passkeyId };
+    const { token } = await ownPasskeys.removePasskey(anna.session, asked, anna.origin);
+    expect(await sessions.findSession(there.token)).toBeUndefined();
+    expect(await sessions.findSession(token)).toBeDefined();
+  });
+
   it('that is the last second factor turns two-factor off, and ends the codes', async () => {
     const anna = await newHolder();
     const proof = { password: PASSWORD, recoveryCode: anna.recoveryCodes[0]! };

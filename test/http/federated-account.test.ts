@@ -35,7 +35,7 @@ async function isSignedIn(someone: Visitor): Promise<boolean> {
 
 /** From the page of connected accounts to the provider and back. */
 async function connect(someone: Visitor, password = PASSWORD): Promise<void> {
-  await someone.visit(`${PAGE}/connect?upstream=work`);
+  await someone.visit(`${PAGE}/connect?upstream=staff`);
   await someone.submit({ password }, `${PAGE}/connect`);
   await house.comeBack(someone, house.provider.allow(sentTo(someone)));
 }
@@ -55,13 +55,13 @@ describe('connecting', () => {
     expect(visitor.text).toContain('No account elsewhere is connected');
     await connect(visitor);
     expect(visitor.path).toBe(PAGE);
-    expect(visitor.text).toMatch(/It is connected now.*Work.*anna@example\.com/);
+    expect(visitor.text).toMatch(/It is connected now.*Staff.*anna@example\.com/);
     expect(await house.identitiesOf('anna')).toEqual(['staff:anna-1']);
     expect(await house.eventsOf('anna')).toContain('identity-connected');
     await house.sendMail();
     expect(
       house.mails.map(({ notice, details }) => [notice, 'upstream' in details && details.upstream]),
-    ).toEqual([['identity-connected', 'Work']]);
+    ).toEqual([['identity-connected', 'Staff']]);
     const again = house.newVisitor();
     await house.signIn(again);
     expect(again.path).toBe('/account');
@@ -70,7 +70,7 @@ describe('connecting', () => {
   it.each([['not the password at all'], ['']])('leads nowhere with the password %p', async (password) => {
     await house.newAccount('anna');
     await visitor.signIn('anna');
-    await visitor.visit(`${PAGE}/connect?upstream=work`);
+    await visitor.visit(`${PAGE}/connect?upstream=staff`);
     await visitor.submit({ password }, `${PAGE}/connect`);
     expect([400, 403]).toContain(visitor.status);
     expect(visitor.headers['refresh']).toBeUndefined();
@@ -104,7 +104,7 @@ describe('connecting', () => {
     await house.newAccount('anna');
     await house.newAccount('berta');
     await visitor.signIn('anna');
-    await visitor.visit(`${PAGE}/connect?upstream=work`);
+    await visitor.visit(`${PAGE}/connect?upstream=staff`);
     await visitor.submit({ password: PASSWORD }, `${PAGE}/connect`);
     const fields = house.provider.allow(sentTo(visitor));
     await visitor.visit('/account');
@@ -118,7 +118,7 @@ describe('connecting', () => {
   it('is no sign-in: a browser that is signed out is connected to nobody', async () => {
     await house.newAccount('anna');
     await visitor.signIn('anna');
-    await visitor.visit(`${PAGE}/connect?upstream=work`);
+    await visitor.visit(`${PAGE}/connect?upstream=staff`);
     await visitor.submit({ password: PASSWORD }, `${PAGE}/connect`);
     const fields = house.provider.allow(sentTo(visitor));
     await house.house.sessions.endAllSessions(await idOf('anna'));
@@ -131,7 +131,7 @@ describe('connecting', () => {
   it('tells the owner where the provider said no, and remembers it', async () => {
     await house.newAccount('anna');
     await visitor.signIn('anna');
-    await visitor.visit(`${PAGE}/connect?upstream=work`);
+    await visitor.visit(`${PAGE}/connect?upstream=staff`);
     await visitor.submit({ password: PASSWORD }, `${PAGE}/connect`);
     const { state = '' } = house.provider.allow(sentTo(visitor));
     await house.comeBack(visitor, { error: 'access_denied', state });
@@ -145,7 +145,7 @@ describe('connecting', () => {
     const { secret } = await house.house.proofs.addAuthenticator(accountId, username, ORIGIN);
     await visitor.signIn('anna');
     await visitor.submit({ code: await totpCode(secret, house.clock.now()) });
-    await visitor.visit(`${PAGE}/connect?upstream=work`);
+    await visitor.visit(`${PAGE}/connect?upstream=staff`);
     house.clock.advance(60);
     await visitor.submit({ password: PASSWORD, code: '000000' }, `${PAGE}/connect`);
     expect(visitor.headers['refresh']).toBeUndefined();

@@ -234,6 +234,29 @@ describe('an address that an account has', () => {
     expect(await accounts.findByLogin('squatter')).toMatchObject({ email: '', isEmailVerified: false });
   });
 
+  it('is not confirmed for a stranger by a click of its owner, but by who is signed in (NIST SP 800-63B §4.6)', async () => {
+    const who = { sub: 'mallory', email_verified: false };
+    const mallory = house.newVisitor();
+    await house.signIn(mallory, { who });
+    await mallory.submit({ username: 'mallory', email: 'anna@example.com' }, '/federated/new');
+    await house.sendMail();
+    const { details } = house.mails.find(({ notice }) => notice === 'verify-email')!;
+    const { pathname, search } = new URL((details as { address: string }).address);
+    const address = `${pathname}${search}`;
+    await visitor.visit(address);
+    await visitor.submit({}, '/verify-email');
+    expect(visitor.status).toBe(403);
+    expect(visitor.text).toContain('Sign in first');
+    const { accounts } = house.house;
+    expect(await accounts.findByLogin('mallory')).toMatchObject({ isEmailVerified: false });
+    // The token is still good, for whose account it is; and the owner takes the address by proving it.
+    await mallory.visit(address);
+    expect(mallory.text).toContain('Confirm this address');
+    await house.signUp(visitor);
+    expect(await accounts.findByLogin('anna@example.com')).toMatchObject({ username: 'anna' });
+    expect(await accounts.findByLogin('mallory')).toMatchObject({ email: '', isEmailVerified: false });
+  });
+
   it('is not even looked at where the provider has not proved it', async () => {
     await house.newAccount('anna');
     const who = { sub: 'mallory', email: 'anna@example.com', email_verified: false };

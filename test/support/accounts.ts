@@ -12,7 +12,9 @@ import type { Origin } from '../../src/domain/vocabulary.js';
 import { createAccountStore } from '../../src/stores/sql/accounts.js';
 import { createAuditStore } from '../../src/stores/sql/audit.js';
 import { createBudgetStore } from '../../src/stores/sql/budgets.js';
+import { createIdentityStore } from '../../src/stores/sql/identities.js';
 import { createOutboxStore } from '../../src/stores/sql/outbox.js';
+import { createProofStore } from '../../src/stores/sql/proofs.js';
 import { createTestClock } from './clock.js';
 import { estimateStrength } from './costly.js';
 import { openTestDatabase } from './databases.js';
@@ -48,7 +50,9 @@ export function openTestAccounts({
     accounts: createAccountStore(sql),
     audit: createAuditStore(sql),
     budgets: createBudgetStore(sql),
+    identities: createIdentityStore(sql),
     outbox: createOutboxStore(sql),
+    proofs: createProofStore(sql),
   }));
   const { stores, inTransaction } = database;
   const keyring = createKeyring({ secret: 'a root secret for tests, long enough' });

@@ -24,7 +24,7 @@ export interface FederatedHouseOptions extends TestHouseOptions {
 
 export type FederatedHouse = Awaited<ReturnType<typeof openFederatedHouse>>;
 
-/** Two providers, `work` and `other`, both OpenID. */
+/** Two providers, `staff` and `other`, both OpenID. */
 export async function openFederatedHouse({
   upstream,
   settings = {},

@@ -159,6 +159,7 @@ export const refusalAnswers = {
   'member-may-not': fault,
   'member-name-invalid': fault,
   'not-found': fault,
+  'not-signed-in-to-it': fault,
   'passkey-over': fault,
   'passkey-stopped': fault,
   'passkey-taken': fault,

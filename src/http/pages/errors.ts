@@ -57,6 +57,7 @@ export const refusalAnswers = {
   'member-may-not': answer(403, 'member-may-not', '/account/household'),
   'member-name-invalid': answer(400, 'member-name-invalid', '/account/household'),
   'not-found': answer(404, 'not-found'),
+  'not-signed-in-to-it': answer(403, 'not-signed-in-to-it', '/sign-in'),
   'passkey-over': answer(403, 'passkey-over', '/sign-in'),
   'passkey-stopped': answer(403, 'passkey-stopped', '/account/security/passkeys'),
   'passkey-taken': answer(409, 'passkey-taken', '/account/security/passkeys'),

@@ -47,7 +47,7 @@ export function createVerifyEmailPages(dependencies: Dependencies) {
     async submit(ctx: PageContext): Promise<void> {
       const { origin, account } = visitorOf(ctx);
       const token = formOf(ctx).get('token') ?? '';
-      const { accountId, userCode } = await accounts.verifyEmail(token, origin);
+      const { accountId, userCode } = await accounts.verifyEmail(token, origin, account?.accountId);
       // A code that came by mail was not typed from a screen in this browser, and whoever asked for the mail put it there.
       const isCode = userCode !== undefined && readUserCode(userCode) !== undefined;
       if (isCode && !pendingCodes.find(ctx)) pendingCodes.keep(ctx, { userCode, arrival: 'link', accountId });

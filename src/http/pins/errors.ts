@@ -153,6 +153,7 @@ export const domainAnswers = {
   'member-may-not': refusals.memberMayNot,
   'member-name-invalid': refusals.malformed,
   'not-found': refusals.notFound,
+  'not-signed-in-to-it': fault,
   'passkey-over': fault,
   'passkey-stopped': fault,
   'passkey-taken': fault,

@@ -1,25 +1,14 @@
 // The life of an account in a real browser: a forgotten password with a second factor, another address, closing and keeping
 // after all. axe finds nothing on the way, in light and dark, and nothing is wider than a narrow phone.
 import type { Page } from 'playwright-core';
-import {
-  describeInBrowser,
-  expectNoAxeFindings,
-  openBrowser,
-  screenshot,
-  type PageSettings,
-  type TestBrowser,
-} from '../support/chromium.js';
+import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
 import {
   NEW_PASSWORD,
   openCredentialsHouse,
   PASSWORD,
   type CredentialsHouse,
 } from '../support/credentials.js';
-
-const LOOKS: readonly (PageSettings & { readonly name: string })[] = [
-  { name: 'light-1440', colorScheme: 'light', width: 1440, locale: 'en-GB' },
-  { name: 'dark-320', colorScheme: 'dark', width: 320, height: 640, locale: 'de-DE' },
-];
+import { look as lookAt, LOOKS, type Look } from '../support/page-walk.js';
 
 /** Each story looks at half a dozen pages, and every look takes a second or more. */
 const STORY_MS = 60_000;
@@ -41,14 +30,9 @@ describeInBrowser('the life of an account', () => {
   type Person = Awaited<ReturnType<CredentialsHouse['newPerson']>>;
   const press = (page: Page, field: string) => page.locator(`[name=${field}]`).press('Enter');
 
-  async function open(settings: (typeof LOOKS)[number]): Promise<Page> {
+  async function open(settings: Look): Promise<Page> {
     const { name, ...rest } = settings;
-    look = async (page, what) => {
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect({ what, isTooWide: overflow > 0 }).toEqual({ what, isTooWide: false });
-      await expectNoAxeFindings(page);
-      await screenshot(page, `${what}-${name}`);
-    };
+    look = (page, what) => lookAt(page, { name }, what);
     return browser.newPage({ ...rest, baseUrl: test.url });
   }
 

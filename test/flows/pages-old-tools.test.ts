@@ -1,24 +1,13 @@
 // The pages about old tools in a real browser: axe finds nothing in light and dark, nothing is wider than a narrow phone, and
 // the owner turns the switch by the keyboard alone. With SCREENSHOTS set to a folder, a picture of each page is kept there.
-import type { Page } from 'playwright-core';
 import { totpCode } from '../../src/crypto/totp.js';
 import { startTestHouse, type TestHouse } from '../support/app.js';
-import {
-  describeInBrowser,
-  expectNoAxeFindings,
-  openBrowser,
-  screenshot,
-  type PageSettings,
-  type TestBrowser,
-} from '../support/chromium.js';
+import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
+import { look, LOOKS } from '../support/page-walk.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const ORIGIN = { networkAddress: '198.51.100.9', network: '198.51.100.9', requestId: 't' };
 const SWITCH = '/account/security/old-tools';
-const LOOKS: readonly (PageSettings & { readonly name: string })[] = [
-  { name: 'light-1440', colorScheme: 'light', width: 1440, locale: 'en-GB' },
-  { name: 'dark-320', colorScheme: 'dark', width: 320, height: 640, locale: 'de-DE' },
-];
 
 describeInBrowser('the pages about old tools', () => {
   let browser: TestBrowser;
@@ -41,19 +30,12 @@ describeInBrowser('the pages about old tools', () => {
     return totpCode(secret, house.clock.now());
   }
 
-  async function look(page: Page, name: string): Promise<void> {
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    expect({ name, isTooWide: overflow > 0 }).toEqual({ name, isTooWide: false });
-    await expectNoAxeFindings(page);
-    await screenshot(page, name);
-  }
-
   it.each(LOOKS)(
     'are for everybody: $name',
     async ({ name, ...settings }) => {
       const page = await browser.newPage({ ...settings, baseUrl: house.url });
       await page.goto('/help/old-tools');
-      await look(page, `help-old-tools-${name}`);
+      await look(page, { name }, 'help-old-tools');
 
       await page.goto('/sign-up');
       await page.fill('[name=email]', `${name}@example.org`);
@@ -61,7 +43,7 @@ describeInBrowser('the pages about old tools', () => {
       await page.fill('[name=new_password]', 'copper violin marsh 738201');
       await page.keyboard.press('Enter');
       await page.waitForSelector('a[href^="/sign-in"]');
-      await look(page, `password-digits-${name}`);
+      await look(page, { name }, 'password-digits');
 
       await page.goto('/sign-in');
       await page.fill('[name=login]', 'anna');
@@ -71,7 +53,7 @@ describeInBrowser('the pages about old tools', () => {
       await page.keyboard.press('Enter');
       await page.waitForURL('**/account');
       await page.goto('/account/security');
-      await look(page, `security-${name}`);
+      await look(page, { name }, 'security');
 
       const before = await page.locator('#old-tools p').first().innerText();
       await page.locator(`a[href="${SWITCH}"]`).press('Enter');
@@ -79,13 +61,13 @@ describeInBrowser('the pages about old tools', () => {
       await page.fill('[name=code]', await freshCode());
       await page.keyboard.press('Enter');
       await page.waitForSelector('[data-summary]');
-      await look(page, `switch-${name}`);
+      await look(page, { name }, 'switch');
       await page.fill('[name=password]', PASSWORD);
       await page.fill('[name=code]', await freshCode());
       await page.keyboard.press('Enter');
       await page.waitForURL('**/account/security?notice=*');
       expect(await page.locator('#old-tools p').first().innerText()).not.toBe(before);
-      await look(page, `switched-${name}`);
+      await look(page, { name }, 'switched');
       await page.context().close();
     },
     60_000,

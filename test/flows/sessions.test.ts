@@ -2,21 +2,11 @@
 // dark, nothing is wider than a narrow phone. With SCREENSHOTS set to a folder, a picture of each page is kept there.
 import type { Page } from 'playwright-core';
 import { startOAuthHouse, type OAuthHouse } from '../http/oauth-house.js';
-import {
-  describeInBrowser,
-  expectNoAxeFindings,
-  openBrowser,
-  screenshot,
-  type PageSettings,
-  type TestBrowser,
-} from '../support/chromium.js';
+import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
+import { look, LOOKS } from '../support/page-walk.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const DAY = 86_400;
-const LOOKS: readonly (PageSettings & { readonly name: string })[] = [
-  { name: 'light-1440', colorScheme: 'light', width: 1440, locale: 'en-GB' },
-  { name: 'dark-320', colorScheme: 'dark', width: 320, height: 640, locale: 'de-DE' },
-];
 
 describeInBrowser('the pages about sessions and activity', () => {
   let browser: TestBrowser;
@@ -30,13 +20,6 @@ describeInBrowser('the pages about sessions and activity', () => {
     await browser.close();
     await house.close();
   });
-
-  async function look(page: Page, name: string): Promise<void> {
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    expect({ name, isTooWide: overflow > 0 }).toEqual({ name, isTooWide: false });
-    await expectNoAxeFindings(page);
-    await screenshot(page, name);
-  }
 
   async function signIn(page: Page, login: string, { remember = false } = {}): Promise<void> {
     await page.fill('[name=login]', login);
@@ -61,15 +44,15 @@ describeInBrowser('the pages about sessions and activity', () => {
       await other.waitForURL('**/account');
 
       await page.goto('/sign-in');
-      await look(page, `sign-in-${name}`);
+      await look(page, { name }, 'sign-in');
       await signIn(page, login, { remember: true });
       await page.waitForURL('**/account');
-      await look(page, `account-${name}`);
+      await look(page, { name }, 'account');
       await page.goto('/account/sessions');
       expect(await page.locator('.list > li').count()).toBe(3);
-      await look(page, `sessions-${name}`);
+      await look(page, { name }, 'sessions');
       await page.goto('/account/activity');
-      await look(page, `activity-${name}`);
+      await look(page, { name }, 'activity');
 
       // A day later the browser is still signed in, and its security pages ask for everything once more.
       house.clock.advance(2 * DAY);
@@ -77,7 +60,7 @@ describeInBrowser('the pages about sessions and activity', () => {
       expect(new URL(page.url()).pathname).toBe('/account/tools');
       await page.goto('/account/sessions');
       await page.waitForURL('**/step-up?next=sessions');
-      await look(page, `step-up-${name}`);
+      await look(page, { name }, 'step-up');
       await page.fill('[name=password]', PASSWORD);
       await page.keyboard.press('Enter');
       await page.waitForURL('**/account/sessions');
@@ -87,17 +70,17 @@ describeInBrowser('the pages about sessions and activity', () => {
       await other.waitForURL('**/sign-in?next=not-me**');
       await signIn(other, login);
       await other.waitForURL('**/not-me?**');
-      await look(other, `not-me-${name}`);
+      await look(other, { name }, 'not-me');
       await other.locator('form[action="/not-me"] button').click();
       await other.waitForSelector('form[action="/account/sessions/end-others"]');
-      await look(other, `not-me-done-${name}`);
+      await look(other, { name }, 'not-me-done');
       await other.locator('form[action="/account/sessions/end-others"] button').click();
       await other.waitForURL('**/account/sessions?notice=*');
       expect(await house.linkedTools.listLinkedTools(await house.accountOf(login))).toEqual([]);
       await page.goto('/account');
       await page.waitForURL('**/sign-in**');
       await other.goto('/not-me?token=nothing');
-      await look(other, `not-me-over-${name}`);
+      await look(other, { name }, 'not-me-over');
 
       await page.context().close();
       await other.context().close();

@@ -1,8 +1,15 @@
 // What every server under measurement promises: it listens where it is told, says which addresses to call, and obeys
 // the orders below over process IPC. The orders do what no tool can do (approve a link, read the CPU clock), so that
 // the load itself is nothing but HTTP. Starting and pinning the processes is `processes.ts`.
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** How a server is started: its only argument, as JSON. */
+const MOST_COLLECTIONS = 20;
+const COLLECTION_PAUSE_MS = 50;
+
+/** The variable that holds its options, as JSON. */
+export const OPTIONS_VARIABLE = 'BENCH_SERVER_OPTIONS';
+
+/** How a server is started. */
 export interface ServerOptions {
   port: number;
   /** Seconds a tool must leave between two polls; 0 lets it poll without pause. */
@@ -44,13 +51,19 @@ export interface Orders {
   pendingNumbers: { ask: { count: number; sample: number }; reply: number[] };
   /** Has a person approve the link with that user code, as the pages would: it takes two seconds. */
   approveUserCode: { ask: { userCode: string }; reply: null };
+  /** Makes links that somebody has entered and reviewed, each an account of its own, and gives their device codes. */
+  reviewed: { ask: { count: number }; reply: string[] };
+  /** Has the people of these approve them, so many a second, as the page does. Ends when all are approved. */
+  approveAtPace: { ask: { codes: string[]; perSecond: number }; reply: PacedApprovals };
+  /** How many polls are held now. */
+  held: { ask: object; reply: number };
   /** Makes authorization codes that nobody has exchanged, each of an account of its own, for `CODE_VERIFIER` and `REDIRECT_URI`. */
   codes: { ask: { count: number }; reply: string[] };
   /** A nonce for proofs of possession; null where none is needed. */
   proofNonce: { ask: object; reply: string | null };
   /** Makes lasting tokens, each of a tool of its own. */
   lastingTokens: { ask: { count: number }; reply: string[] };
-  /** Resident bytes after a collection. */
+  /** Resident bytes when all that can be collected has been. */
   rss: { ask: object; reply: number };
   /** CPU time so far, in µs, user and system together. */
   cpu: { ask: object; reply: number };
@@ -58,6 +71,13 @@ export interface Orders {
   signIn: { ask: { count: number }; reply: number };
   /** Verifies a password with argon2id alone, `count` times, equally many at once; gives milliseconds. */
   verifyPassword: { ask: { count: number }; reply: number };
+}
+
+/** By `monotonicMs`. Each was due `1 / perSecond` after the one before it, the first at once. */
+export interface PacedApprovals {
+  beganAt: number;
+  /** When each had been committed and announced, in the order of the codes. */
+  approvedAt: number[];
 }
 
 export type OrderName = keyof Orders;
@@ -74,6 +94,9 @@ export type Abilities = {
       | 'verifyPassword'
       | 'pendingNumbers'
       | 'approveUserCode'
+      | 'reviewed'
+      | 'approveAtPace'
+      | 'held'
       | 'lastingTokens'
       | 'proofNonce'
       | 'codes'
@@ -82,9 +105,9 @@ export type Abilities = {
 
 /** Reads the options a server was started with. */
 export function readOptions(): ServerOptions {
-  const argument = process.argv[2];
-  if (!argument) throw new Error('This file is started by `npm run bench`.');
-  return JSON.parse(argument) as ServerOptions;
+  const written = process.env[OPTIONS_VARIABLE];
+  if (!written) throw new Error('This file is started by `npm run bench`.');
+  return JSON.parse(written) as ServerOptions;
 }
 
 /** Says that the server is ready, and obeys orders from then on; ends when the channel closes. */
@@ -106,6 +129,11 @@ export function obeyOrders(ready: Ready, abilities: Abilities): void {
   report({ ready });
 }
 
+/** Milliseconds of a clock that never goes back, and is the same for all processes of this machine. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** Picks `size` of `all` at random, in random order; `all` is left shuffled. */
 export function pickAtRandom<T>(all: T[], size: number): T[] {
   const wanted = Math.min(size, all.length);
@@ -120,10 +148,17 @@ function report(said: Report): void {
   process.send?.(said);
 }
 
-function residentBytes(): number {
-  globalThis.gc?.();
-  globalThis.gc?.();
-  return process.memoryUsage.rss();
+/** What the engine has freed goes back to the system little by little: it is asked until nothing more comes. */
+async function residentBytes(): Promise<number> {
+  let least = Infinity;
+  for (let unchanged = 0, turn = 0; unchanged < 3 && turn < MOST_COLLECTIONS; turn++) {
+    globalThis.gc?.();
+    await delay(COLLECTION_PAUSE_MS);
+    const bytes = process.memoryUsage.rss();
+    unchanged = bytes < least * 0.998 ? 0 : unchanged + 1;
+    least = Math.min(least, bytes);
+  }
+  return least;
 }
 
 function cpuMicroseconds(): number {

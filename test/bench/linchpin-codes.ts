@@ -10,7 +10,8 @@ import { CODE_VERIFIER, REDIRECT_URI } from './contract.js';
 
 const CODE_SECONDS = 60;
 
-async function addAccount({ stores, inTransaction }: House, like: AccountId): Promise<AccountId> {
+/** An account more, whose password and factors are those of another. */
+export async function addAccount({ stores, inTransaction }: House, like: AccountId): Promise<AccountId> {
   const known = (await stores.accounts.find(like))!;
   for (;;) {
     const accountId = randomUUID() as AccountId;

@@ -11,9 +11,11 @@ import type { BrowserTicket } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { IDENTIFIER, obeyOrders, pickAtRandom, readOptions, REDIRECT_URI } from './contract.js';
 import { makeCode } from './linchpin-codes.js';
+import { createPeople } from './linchpin-people.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
 const AT_ONCE = 500;
+const NO_LIMIT = { limit: 1_000_000_000 };
 
 const { port, intervalSeconds, folder } = readOptions();
 const publicUrl = `http://localhost:${port}`;
@@ -53,7 +55,16 @@ const house = await wire(
     demoPage: false,
     logLevel: 'error',
   },
-  { pollIntervalSeconds: intervalSeconds, viewsFolder: 'views' },
+  {
+    pollIntervalSeconds: intervalSeconds,
+    viewsFolder: 'views',
+    limits: {
+      'user-code-by-account': NO_LIMIT,
+      'user-code-by-account-daily': NO_LIMIT,
+      'user-code-by-network': NO_LIMIT,
+      'user-code-everywhere': NO_LIMIT,
+    },
+  },
 );
 const { accounts, clients, gate, inTransaction, linksForTool, wakeUps } = house;
 
@@ -153,6 +164,7 @@ async function inMilliseconds(count: number, work: () => Promise<unknown>): Prom
   return performance.now() - startedAt;
 }
 
+const people = createPeople(house, { client, like: account.accountId, origin, forEach });
 const bareHash = await argon2.hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
 
 createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
@@ -170,6 +182,8 @@ createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
     },
     {
       ...{ pending, pendingNumbers, approveUserCode, lastingTokens },
+      ...people,
+      held: async () => house.waiting.count(),
       codes: ({ count }) =>
         forEach(Array.from({ length: count }), () => makeCode(house, client, account.accountId)),
       proofNonce: async () => house.dpop.currentNonce(),

@@ -52,11 +52,15 @@ export function bareRequest(method: 'GET' | 'POST', path: string, headers: Recor
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}${length}\r\n`;
 }
 
-/** Opens a connection; `onFault` gets what made it unusable, an answer that cannot be read included. */
+/**
+ * Opens a connection; `onFault` gets what made it unusable, an answer that cannot be read included. `localAddress`: where it comes
+ * from; all of 127.0.0.0/8 is this machine's on Linux.
+ */
 export function openConnection(
   port: number,
   onAnswer: (answer: Answer) => void,
   onFault: (fault: Error) => void,
+  localAddress = '127.0.0.1',
 ): Promise<Connection> {
   return new Promise((done, failed) => {
     let received = '';
@@ -85,7 +89,7 @@ export function openConnection(
         return true;
       },
     };
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true, onread });
+    const socket: Socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true, onread });
     socket.setTimeout(SILENCE_MS, () =>
       fail(new Error(`The server said nothing for ${SILENCE_MS / 1000} s.`)),
     );

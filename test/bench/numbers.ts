@@ -3,11 +3,11 @@
 // measured, one link is followed from its start to the account, in both formats.
 import { IDENTIFIER } from './contract.js';
 import { bareRequest, loadServer, sendOnce, type Answer } from './load.js';
-import type { Server, ServerName } from './processes.js';
+import type { Server } from './processes.js';
+import type { Start } from './proven.js';
 import { createIssuers, createPollers, measureInTurn, type Contestant, type Effort } from './rounds.js';
 import { goal, presentRounds, ratioByLabel, type Section } from './table.js';
 
-type Start = (name: ServerName) => Promise<Server>;
 type Format = 'JSON' | 'XML';
 
 const FORMATS: readonly Format[] = ['JSON', 'XML'];

@@ -1,18 +1,26 @@
 // Starts the servers under measurement, each in a process of its own on core 0, and gives them orders. The load runs
 // here, on core 1. Where `taskset` is missing or there is one core only, nothing is pinned and the table says so.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
-import type { OrderName, Orders, Ready, Report, ServerOptions } from './contract.js';
+import {
+  OPTIONS_VARIABLE,
+  type OrderName,
+  type Orders,
+  type Ready,
+  type Report,
+  type ServerOptions,
+} from './contract.js';
 
 const SOURCES = resolve('test/bench');
 const BUILT = resolve('node_modules/.cache/bench');
 const SERVER_CORE = '0';
 const LOAD_CORE = '1';
+const ALL_CORES = `${SERVER_CORE},${LOAD_CORE}`;
 
 /** The servers that can be measured, and the file each is. */
 export const SERVERS = {
@@ -22,6 +30,12 @@ export const SERVERS = {
   linchpin: 'linchpin-server',
 } as const;
 export type ServerName = keyof typeof SERVERS;
+
+/** In what a server differs from the usual one: no interval, on the servers' core. */
+export type Setting = Partial<Omit<ServerOptions, 'port' | 'folder'>> & {
+  /** It may use the load's core too. */
+  areAllCoresIts?: boolean;
+};
 
 /** A started server. */
 export interface Server {
@@ -65,9 +79,9 @@ export async function buildServers(names: ServerName[]): Promise<void> {
   });
 }
 
-/** The command line that runs node on the servers' core. */
-export function nodeCommand(args: string[]): [string, string[]] {
-  return isPinned ? ['taskset', ['-c', SERVER_CORE, process.execPath, ...args]] : [process.execPath, args];
+/** The command line that runs node on the servers' core, or others. */
+export function nodeCommand(args: string[], cores = SERVER_CORE): [string, string[]] {
+  return isPinned ? ['taskset', ['-c', cores, process.execPath, ...args]] : [process.execPath, args];
 }
 
 /** Makes a temporary folder for one server. */
@@ -85,25 +99,28 @@ export async function findFreePort(): Promise<number> {
 }
 
 /** Starts one server and waits until it is ready. Refuses with what the server wrote, if it ends instead. */
-export async function startServer(name: ServerName, intervalSeconds = 0): Promise<Server> {
+export async function startServer(name: ServerName, setting: Setting = {}): Promise<Server> {
+  const { areAllCoresIts, ...given } = setting;
   const folder = await makeFolder();
-  const options: ServerOptions = { port: await findFreePort(), intervalSeconds, folder };
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  const options: ServerOptions = { port: await findFreePort(), intervalSeconds: 0, ...given, folder };
   const file = join(BUILT, `${SERVERS[name]}.js`);
-  const [command, args] = nodeCommand([
-    '--expose-gc',
-    '--max-old-space-size=8192',
-    file,
-    JSON.stringify(options),
-  ]);
+  const [command, args] = nodeCommand(
+    ['--expose-gc', '--max-old-space-size=8192', file],
+    areAllCoresIts ? ALL_CORES : SERVER_CORE,
+  );
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_ENV: 'production' },
+    // Not as an argument: every user of the machine can read those, and there are passwords among them.
+    env: { ...process.env, NODE_ENV: 'production', [OPTIONS_VARIABLE]: JSON.stringify(options) },
   });
   const channel = openChannel(name, child);
   const stop = async (): Promise<void> => {
     const ended = new Promise((done) => child.once('exit', done));
     if (child.exitCode === null && child.signalCode === null && child.kill()) await ended;
-    await rm(folder, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   };
   try {
     return { name, port: options.port, ready: await channel.ready, order: channel.order, stop };

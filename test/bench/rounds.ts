@@ -1,11 +1,10 @@
 // What is measured against others: pending polls, issuing, redeeming. The contestants are loaded in turn, in short
 // windows, round after round, so that whatever else the machine does falls on all of them; only the ratios within a
-// round are compared. Before it is measured, each real server proves the whole story, down to the token's signature.
+// round are compared. That they answer rightly before is the business of `proven.ts`.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { CODE_VERIFIER, REDIRECT_URI } from './contract.js';
-import type { Server } from './processes.js';
-import { formRequest, loadServer, sendOnce, type Answer, type Traffic } from './load.js';
+import type { Server, ServerName } from './processes.js';
+import { formRequest, loadServer, type Answer, type Traffic } from './load.js';
 
 const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const CODES_POLLED = 20_000;
@@ -16,6 +15,19 @@ export interface Effort {
   seconds: number;
   /** How many answers a server gives before it is measured. */
   warmAnswers: number;
+}
+
+/** What a run measures, and how long. */
+export interface Measuring {
+  effort: Effort;
+  /** Only to see that it runs: what a section makes more of than links, it makes less of. */
+  isQuick: boolean;
+  /** How many links are many. */
+  many: number;
+  /** Among how many pending links polls are measured, the fewest first. */
+  sizes: number[];
+  /** The servers whose source is there. */
+  names: ServerName[];
 }
 
 export interface Window {
@@ -149,32 +161,6 @@ export async function createHurriedPollers(server: Server, label: string): Promi
     return seen.pending <= 2 * codes.length + seen.slowDown / 10;
   };
   return { label, server, makeTraffic: async () => ({ next, isRight }) };
-}
-
-/** Proves on one link that a server does the device flow: pending, approved, a token that verifies, and only once. */
-export async function proveDeviceFlow(server: Server): Promise<void> {
-  const { issuePath, clientId, scope, jwksPath } = server.ready;
-  if (jwksPath === undefined) return;
-  const expect = (isRight: boolean, what: string, answer: Answer): void => {
-    if (!isRight) throw new Error(`${server.name}: ${what} was answered ${answer.status}:\n${answer.body}`);
-  };
-  const issued = await sendOnce(server.port, formRequest(issuePath, { client_id: clientId, scope }));
-  expect(issued.status === 200, 'a device authorization request', issued);
-  const code = (JSON.parse(issued.body) as { device_code: string }).device_code;
-  const request = pollRequest(server, code);
-  const pending = await sendOnce(server.port, request);
-  expect(isPending(pending), 'the first poll', pending);
-  await server.order('approve', { codes: [code] });
-  const redeemed = await sendOnce(server.port, request);
-  expect(isToken(redeemed), 'the poll after the approval', redeemed);
-  const keys = (await (await fetch(`http://127.0.0.1:${server.port}${jwksPath}`)).json()) as JSONWebKeySet;
-  const token = (JSON.parse(redeemed.body) as { access_token: string }).access_token;
-  const needs = { typ: 'at+jwt', requiredClaims: ['aud', 'sub', 'exp', 'jti'] };
-  await jwtVerify(token, createLocalJWKSet(keys), needs).catch((fault: unknown) => {
-    throw new Error(`${server.name}: a token that does not verify (${String(fault)}):\n${token}`);
-  });
-  const again = await sendOnce(server.port, request);
-  expect(again.status === 400 && again.body.includes('"invalid_grant"'), 'the poll after the token', again);
 }
 
 /** The poll of one link; `headers` are whole lines. */

@@ -24,6 +24,8 @@ export interface Section {
   rows: string[][];
   goals: Goal[];
   figures: unknown;
+  /** What must be said with it: what was left out, what bounds a figure. A line each. */
+  notes?: string[];
 }
 
 /** A column of ratios: each row against the row it names, or against none. */
@@ -74,22 +76,25 @@ export function presentRounds(
   goals: Goal[] = [],
 ): Section {
   const byLabel = new Map(measured.map((one) => [one.label, one]));
-  const isLoadBound = measured.some(({ windows }) => spreadOf(windows.map((w) => w.loadShare)).median > 0.95);
   return {
-    title: isLoadBound ? `${title} (where a row ends in *, the load generator was at its limit)` : title,
+    title,
     columns: [
-      ...['', 'per second', 'CPU µs', 'busy', 'p99 ms'],
+      ...['', 'per second', 'CPU µs', 'busy', 'bound by', 'p99 ms'],
       ...comparisons.flatMap(({ heading }) => [heading, 'by CPU']),
     ],
     rows: measured.map((one) => {
       const median = (pick: (window: Measured['windows'][number]) => number): number =>
         spreadOf(one.windows.map(pick)).median;
-      const isBound = median((w) => w.loadShare) > 0.95;
+      const bound = boundOf(
+        median((w) => w.busy),
+        median((w) => w.loadShare),
+      );
       return [
         one.label,
-        count(median((w) => w.perSecond)) + (isBound ? '*' : ''),
+        count(median((w) => w.perSecond)),
         median((w) => w.cpuMicroseconds).toFixed(0),
         `${(median((w) => w.busy) * 100).toFixed(0)} %`,
+        bound,
         median((w) => w.p99Ms).toFixed(1),
         ...comparisons.flatMap(({ against }) => {
           const other = byLabel.get(against(one.label) ?? '');
@@ -102,6 +107,12 @@ export function presentRounds(
     goals,
     figures: measured,
   };
+}
+
+/** What a window was bound by: the load generator, the server's own CPU, or what it waits for. */
+export function boundOf(busy: number, loadShare: number): string {
+  if (loadShare > 0.95) return 'load';
+  return busy > 0.9 ? 'CPU' : 'waiting';
 }
 
 /** A goal for the median of a spread. */
@@ -127,9 +138,15 @@ export function count(number: number): string {
   return Math.round(number).toLocaleString('en-US').replaceAll(',', ' ');
 }
 
+/** Links in as few letters as they can be told apart by. */
+export function short(links: number): string {
+  return links < 1_000_000 ? `${links / 1000} k` : `${links / 1_000_000} M`;
+}
+
 /** Prints a section. */
-export function printSection({ title, columns, rows }: Section): void {
+export function printSection({ title, columns, rows, notes = [] }: Section): void {
   printColumns(title, columns, rows);
+  for (const note of notes) console.log(`  ${note}`);
 }
 
 /** Prints what was asked for beside what came out. */

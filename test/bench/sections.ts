@@ -1,0 +1,260 @@
+// The sections of every run: Linchpin beside the others (polls, links started and redeemed, codes exchanged), and what is measured
+// of it alone. The long ones have files of their own: `holders.ts`, `beside.ts`, `million.ts`, `replicas.ts`.
+import { existsSync } from 'node:fs';
+import { timeApprovals, timeFsync, timeSignIns, timeStart, weighLinks } from './alone.js';
+import { measureHolders } from './holders.js';
+import { measureNumbers, measureUser } from './numbers.js';
+import type { Server, ServerName } from './processes.js';
+import { createProofPollers } from './proofs.js';
+import { withServers, type Start } from './proven.js';
+import {
+  createExchangers,
+  createHurriedPollers,
+  createIssuers,
+  createPollers,
+  createRedeemers,
+  measureInTurn,
+  type Contestant,
+  type Measuring,
+} from './rounds.js';
+import {
+  count,
+  goal,
+  presentRounds,
+  ratioByLabel,
+  short,
+  spread,
+  spreadOf,
+  type Section,
+  type Spread,
+} from './table.js';
+
+/** A section; nothing where there is nothing to measure. */
+export type MeasureSection = (measuring: Measuring) => Promise<Section | undefined>;
+
+/** What a run measures unless it is told otherwise, in this order. */
+export const SECTIONS: Record<string, MeasureSection> = {
+  fsync: measureFsync,
+  poll: measurePolls,
+  proofs: measureProofs,
+  'slow-down': measureSlowDown,
+  issue: (measuring) => measureAct(measuring, 'issue', 'Links started', createIssuers, 1.5),
+  redeem: (measuring) =>
+    measureAct(measuring, 'redeem', 'Approved links redeemed, a signed token each', createRedeemers, 2),
+  codes: (measuring) =>
+    measureAct(
+      measuring,
+      'codes',
+      'Authorization codes exchanged, with PKCE, a signed token each',
+      createExchangers,
+    ),
+  wait: measureWaiting,
+  numbers: (measuring) => ours(measuring, (start) => measureNumbers(start, measuring.effort, measuring.many)),
+  user: (measuring) => ours(measuring, (start) => measureUser(start, measuring.effort)),
+  'sign-in': measureSignIn,
+  memory: measureMemory,
+  start: measureStart,
+};
+
+/** What takes minutes each, or other programs: for `--full`, or by name. */
+export const LONG_SECTIONS: Record<string, MeasureSection> = {
+  holders: (measuring) => ours(measuring, (start) => measureHolders(start, measuring.isQuick)),
+};
+
+const isReal = (name: ServerName): boolean => name === 'linchpin' || name === 'oidc-provider';
+
+async function measurePolls({ names, sizes, many, effort }: Measuring): Promise<Section> {
+  return withServers(async (start) => {
+    const contestants: Contestant[] = [];
+    for (const name of names) {
+      const isBare = name === 'node:http' || name === 'koa';
+      for (const size of isBare ? [many] : sizes) {
+        const server = await start(name);
+        contestants.push(await createPollers(server, size, isBare ? name : at(name, size)));
+      }
+    }
+    const measured = await measureInTurn(contestants, effort);
+    const ratio = (one: string, other: string): Spread | undefined => ratioByLabel(measured, one, other);
+    return presentRounds(
+      'Pending polls, by links pending',
+      measured,
+      [
+        { heading: '÷ node:http', against: () => 'node:http' },
+        { heading: '× oidc-provider', against: (label) => at('oidc-provider', sizeIn(sizes, label)) },
+        {
+          heading: '÷ itself at 1 k',
+          against: (label) => (sizeIn(sizes, label) ? at(label.split(',')[0] ?? '', 1000) : undefined),
+        },
+      ],
+      [
+        ...goal('pending poll × oidc-provider', ratio(at('linchpin', many), at('oidc-provider', many)), {
+          atLeast: 3,
+        }),
+        ...goal('pending poll ÷ bare node:http', ratio(at('linchpin', many), 'node:http'), { atLeast: 0.35 }),
+        ...sizes.slice(1).flatMap((size) =>
+          goal(`poll at ${short(size)} ÷ at 1 k`, ratio(at('linchpin', size), at('linchpin', 1000)), {
+            atLeast: 0.95,
+          }),
+        ),
+      ],
+    );
+  });
+}
+
+async function measureProofs({ names, effort }: Measuring): Promise<Section | undefined> {
+  return withServers(async (start) => {
+    const contestants: Contestant[] = [];
+    for (const name of names.filter(isReal)) {
+      const server = await start(name);
+      contestants.push(await createPollers(server, 1000, `${name}, plain`));
+      contestants.push(await createProofPollers(server, `${name}, DPoP`));
+    }
+    const measured = await measureInTurn(contestants, effort);
+    return presentRounds(
+      'Pending polls with a proof of possession (DPoP, ES256)',
+      measured,
+      [
+        { heading: '÷ plain', against: (label) => `${label.split(',')[0]}, plain` },
+        { heading: '× oidc-provider', against: (label) => `oidc-provider,${label.split(',')[1]}` },
+      ],
+      [],
+    );
+  });
+}
+
+async function measureSlowDown(measuring: Measuring): Promise<Section | undefined> {
+  return ours(measuring, async (start) => {
+    const contestants = [
+      await createPollers(await start('linchpin'), 1000, 'linchpin, pending'),
+      await createHurriedPollers(await start('linchpin', { intervalSeconds: 5 }), 'linchpin, slow_down'),
+    ];
+    const measured = await measureInTurn(contestants, measuring.effort);
+    return presentRounds('Polls that come too soon', measured, [
+      { heading: '÷ pending', against: () => 'linchpin, pending' },
+    ]);
+  });
+}
+
+async function measureAct(
+  { names, effort }: Measuring,
+  act: string,
+  title: string,
+  createTraffic: (server: Server) => Contestant,
+  /** Without one, only servers that really do it are measured, and nothing was asked for. */
+  atLeast?: number,
+): Promise<Section> {
+  return withServers(async (start) => {
+    const contestants: Contestant[] = [];
+    for (const name of atLeast === undefined ? names.filter(isReal) : names)
+      contestants.push(createTraffic(await start(name)));
+    const measured = await measureInTurn(contestants, effort);
+    return presentRounds(
+      title,
+      measured,
+      ['node:http', 'oidc-provider']
+        .filter((other) => measured.some(({ label }) => label === other))
+        .map((other) => ({ heading: `${other === 'node:http' ? '÷' : '×'} ${other}`, against: () => other })),
+      atLeast === undefined
+        ? []
+        : goal(`${act} × oidc-provider`, ratioByLabel(measured, 'linchpin', 'oidc-provider'), { atLeast }),
+    );
+  });
+}
+
+async function measureWaiting(measuring: Measuring): Promise<Section | undefined> {
+  return ours(measuring, async (start) => {
+    const delays = await timeApprovals(await start('linchpin'), measuring.isQuick ? 1 : 4);
+    return {
+      title: 'From an approval to the token, for a tool that waits (Prefer: wait=30)',
+      columns: ['', 'median ms (min–max)'],
+      rows: [[`linchpin, ${delays.length} links`, spread(spreadOf(delays), 1)]],
+      goals: goal('approval to token', spreadOf(delays), { below: 50 }, ' ms'),
+      figures: delays,
+    };
+  });
+}
+
+async function measureSignIn(measuring: Measuring): Promise<Section | undefined> {
+  const [rounds, times] = measuring.isQuick ? [2, 10] : [4, 60];
+  return ours(measuring, async (start) => {
+    const rates = await timeSignIns(await start('linchpin'), rounds, times);
+    return {
+      title: 'Sign-in with a password',
+      columns: ['', 'per second', 'ratio'],
+      rows: [
+        ['argon2id alone', spread(spreadOf(rates.map(({ bare }) => bare)), 0), ''],
+        [
+          'linchpin sign-in',
+          spread(spreadOf(rates.map(({ signIn }) => signIn)), 0),
+          spread(spreadOf(rates.map(({ signIn, bare }) => signIn / bare)), 2),
+        ],
+      ],
+      goals: [],
+      figures: rates,
+    };
+  });
+}
+
+async function measureMemory({ names, many }: Measuring): Promise<Section> {
+  return withServers(async (start) => {
+    const weights: { name: ServerName; atRest: number; perLink: number }[] = [];
+    for (const name of names.filter(isReal)) {
+      weights.push({ name, ...(await weighLinks(await start(name), many)) });
+    }
+    const ours = weights.find(({ name }) => name === 'linchpin');
+    return {
+      title: `Memory, with ${short(many)} links pending`,
+      columns: ['', 'RSS at rest, MB', 'bytes per link'],
+      rows: weights.map(({ name, atRest, perLink }) => [name, (atRest / 1e6).toFixed(0), count(perLink)]),
+      goals: goal('RSS per pending link', ours && spreadOf([ours.perLink]), { below: 500 }, ' bytes'),
+      figures: weights,
+    };
+  });
+}
+
+async function measureStart({ names, isQuick }: Measuring): Promise<Section | undefined> {
+  if (!existsSync('dist/main.js')) {
+    if (names.includes('linchpin')) console.log('\nThe start is not measured: `npm run build` first.');
+    return undefined;
+  }
+  const { startMs, idleBytes } = await timeStart(isQuick ? 1 : 5);
+  return {
+    title: 'The built service, on a database that exists',
+    columns: ['', 'start to first answer, ms', 'idle RSS, MB'],
+    rows: [['linchpin', spread(spreadOf(startMs), 0), (idleBytes / 1e6).toFixed(0)]],
+    goals: [
+      ...goal('start to first answer', spreadOf(startMs), { below: 1500 }, ' ms'),
+      ...goal('idle RSS', spreadOf([idleBytes / 1e6]), { below: 130 }, ' MB'),
+    ],
+    figures: { startMs, idleBytes },
+  };
+}
+
+async function measureFsync({ isQuick }: Measuring): Promise<Section> {
+  const taken = await timeFsync(isQuick ? 50 : 300);
+  const { median } = spreadOf(taken);
+  return {
+    title: 'The disk under the databases',
+    columns: ['', 'median µs (min–max)'],
+    rows: [['write 4 KiB and fsync', spread(spreadOf(taken), 0) + (median < 20 ? ' (no real disk)' : '')]],
+    goals: [],
+    figures: taken,
+  };
+}
+
+/** A section without which there is nothing to measure where Linchpin is missing. */
+async function ours(
+  { names }: Measuring,
+  work: (start: Start) => Promise<Section>,
+): Promise<Section | undefined> {
+  return names.includes('linchpin') ? withServers(work) : undefined;
+}
+
+function at(name: string, links: number | undefined): string {
+  return links === undefined ? name : `${name}, ${short(links)}`;
+}
+
+/** The number of links that a label of `at` names. */
+function sizeIn(sizes: readonly number[], label: string): number | undefined {
+  return sizes.find((size) => label.endsWith(`, ${short(size)}`));
+}

@@ -140,6 +140,7 @@ describe('the image, line by line in an empty folder', () => {
     await follow(images.final, serving);
     const app = inside(images.final, '.');
     expect(readdirSync(app).sort()).toEqual(['dist', 'node_modules', 'package.json', 'views']);
+    expect(readdirSync(join(app, 'dist'))).toContain('main.js');
     const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
       'dependencies' | 'devDependencies',
       Record<string, string>

@@ -1,6 +1,7 @@
 // How a link looks to the tool that polls it by its number: all members that any client insists on, the token null until
 // there is one. The older shape has elements where the newer has attributes. PIN-API 3.1, 3.2, 3.6.
 import { presentTime, type Answer, type Format } from './answers.js';
+import { writeOnce } from './xml.js';
 import type { NumberedLink } from '../../domain/links-by-number.js';
 
 /** What an approved link gave: once there is a token, whether the account was made for it. */
@@ -29,6 +30,8 @@ const NOWHERE = {
   subdivisions: '',
   coordinates: '',
 };
+
+const NOWHERE_IN_XML = writeOnce({ name: 'location', attributes: NOWHERE });
 
 /** How many whole seconds a link has left; the last second counts as one. */
 export const secondsLeft = ({ expiresAt }: Pick<NumberedLink, 'expiresAt'>, now: Date): number =>
@@ -59,7 +62,7 @@ export function presentLink(about: PresentedLink, publicUrl: string): Answer {
     xml: () => ({
       name: 'pin',
       attributes: { ...membersOf(about, publicUrl, 'xml'), ...outcome },
-      children: [{ name: 'location', attributes: NOWHERE }],
+      children: [NOWHERE_IN_XML],
     }),
   };
 }

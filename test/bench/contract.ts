@@ -16,6 +16,8 @@ export interface ServerOptions {
   intervalSeconds: number;
   /** An empty folder of its own, for servers that keep something on disk. */
   folder: string;
+  /** What several servers share that are one to the world, and the address that they have there. */
+  shared?: { publicUrl: string; databaseUrl: string; redisUrl: string };
 }
 
 /** What the tools that poll by number call themselves. */
@@ -63,6 +65,12 @@ export interface Orders {
   proofNonce: { ask: object; reply: string | null };
   /** Makes lasting tokens, each of a tool of its own. */
   lastingTokens: { ask: { count: number }; reply: string[] };
+  /** Has its clock stand still at that many milliseconds since 1970, until the next such order. */
+  setClock: { ask: { at: number }; reply: null };
+  /** Does what the house does once a minute: forgets what has expired. Gives how many links, and milliseconds. */
+  sweep: { ask: object; reply: { links: number; ms: number } };
+  /** The most bytes that were ever resident. */
+  peak: { ask: object; reply: number };
   /** Resident bytes when all that can be collected has been. */
   rss: { ask: object; reply: number };
   /** CPU time so far, in µs, user and system together. */
@@ -84,7 +92,7 @@ export type OrderName = keyof Orders;
 export type Message = { [N in OrderName]: { id: number; do: N } & Orders[N]['ask'] }[OrderName];
 export type Report = { ready: Ready } | { id: number; reply: unknown } | { id: number; fault: string };
 
-/** What a server must bring; `rss` and `cpu` are the same everywhere. */
+/** What a server must bring; `rss`, `peak` and `cpu` are the same everywhere. */
 export type Abilities = {
   [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
 } & {
@@ -97,6 +105,8 @@ export type Abilities = {
       | 'reviewed'
       | 'approveAtPace'
       | 'held'
+      | 'setClock'
+      | 'sweep'
       | 'lastingTokens'
       | 'proofNonce'
       | 'codes'
@@ -112,7 +122,7 @@ export function readOptions(): ServerOptions {
 
 /** Says that the server is ready, and obeys orders from then on; ends when the channel closes. */
 export function obeyOrders(ready: Ready, abilities: Abilities): void {
-  const able = { ...abilities, rss: residentBytes, cpu: cpuMicroseconds };
+  const able = { ...abilities, rss: residentBytes, peak: peakBytes, cpu: cpuMicroseconds };
   const obey = async (message: Message): Promise<unknown> => {
     const ability = able[message.do] as ((ask: Message) => unknown) | undefined;
     if (!ability) throw new Error(`This server cannot do "${message.do}".`);
@@ -144,6 +154,20 @@ export function pickAtRandom<T>(all: T[], size: number): T[] {
   return all.slice(0, wanted);
 }
 
+/** Keeps so many of what it is given, each as likely as any other, however much that is. */
+export function createSample<T>(size: number) {
+  const kept: T[] = [];
+  let given = 0;
+  return {
+    kept,
+    give(item: T): void {
+      const place = given < size ? given : Math.floor(Math.random() * (given + 1));
+      given++;
+      if (place < size) kept[place] = item;
+    },
+  };
+}
+
 function report(said: Report): void {
   process.send?.(said);
 }
@@ -159,6 +183,10 @@ async function residentBytes(): Promise<number> {
     least = Math.min(least, bytes);
   }
   return least;
+}
+
+function peakBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 function cpuMicroseconds(): number {

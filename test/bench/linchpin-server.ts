@@ -1,24 +1,28 @@
-// Linchpin as it is wired for everybody, on a SQLite file that is durable on disk, with a poll interval of 0 and its budgets
-// out of the way. Approving goes to the store directly: a person's click is not what is measured.
+// Linchpin as it is wired for everybody, on a SQLite file that is durable on disk, or as one of several on PostgreSQL and Redis; with
+// a poll interval of 0 and its budgets out of the way. Approving goes to the store directly: a person's click is not what is measured.
 import { availableParallelism } from 'node:os';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import argon2 from 'argon2';
+import { redisUrl } from '../../src/config-redis.js';
 import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
 import { keyOfDeviceCode, type Approval, type Holder } from '../../src/domain/links.js';
 import type { BrowserTicket } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
-import { IDENTIFIER, obeyOrders, pickAtRandom, readOptions, REDIRECT_URI } from './contract.js';
+import { createSample, IDENTIFIER, obeyOrders, pickAtRandom, readOptions, REDIRECT_URI } from './contract.js';
 import { makeCode } from './linchpin-codes.js';
 import { createPeople } from './linchpin-people.js';
 
 const PASSWORD = 'quartz lantern bicycle 42';
-const AT_ONCE = 500;
+/** PostgreSQL has a connection for each, and does not group them. */
+const [AT_ONCE_GROUPED, AT_ONCE_SHARED] = [500, 32];
 const NO_LIMIT = { limit: 1_000_000_000 };
 
-const { port, intervalSeconds, folder } = readOptions();
-const publicUrl = `http://localhost:${port}`;
+const { port, intervalSeconds, folder, shared } = readOptions();
+const atOnce = shared ? AT_ONCE_SHARED : AT_ONCE_GROUPED;
+const publicUrl = shared?.publicUrl ?? `http://localhost:${port}`;
+let standsAt: number | undefined;
 const house = await wire(
   {
     publicUrl,
@@ -30,9 +34,9 @@ const house = await wire(
     verifyTokens: true,
     dataDir: folder,
     databaseFile: join(folder, 'linchpin.sqlite'),
-    databaseUrl: undefined,
+    databaseUrl: shared?.databaseUrl,
     databaseConnections: 12,
-    redis: undefined,
+    redis: shared && redisUrl.parse(shared.redisUrl),
     workers: 1,
     secret: 'a secret for the bench that is long enough',
     secretPrevious: undefined,
@@ -57,6 +61,10 @@ const house = await wire(
   },
   {
     pollIntervalSeconds: intervalSeconds,
+    // Its thread, and the memory of that, would end in the midst of what is measured.
+    estimateStrength: async () => 4,
+    // The time of a shared database is its own.
+    ...(shared ? {} : { now: () => new Date(standsAt ?? Date.now()) }),
     viewsFolder: 'views',
     limits: {
       'user-code-by-account': NO_LIMIT,
@@ -70,18 +78,24 @@ const { accounts, clients, gate, inTransaction, linksForTool, wakeUps } = house;
 
 const origin = { networkAddress: '127.0.0.1', network: '127.0.0.1', requestId: 'bench' };
 const names = { email: 'bench@example.com', username: 'bench', password: PASSWORD };
-const account = await accounts.createAccount({ ...names, role: 'person', isEmailVerified: true });
-const client = await clients.registerClient(
-  {
-    name: 'Bench',
-    metadata: {
-      grantTypes: [DEVICE_CODE_GRANT, 'authorization_code'],
-      scopes: ['profile'],
-      redirectUris: [REDIRECT_URI],
+// Whichever server starts first makes them for all that share the database.
+const account =
+  (await accounts.findByLogin(names.username)) ??
+  (await accounts.createAccount({ ...names, role: 'person', isEmailVerified: true }));
+const known = (await clients.listClients()).find(({ name }) => name === 'Bench');
+const client =
+  known ??
+  (await clients.registerClient(
+    {
+      name: 'Bench',
+      metadata: {
+        grantTypes: [DEVICE_CODE_GRANT, 'authorization_code'],
+        scopes: ['profile'],
+        redirectUris: [REDIRECT_URI],
+      },
     },
-  },
-  origin,
-);
+    origin,
+  ));
 
 /** Does the work for every item, so many at a time that commits are full. */
 async function forEach<Item, Result>(
@@ -89,17 +103,20 @@ async function forEach<Item, Result>(
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  for (let next = 0; next < items.length; next += AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(next, next + AT_ONCE).map(work))));
+  for (let next = 0; next < items.length; next += atOnce) {
+    results.push(...(await Promise.all(items.slice(next, next + atOnce).map(work))));
   }
   return results;
 }
 
 async function pending({ count, sample }: { count: number; sample: number }): Promise<string[]> {
-  const codes = await forEach(Array.from({ length: count }), async () => {
-    return (await linksForTool.startLink({ client, scope: 'profile', origin })).deviceCode;
-  });
-  return pickAtRandom(codes, sample);
+  const codes = createSample<string>(sample);
+  const startOne = async (): Promise<void> =>
+    codes.give((await linksForTool.startLink({ client, scope: 'profile', origin })).deviceCode);
+  // None is kept but the sample: what the process weighs is links, and not the orders of this bench.
+  for (let left = count; left > 0; left -= atOnce)
+    await Promise.all(Array.from({ length: Math.min(left, atOnce) }, startOne));
+  return pickAtRandom(codes.kept, sample);
 }
 
 async function approveOne(deviceCode: string): Promise<void> {
@@ -154,6 +171,14 @@ async function lastingTokens({ count }: { count: number }): Promise<string[]> {
   );
 }
 
+async function sweep(): Promise<{ links: number; ms: number }> {
+  const startedAt = performance.now();
+  const links = await linksForTool.removeExpired();
+  await house.jobs.runNow('forget what has expired');
+  await house.jobs.runNow('forget old authorizations');
+  return { links, ms: performance.now() - startedAt };
+}
+
 async function inMilliseconds(count: number, work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   let left = count;
@@ -184,6 +209,11 @@ createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
       ...{ pending, pendingNumbers, approveUserCode, lastingTokens },
       ...people,
       held: async () => house.waiting.count(),
+      async setClock({ at }) {
+        standsAt = at;
+        return null;
+      },
+      sweep,
       codes: ({ count }) =>
         forEach(Array.from({ length: count }), () => makeCode(house, client, account.accountId)),
       proofNonce: async () => house.dpop.currentNonce(),

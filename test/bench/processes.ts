@@ -27,6 +27,7 @@ export const SERVERS = {
   'node:http': 'servers/node-http',
   koa: 'servers/koa',
   'oidc-provider': 'servers/oidc-provider',
+  'oidc-provider on Redis': 'servers/oidc-provider-redis',
   linchpin: 'linchpin-server',
 } as const;
 export type ServerName = keyof typeof SERVERS;

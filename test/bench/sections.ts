@@ -2,11 +2,14 @@
 // of it alone. The long ones have files of their own: `holders.ts`, `beside.ts`, `million.ts`, `replicas.ts`.
 import { existsSync } from 'node:fs';
 import { timeApprovals, timeFsync, timeSignIns, timeStart, weighLinks } from './alone.js';
+import { measureBeside } from './beside.js';
 import { measureHolders } from './holders.js';
+import { measureMillion } from './million.js';
 import { measureNumbers, measureUser } from './numbers.js';
 import type { Server, ServerName } from './processes.js';
 import { createProofPollers } from './proofs.js';
 import { withServers, type Start } from './proven.js';
+import { measureReplicas } from './replicas.js';
 import {
   createExchangers,
   createHurriedPollers,
@@ -59,6 +62,9 @@ export const SECTIONS: Record<string, MeasureSection> = {
 /** What takes minutes each, or other programs: for `--full`, or by name. */
 export const LONG_SECTIONS: Record<string, MeasureSection> = {
   holders: (measuring) => ours(measuring, (start) => measureHolders(start, measuring.isQuick)),
+  beside: (measuring) => ours(measuring, (start) => measureBeside(start, measuring)),
+  million: (measuring) => ours(measuring, (start) => measureMillion(start, measuring.isQuick)),
+  replicas: measureReplicas,
 };
 
 const isReal = (name: ServerName): boolean => name === 'linchpin' || name === 'oidc-provider';

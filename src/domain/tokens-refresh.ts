@@ -1,11 +1,11 @@
 // Refresh tokens: each is used once and followed by one successor, derived from it, so that a lost answer can be given again
 // and a stolen old token shows itself. RFC 6749 §6, RFC 9700 §4.14.2.
-import { sha256 } from '../crypto/secrets.js';
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
 import { spendProofWithin, type Proof } from './dpop.js';
 import type { Services, ServiceStore, Target } from './services.js';
 import type { UsedProofStore } from './used-proofs.js';
+import { refreshTokenKey } from './tokens-derived.js';
 import { endToolWithin } from './tokens-ending.js';
 import type { Issue, IssuedTokens, LinkedTool, RefreshToken, Tokens, TokenStores } from './tokens.js';
 import { DomainError, type AccountId, type Clock, type InTransaction, type Origin } from './vocabulary.js';
@@ -72,9 +72,11 @@ export function createTokensRefresh<Stores extends RefreshStores>(
   ): Promise<Issue> {
     const access = tokens.stampAccess();
     const generation = row.generation + 1;
-    const refreshToken = tokens.deriveRefreshToken(row.keyId, presented, row.linkedToolId, generation);
+    const createdAt = now();
+    const made = { presented, family: row.linkedToolId, generation, at: createdAt };
+    const refreshToken = tokens.deriveRefreshToken(row.keyId, made);
     await stores.tokens.insertRefreshToken(
-      tokens.refreshTokenRow(refreshToken, issue.tool, { ...issue, generation, access }),
+      tokens.refreshTokenRow(refreshToken, issue.tool, { ...issue, generation, access, createdAt }),
     );
     return { ...issue, access, refreshToken };
   }
@@ -93,20 +95,18 @@ export function createTokensRefresh<Stores extends RefreshStores>(
     const usedAfter = new Date(now().getTime() - REPLAY_SECONDS * 1000);
     const isAllowed = await stores.tokens.replayRefreshToken(row.tokenHash, usedAfter, MOST_REPLAYS);
     if (!isAllowed) return undefined;
-    const refreshToken = tokens.deriveRefreshToken(
-      row.keyId,
-      presented,
-      row.linkedToolId,
-      row.generation + 1,
-    );
-    const { scope, access, audience } = successor;
+    const { scope, access, audience, generation, createdAt: at } = successor;
+    const made = { presented, family: row.linkedToolId, generation, at };
+    const refreshToken = tokens.deriveRefreshToken(row.keyId, made);
+    // One that was made when they began with no moment cannot be made again.
+    if (refreshTokenKey(refreshToken) !== successor.tokenHash) throw new DomainError('grant-invalid');
     return { ...issue, scope, access, audience, refreshToken };
   }
 
   async function refreshInside(stores: Stores, asked: Asked): Promise<Refreshed> {
     const { presented, client, origin, proof } = asked;
     const keyThumbprint = proof?.thumbprint;
-    const row = await stores.tokens.findRefreshToken(sha256(presented));
+    const row = await stores.tokens.findRefreshToken(refreshTokenKey(presented));
     // RFC 6749 §5.2: a token issued to another client is an invalid grant, and presenting it changes nothing.
     if (!row || row.clientId !== client.clientId || row.expiresAt <= now()) return { outcome: 'refused' };
     // RFC 9449 §5: only with its key; that of a client which proves who it is, with any. Asking with another changes nothing.

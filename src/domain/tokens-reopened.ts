@@ -1,8 +1,8 @@
 // The first tokens of a linked tool once more, for a tool that has proved its key: the answer that they came in was lost. Nothing
 // new is made: the access token has the same jti, the refresh token is the same. When they were first made, and how long after
 // they may be had again, is for those who redeem a link or a code. DESIGN 3.
-import { sha256 } from '../crypto/secrets.js';
 import type { Client } from './clients.js';
+import { refreshTokenKey } from './tokens-derived.js';
 import type { Issue, LinkedTool, Tokens, TokenStores } from './tokens.js';
 import type { LinkId } from './vocabulary.js';
 
@@ -30,7 +30,8 @@ export async function reopenLinkedTool(
   if (first?.usedAt) return undefined;
   const issue = { tool, client, access: tool.firstAccess, keyThumbprint };
   if (!first) return { ...issue, scope: await tokenScope(tool), refreshToken: undefined };
-  const refreshToken = deriveRefreshToken(first.keyId, presented, tool.linkedToolId, 0);
-  if (sha256(refreshToken) !== first.tokenHash) return undefined;
+  const made = { presented, family: tool.linkedToolId, generation: 0, at: first.createdAt };
+  const refreshToken = deriveRefreshToken(first.keyId, made);
+  if (refreshTokenKey(refreshToken) !== first.tokenHash) return undefined;
   return { ...issue, scope: first.scope, refreshToken };
 }

@@ -1,11 +1,11 @@
 // Whether a token still counts, and how it stops counting: introspection, use at our own endpoints, revocation.
 // A signature alone never answers: the linked tool behind the token must be alive and its account in good standing.
 // RFC 7662 (introspection), RFC 7009 (revocation), RFC 9068 §4 (checks).
-import { sha256 } from '../crypto/secrets.js';
 import { CLOCK_TOLERANCE_SECONDS, type Payload } from '../crypto/jwt.js';
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
+import { refreshTokenKey } from './tokens-derived.js';
 import { endToolWithin } from './tokens-ending.js';
 import type { LinkedTool, RefreshToken, TokenStore, TokenStores } from './tokens.js';
 import {
@@ -102,7 +102,7 @@ export function createTokensStanding<Stores extends TokenStores>(
   }
 
   async function findRefresh(token: string): Promise<Standing | undefined> {
-    const row = await store.findRefreshToken(sha256(token));
+    const row = await store.findRefreshToken(refreshTokenKey(token));
     if (!row || row.usedAt || row.expiresAt <= now()) return undefined;
     const tool = await findLiveTool(row.linkedToolId);
     return tool && { kind: 'refresh', token: row, tool };
@@ -183,7 +183,7 @@ export function createTokensStanding<Stores extends TokenStores>(
      * (RFC 7009 §2.1). A token that is unknown, expired or another client's is left as it is, and nothing tells which.
      */
     async revoke(token: string, client: Client, origin: Origin): Promise<void> {
-      const row = await store.findRefreshToken(sha256(token));
+      const row = await store.findRefreshToken(refreshTokenKey(token));
       if (row) {
         if (row.clientId === client.clientId) await revokeRefresh(row, client, origin);
         return;

@@ -2,14 +2,13 @@
 // tokens are signed after the commit, from the claims that were stored, so that no token exists without its row.
 // What a token says: `tokens-claims`; rotation: `tokens-refresh`; whether it counts: `tokens-standing`; the list: `linked-tools`.
 // RFC 9068 (access tokens), RFC 6749 §6 and RFC 9700 §4.14.2 (refresh).
-import { hmac, sha256 } from '../crypto/secrets.js';
 import type { AppPasswordId } from './app-password-records.js';
 import type { AuditStore } from './audit.js';
 import type { Client } from './clients.js';
 import type { Keys } from './keys.js';
 import { createClaims } from './tokens-claims.js';
+import { createDerivation, refreshTokenKey, type DerivingKeys } from './tokens-derived.js';
 import { createSignIssue } from './tokens-signing.js';
-import { DomainError } from './vocabulary.js';
 import type {
   AccountId,
   AuthenticationMethod,
@@ -156,12 +155,6 @@ export interface TokenStores {
   readonly audit: AuditStore;
 }
 
-/** Keys that derive refresh tokens, by id, so that a changed root secret does not end families in use. */
-export interface DerivingKeys {
-  readonly currentId: string;
-  key(keyId: string): Buffer | undefined;
-}
-
 export interface TokensDependencies {
   readonly keys: Keys;
   readonly derivingKeys: DerivingKeys;
@@ -219,6 +212,7 @@ export type Tokens = ReturnType<typeof createTokens>;
 export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensDependencies) {
   const claimsOf = createClaims(issuer);
   const signIssue = createSignIssue({ keys, now, claimsOf });
+  const deriveRefreshToken = createDerivation(derivingKeys);
   const inSeconds = (seconds: number, from = now()): Date => new Date(from.getTime() + seconds * 1000);
 
   function stampAccess(): AccessStamp {
@@ -226,29 +220,20 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
     return { jti: newId(), issuedAt, expiresAt: inSeconds(ACCESS_TOKEN_SECONDS, issuedAt) };
   }
 
-  /** `next = HMAC(K, presented ‖ family ‖ generation)`: whoever holds the database cannot make the next one. */
-  function deriveRefreshToken(keyId: string, presented: string, family: string, generation: number): string {
-    const key = derivingKeys.key(keyId);
-    if (!key)
-      throw new DomainError('grant-invalid', { publicDetail: 'the key of this token family is gone' });
-    return hmac(key, presented, family, generation).toString('base64url');
-  }
-
   function refreshTokenRow(
     token: string,
     tool: Pick<LinkedTool, 'linkedToolId' | 'clientId' | 'linkedAt'>,
-    rest: Pick<RefreshToken, 'generation' | 'access' | 'scope' | 'keyThumbprint' | 'audience'>,
+    rest: Pick<RefreshToken, 'generation' | 'access' | 'scope' | 'keyThumbprint' | 'audience' | 'createdAt'>,
   ): RefreshToken {
     const idle = inSeconds(REFRESH_IDLE_SECONDS);
     const absolute = inSeconds(REFRESH_ABSOLUTE_SECONDS, tool.linkedAt);
     return {
       ...rest,
-      tokenHash: sha256(token),
+      tokenHash: refreshTokenKey(token),
       linkedToolId: tool.linkedToolId,
       clientId: tool.clientId,
       keyId: derivingKeys.currentId,
       replays: 0,
-      createdAt: now(),
       usedAt: undefined,
       expiresAt: idle < absolute ? idle : absolute,
     };
@@ -292,10 +277,10 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       const { keyThumbprint } = tool;
       if (!client.metadata.grantTypes.includes('refresh_token'))
         return { tool, client, access, scope, refreshToken: undefined, keyThumbprint };
-      const refreshToken = deriveRefreshToken(derivingKeys.currentId, presented, tool.linkedToolId, 0);
-      await stores.tokens.insertRefreshToken(
-        refreshTokenRow(refreshToken, tool, { generation: 0, access, scope, keyThumbprint }),
-      );
+      const first = { presented, family: tool.linkedToolId, generation: 0, at };
+      const refreshToken = deriveRefreshToken(derivingKeys.currentId, first);
+      const row = { generation: 0, access, scope, keyThumbprint, createdAt: at };
+      await stores.tokens.insertRefreshToken(refreshTokenRow(refreshToken, tool, row));
       return { tool, client, access, scope, refreshToken, keyThumbprint };
     },
 

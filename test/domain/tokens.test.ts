@@ -4,6 +4,7 @@ import { createLinkedTools } from '../../src/domain/linked-tools.js';
 import { createAudit } from '../../src/domain/audit.js';
 import { sha256 } from '../../src/crypto/secrets.js';
 import type { Client } from '../../src/domain/clients.js';
+import { refreshTokenKey } from '../../src/domain/tokens-derived.js';
 import type { IssuedTokens } from '../../src/domain/tokens.js';
 import type { AccountId, LinkedToolId } from '../../src/domain/vocabulary.js';
 import { ISSUER, openLinkRooms, originFrom, type LinkRooms } from '../support/link-rooms.js';
@@ -69,7 +70,7 @@ describe('the first tokens', () => {
     const { accessToken, refreshToken, idToken, deviceCode } = await link({ account: 'kept' });
     const { tokens } = rooms.database.stores;
     const kept = JSON.stringify([
-      await tokens.findRefreshToken(sha256(refreshToken)),
+      await tokens.findRefreshToken(refreshTokenKey(refreshToken)),
       await tokens.findLinkedTools('kept' as AccountId),
     ]);
     expect(kept).toContain(sha256(refreshToken));
@@ -88,17 +89,44 @@ describe('the first tokens', () => {
   });
 
   it('cannot be derived from the database and the device code without the key (DESIGN 7)', async () => {
-    const { deviceCode, refreshToken } = await link();
+    const { deviceCode, refreshToken, accessToken } = await link();
     const other = await openLinkRooms({ secret: 'another secret that is long enough, and not ours' });
-    const tool = await toolOf((await link()).accessToken);
-    const guess = other.tokens.deriveRefreshToken(other.keyring.currentId, deviceCode, tool, 0);
+    const at = new Date(parseInt(refreshToken.slice(0, 9), 36));
+    const made = { presented: deviceCode, family: await toolOf(accessToken), generation: 0, at };
+    expect(rooms.tokens.deriveRefreshToken(rooms.keyring.currentId, made)).toBe(refreshToken);
+    const guess = other.tokens.deriveRefreshToken(other.keyring.currentId, made);
     expect(guess).not.toBe(refreshToken);
     await refused(refresh(guess), 'grant-invalid');
     await other.close();
   });
 
   it('hold a 256-bit refresh token (RFC 6749 §10.10)', async () => {
-    expect(Buffer.from((await link()).refreshToken, 'base64url')).toHaveLength(32);
+    const [, secret = ''] = (await link()).refreshToken.split('.');
+    expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
+  });
+
+  it('are kept in the order in which they were made', async () => {
+    const keys: string[] = [];
+    for (let made = 0; made < 5; made++) {
+      const { refreshToken } = await link();
+      rooms.clock.advance(1);
+      const next = await refresh(refreshToken);
+      rooms.clock.advance(1);
+      keys.push(refreshTokenKey(refreshToken), refreshTokenKey(next.refreshToken!));
+    }
+    expect([...keys].sort()).toEqual(keys);
+  });
+
+  it('are still taken in the form of before, that begins with no moment', async () => {
+    const { refreshToken } = await link();
+    const { stores, inTransaction } = rooms.database;
+    const row = (await stores.tokens.findRefreshToken(refreshTokenKey(refreshToken)))!;
+    const bare = 'x'.repeat(43);
+    const older = { ...row, tokenHash: sha256(bare), generation: 7 };
+    await inTransaction(({ tokens }) => tokens.insertRefreshToken(older));
+    const next = await refresh(bare);
+    expect(next.refreshToken).toMatch(/^[\da-z]{9}\.[\w-]{43}$/);
+    expect((await refresh(bare)).refreshToken).toBe(next.refreshToken);
   });
 });
 

@@ -136,7 +136,7 @@ describe('a poll after the approval', () => {
       token_type: 'Bearer',
       expires_in: 900,
       scope: 'openid profile',
-      refresh_token: like(/^[\w-]{43}$/),
+      refresh_token: like(/^[\da-z]{9}\.[\w-]{43}$/),
       id_token: like(/^[\w-]+\.[\w-]+\.[\w-]+$/),
     });
   });

@@ -69,6 +69,8 @@ export interface Orders {
   setClock: { ask: { at: number }; reply: null };
   /** Does what the house does once a minute: forgets what has expired. Gives how many links, and milliseconds. */
   sweep: { ask: object; reply: { links: number; ms: number } };
+  /** Bytes of what lives after a collection: objects and buffers. */
+  heap: { ask: object; reply: number };
   /** The most bytes that were ever resident. */
   peak: { ask: object; reply: number };
   /** Resident bytes when all that can be collected has been. */
@@ -92,7 +94,7 @@ export type OrderName = keyof Orders;
 export type Message = { [N in OrderName]: { id: number; do: N } & Orders[N]['ask'] }[OrderName];
 export type Report = { ready: Ready } | { id: number; reply: unknown } | { id: number; fault: string };
 
-/** What a server must bring; `rss`, `peak` and `cpu` are the same everywhere. */
+/** What a server must bring; `rss`, `heap`, `peak` and `cpu` are the same everywhere. */
 export type Abilities = {
   [N in 'pending' | 'approve']: (ask: Orders[N]['ask']) => Promise<Orders[N]['reply']> | Orders[N]['reply'];
 } & {
@@ -122,7 +124,7 @@ export function readOptions(): ServerOptions {
 
 /** Says that the server is ready, and obeys orders from then on; ends when the channel closes. */
 export function obeyOrders(ready: Ready, abilities: Abilities): void {
-  const able = { ...abilities, rss: residentBytes, peak: peakBytes, cpu: cpuMicroseconds };
+  const able = { ...abilities, rss: residentBytes, heap: heapBytes, peak: peakBytes, cpu: cpuMicroseconds };
   const obey = async (message: Message): Promise<unknown> => {
     const ability = able[message.do] as ((ask: Message) => unknown) | undefined;
     if (!ability) throw new Error(`This server cannot do "${message.do}".`);
@@ -183,6 +185,12 @@ async function residentBytes(): Promise<number> {
     least = Math.min(least, bytes);
   }
   return least;
+}
+
+function heapBytes(): number {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function peakBytes(): number {

@@ -31,6 +31,12 @@ interface Step {
   loadShare: number;
 }
 
+/** Bytes: resident, and of objects and buffers alone. */
+interface Weight {
+  rss: number;
+  heap: number;
+}
+
 /** The tools that wait, until they have their tokens. A tool whose hold ends without one asks again at once. */
 function createHolders(server: Server) {
   const tokenAt = new Map<string, number>();
@@ -151,12 +157,14 @@ export async function measureHolders(start: Start, isQuick: boolean): Promise<Se
     await holders.hold(first);
     await step(server, holders, first, 100);
     const held = await server.order('reviewed', { count: tools });
-    const before = await server.order('rss', {});
+    const before = await weigh(server);
     await holders.hold(held);
-    const bytes = ((await server.order('rss', {})) - before) / (await server.order('held', {}));
+    const after = await weigh(server);
+    const holding = await server.order('held', {});
+    const weight = { rss: (after.rss - before.rss) / holding, heap: (after.heap - before.heap) / holding };
     const rates = isQuick ? [100, ASKED_RATE] : [100, 200, ASKED_RATE, 450, 600, 900, 1200, 1800, 2700];
     const steps = await climb(server, holders, held, { rates, seconds: isQuick ? 1 : 10 });
-    const section = present(tools, bytes, steps);
+    const section = present(tools, weight, steps);
     if (tools < wanted)
       section.notes?.unshift(`Not ${count(wanted)}: too few files may be open (ulimit -n).`);
     return section;
@@ -165,7 +173,12 @@ export async function measureHolders(start: Start, isQuick: boolean): Promise<Se
   }
 }
 
-function present(tools: number, bytes: number, steps: Step[]): Section {
+async function weigh(server: Server): Promise<Weight> {
+  const heap = await server.order('heap', {});
+  return { heap, rss: await server.order('rss', {}) };
+}
+
+function present(tools: number, weight: Weight, steps: Step[]): Section {
   const asked = steps.find(({ perSecond }) => perSecond === ASKED_RATE);
   const late = steps.find(({ deliveredMs }) => p99(deliveredMs) > LATEST_MS);
   const last = steps.at(-1);
@@ -195,12 +208,12 @@ function present(tools: number, bytes: number, steps: Step[]): Section {
       boundOf(step.busy, step.loadShare),
     ]),
     notes: [
-      `Each holder takes ${count(bytes)} bytes of the process; what the kernel keeps for its connection is not among them.`,
+      `Each holder takes ${count(weight.rss)} resident bytes, without the kernel's; objects and buffers alone grew by ${count(weight.heap)} for each.`,
       'ms: from when the approval was due until the tool had its token. CPU µs: of an approval, its token, and all that wait.',
       knee,
     ],
     goals: [
-      ...goal('memory per held poll', spreadOf([bytes / 1024]), { below: 16 }, ' KB'),
+      ...goal('memory per held poll', spreadOf([weight.rss / 1024]), { below: 16 }, ' KB'),
       ...goal(
         `p99 of tokens at ${ASKED_RATE} approvals/s`,
         asked && spreadOf([p99(asked.deliveredMs)]),
@@ -208,7 +221,7 @@ function present(tools: number, bytes: number, steps: Step[]): Section {
         ' ms',
       ),
     ],
-    figures: { tools, bytes, steps },
+    figures: { tools, weight, steps },
   };
 }
 

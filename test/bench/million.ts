@@ -20,8 +20,7 @@ interface Weight {
   perLink?: number;
 }
 
-export async function measureMillion(start: Start, isQuick: boolean): Promise<Section> {
-  const links = isQuick ? 200_000 : 1_000_000;
+export async function measureMillion(start: Start, links: number): Promise<Section> {
   const server = await start('linchpin');
   let clock = Date.now();
   await server.order('setClock', { at: clock });

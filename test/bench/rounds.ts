@@ -24,6 +24,8 @@ export interface Measuring {
   isQuick: boolean;
   /** How many links are many. */
   many: number;
+  /** How many are most. */
+  most: number;
   /** Among how many pending links polls are measured, the fewest first. */
   sizes: number[];
   /** The servers whose source is there. */

@@ -63,7 +63,7 @@ export const SECTIONS: Record<string, MeasureSection> = {
 export const LONG_SECTIONS: Record<string, MeasureSection> = {
   holders: (measuring) => ours(measuring, (start) => measureHolders(start, measuring.isQuick)),
   beside: (measuring) => ours(measuring, (start) => measureBeside(start, measuring)),
-  million: (measuring) => ours(measuring, (start) => measureMillion(start, measuring.isQuick)),
+  million: (measuring) => ours(measuring, (start) => measureMillion(start, measuring.most)),
   replicas: measureReplicas,
 };
 
@@ -174,6 +174,7 @@ async function measureWaiting(measuring: Measuring): Promise<Section | undefined
       title: 'From an approval to the token, for a tool that waits (Prefer: wait=30)',
       columns: ['', 'median ms (min–max)'],
       rows: [[`linchpin, ${delays.length} links`, spread(spreadOf(delays), 1)]],
+      notes: ['In it: an order between processes, two commits, each durable, and a signature.'],
       goals: goal('approval to token', spreadOf(delays), { below: 50 }, ' ms'),
       figures: delays,
     };
@@ -195,6 +196,7 @@ async function measureSignIn(measuring: Measuring): Promise<Section | undefined>
           spread(spreadOf(rates.map(({ signIn, bare }) => signIn / bare)), 2),
         ],
       ],
+      notes: ['Bounded by argon2id on the core of the server; what the ratio lacks to one is all else.'],
       goals: [],
       figures: rates,
     };

@@ -7,6 +7,7 @@ import type { Config } from './config.js';
 import { randomSecret } from './crypto/secrets.js';
 import { browserMarksOf } from './domain/known-browsers.js';
 import { type Deliver } from './domain/notices.js';
+import { untilNone } from './domain/vocabulary.js';
 import { createGuards, OPEN_TO_SCRIPTS } from './http/guards.js';
 import { PENDING_BODY, SLOW_DOWN_BODY } from './http/oauth/errors.js';
 import { createOAuthDoor } from './http/oauth/routes.js';
@@ -148,20 +149,20 @@ function openPagesDoor(
 function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnType<typeof openMail>) {
   const { stores, inTransaction, notices, keys, deviceKeyRing, clients, accounts } = rooms;
   const { linksForTool, linkedTools, newTools, log, now } = rooms;
-  const purge = (): Promise<unknown> =>
-    inTransaction(async (inside) => {
-      const at = now();
+  async function purge(): Promise<void> {
+    const at = now();
+    await inTransaction(async (inside) => {
       await inside.sessions.removeExpired(at);
       await inside.hostSessions.removeExpired(at);
       await inside.invitations.removeExpiredInvitations(at);
-      await inside.signIns.removeExpired(at);
       await inside.roundTrips.removeExpired(at);
       await inside.passkeys.removeExpired(at);
-      await inside.tokens.removeExpired(at);
-      await inside.usedProofs.removeExpired(at);
-      await inside.budgets.removeExpired(at);
       await inside.outbox.removeExpired(at);
     });
+    // Of these there may be many.
+    for (const name of ['signIns', 'tokens', 'usedProofs', 'budgets'] as const)
+      await untilNone(() => inTransaction((inside) => inside[name].removeExpired(at)));
+  }
   const sendMail = async (): Promise<void> => {
     const { failed } = await notices.sendDue(stores.outbox, inTransaction, deliver);
     for (const { mailId, notice, isGivenUp, cause } of failed) {
@@ -171,8 +172,10 @@ function openJobs(config: Config, rooms: Rooms, deliver: Deliver, mail: ReturnTy
     }
   };
   const forgetAudit = () =>
-    inTransaction(({ audit }) =>
-      audit.removeBefore(new Date(now().getTime() - config.auditDays * 86_400_000)),
+    untilNone(() =>
+      inTransaction(({ audit }) =>
+        audit.removeBefore(new Date(now().getTime() - config.auditDays * 86_400_000)),
+      ),
     );
   return createJobs({
     log,

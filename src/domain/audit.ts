@@ -130,6 +130,7 @@ export interface AuditStore {
     before: string | undefined,
     limit: number,
   ): Promise<(AuditRow & { readonly auditId: string })[]>;
+  /** A few of them at a time; none, where none are left. */
   removeBefore(time: Date): Promise<number>;
   /** Takes addresses, browsers and names out of what is remembered of an account that is no more. What happened stays. */
   forgetPerson(accountId: AccountId): Promise<void>;

@@ -9,7 +9,7 @@ import {
 import type { AuthorizationAsked, AuthorizationRequest } from './authorizations.js';
 import type { Client } from './clients.js';
 import type { Throttle } from './throttle.js';
-import type { AuthorizationId, ClientId, Origin } from './vocabulary.js';
+import { untilNone, type AuthorizationId, type ClientId, type Origin } from './vocabulary.js';
 
 export interface AuthorizationsForToolDependencies<
   Stores extends AuthorizationStores,
@@ -94,8 +94,13 @@ export function createAuthorizationsForTool<Stores extends AuthorizationStores>(
 
     /** Forgets what nobody finished, and what was exchanged a day ago. Resolves to how many. */
     removeExpired: (): Promise<number> =>
-      inTransaction(({ authorizations }) =>
-        authorizations.removeExpired(inSeconds(-UNFINISHED_KEPT_SECONDS), inSeconds(-REDEEMED_KEPT_SECONDS)),
+      untilNone(() =>
+        inTransaction(({ authorizations }) =>
+          authorizations.removeExpired(
+            inSeconds(-UNFINISHED_KEPT_SECONDS),
+            inSeconds(-REDEEMED_KEPT_SECONDS),
+          ),
+        ),
       ),
   };
 }

@@ -124,7 +124,7 @@ export interface AuthorizationStore {
    * token nor a refresh token. Their owner has been told of them. Resolves to how many.
    */
   forgetSpent(tool: LinkedTool, now: Date): Promise<number>;
-  /** Removes what expired before the first time, and what was redeemed before the second. */
+  /** Removes what expired before the first time, and what was redeemed before the second: a few at a time, none where none are left. */
   removeExpired(expiredBefore: Date, redeemedBefore: Date): Promise<number>;
 }
 

@@ -21,6 +21,7 @@ import type { IssuedTokens, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
 import {
   DomainError,
+  untilNone,
   type AccountId,
   type Clock,
   type InTransaction,
@@ -281,6 +282,8 @@ export function createLinksForTool<Stores extends LinkStores>(
 
     /** Forgets links a day after they expired. Resolves to how many. */
     removeExpired: (): Promise<number> =>
-      inTransaction(({ links }) => links.removeExpired(new Date(now().getTime() - KEPT_SECONDS * 1000))),
+      untilNone(() =>
+        inTransaction(({ links }) => links.removeExpired(new Date(now().getTime() - KEPT_SECONDS * 1000))),
+      ),
   };
 }

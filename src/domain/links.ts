@@ -172,6 +172,7 @@ export interface LinkStore {
   findInterval(linkId: LinkId): Promise<number | undefined>;
   /** Keeps a raised interval in seconds; it never goes down. */
   raiseInterval(linkId: LinkId, intervalSeconds: number): Promise<void>;
+  /** A few of them at a time; none, where none are left. */
   removeExpired(before: Date): Promise<number>;
 }
 

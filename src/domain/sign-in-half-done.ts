@@ -40,6 +40,7 @@ export interface SignInStore {
   removeByAccount(accountId: AccountId): Promise<number>;
   /** Those that were begun in no browser that the account knows. */
   removeFromStrangers(accountId: AccountId): Promise<number>;
+  /** A few of them at a time; none, where none are left. */
   removeExpired(now: Date): Promise<number>;
 }
 

@@ -74,6 +74,7 @@ export interface BudgetStore {
   add(budget: string, spender: string, sliceStartsAt: Date, expiresAt: Date): Promise<number>;
   /** Takes one away from a slice that has any. */
   takeBack(budget: string, spender: string, sliceStartsAt: Date): Promise<void>;
+  /** A few of them at a time; none, where none are left. */
   removeExpired(now: Date): Promise<number>;
 }
 

@@ -147,6 +147,7 @@ export interface TokenStore {
   removeDead(before: Date, keysApprovedSince: Date): Promise<number>;
   insertRevokedAccess(jti: string, expiresAt: Date): Promise<void>;
   isAccessRevoked(jti: string): Promise<boolean>;
+  /** A few of them at a time; none, where none are left. */
   removeExpired(now: Date): Promise<number>;
 }
 

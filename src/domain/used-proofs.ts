@@ -4,5 +4,6 @@
 export interface UsedProofStore {
   /** False when it was used before. */
   use(proofHash: string, forgottenAt: Date): Promise<boolean>;
+  /** A few of them at a time; none, where none are left. */
   removeExpired(now: Date): Promise<number>;
 }

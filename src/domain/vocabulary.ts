@@ -72,6 +72,13 @@ export function contextClass(methods: readonly AuthenticationMethod[]): 'aal2' |
  */
 export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<Result>) => Promise<Result>;
 
+/** Does some of it, in a transaction of its own each time, until there is none left to do. Resolves to how much it was. */
+export async function untilNone(doSome: () => Promise<number>): Promise<number> {
+  let all = 0;
+  for (let some = await doSome(); some > 0; some = await doSome()) all += some;
+  return all;
+}
+
 /** Every refusal of the domain. A new word does not compile until each door has an answer for it. */
 export const domainErrorCodes = [
   'account-closed',

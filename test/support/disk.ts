@@ -1,6 +1,6 @@
 // A disk that runs full, for tests: fills a database up to its last page (it was opened with `maxPages`), leaves a little room,
 // and empties it again. What fills it are rows of long ago in the audit log, which no test looks at.
-import { isUnavailable } from '../../src/domain/vocabulary.js';
+import { isUnavailable, untilNone } from '../../src/domain/vocabulary.js';
 import type { TestHouse } from './app.js';
 
 /** So long that the first rows take pages of their own, and the last ones what is left in others. */
@@ -37,8 +37,9 @@ export function createDisk({ inTransaction }: Pick<TestHouse['house'], 'inTransa
     },
 
     /** Makes room again that this many of the longest rows have taken, two pages or so each. */
-    leave: (room: number) => inTransaction(({ audit }) => audit.removeBefore(new Date(room + 1))),
+    leave: (room: number) =>
+      untilNone(() => inTransaction(({ audit }) => audit.removeBefore(new Date(room + 1)))),
 
-    free: () => inTransaction(({ audit }) => audit.removeBefore(LONG_AGO)),
+    free: () => untilNone(() => inTransaction(({ audit }) => audit.removeBefore(LONG_AGO))),
   };
 }

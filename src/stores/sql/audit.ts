@@ -3,6 +3,7 @@
 // that a row is written at the end of its index, and old rows are found by id.
 import { leastTimeOrderedId, timeOrderedId } from '../../crypto/secrets.js';
 import { statement, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import type { AuditTable } from './tables.js';
 import type { AuditEvent, AuditRow, AuditStore } from '../../domain/audit.js';
 import type { AccountId } from '../../domain/vocabulary.js';
@@ -45,7 +46,18 @@ const selectPage = statement<{ account_id: string; before: string; limit: number
 const AFTER_ALL = 'g';
 
 const deleteBefore = statement<{ least: string }>()((db, p) =>
-  db.deleteFrom('audit').where('audit_id', '<', p('least')),
+  db
+    .deleteFrom('audit')
+    .where(
+      'audit_id',
+      'in',
+      db
+        .selectFrom('audit')
+        .select('audit_id')
+        .where('audit_id', '<', p('least'))
+        .orderBy('audit_id')
+        .limit(SWEPT_AT_ONCE),
+    ),
 );
 
 const updateForgotten = statement<{ account_id: string }>()((db, p) =>

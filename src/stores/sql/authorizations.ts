@@ -4,6 +4,7 @@ import { sql, type ExpressionBuilder } from 'kysely';
 import { toAuthorization, toNewRow, type NewRow } from './authorizations-rows.js';
 import { createSpentToolRemoval } from './authorizations-spent.js';
 import { statement, type Parameter, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import type { Tables } from './tables.js';
 import type { ApprovedAuthorization, AuthorizationStore, CodeShown } from '../../domain/authorizations.js';
 import type { AuthorizationId } from '../../domain/vocabulary.js';
@@ -158,10 +159,16 @@ const updateWithdrawn = statement<{ account_id: string; now: number }>()((db, p)
 );
 
 const deleteExpired = statement<{ expired_before: number; redeemed_before: number }>()((db, p) =>
-  db
-    .deleteFrom('authorizations')
-    .where('expires_at', '<', p('expired_before'))
-    .where((row) => row.or([row('state', '<>', 'redeemed'), row('redeemed_at', '<', p('redeemed_before'))])),
+  db.deleteFrom('authorizations').where(
+    'authorization_id',
+    'in',
+    db
+      .selectFrom('authorizations')
+      .select('authorization_id')
+      .where('expires_at', '<', p('expired_before'))
+      .where((row) => row.or([row('state', '<>', 'redeemed'), row('redeemed_at', '<', p('redeemed_before'))]))
+      .limit(SWEPT_AT_ONCE),
+  ),
 );
 
 export function createAuthorizationStore(engine: Sql): AuthorizationStore {

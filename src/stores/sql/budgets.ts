@@ -1,5 +1,6 @@
 // Keeps the exact budgets (domain/throttle.ts): one row for each spender and slice of a window, raised by one statement.
 import { statement, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import type { BudgetStore } from '../../domain/throttle.js';
 
 type Spender = { budget: string; spender: string };
@@ -44,7 +45,20 @@ const takeOne = statement<Spender & { window_starts_at: number }>()((db, p) =>
 );
 
 const deleteExpired = statement<{ now: number }>()((db, p) =>
-  db.deleteFrom('budgets').where('expires_at', '<=', p('now')),
+  db
+    .deleteFrom('budgets')
+    .where(({ eb, refTuple }) =>
+      eb(
+        refTuple('budget', 'spender', 'window_starts_at'),
+        'in',
+        db
+          .selectFrom('budgets')
+          .select(['budget', 'spender', 'window_starts_at'])
+          .where('expires_at', '<=', p('now'))
+          .limit(SWEPT_AT_ONCE)
+          .$asTuple('budget', 'spender', 'window_starts_at'),
+      ),
+    ),
 );
 
 export function createBudgetStore(sql: Sql): BudgetStore {

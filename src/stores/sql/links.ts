@@ -1,9 +1,10 @@
 // Keeps links (domain/links.ts). Every move is one UPDATE that names the state it leaves, the holder and the time, so that of
 // two who try, one wins, and neither a decline nor an expiry can be undone.
-import type { ExpressionBuilder } from 'kysely';
+import type { ExpressionBuilder, Kysely } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
 import type { LinksTable } from './tables-links.js';
 import type { Tables } from './tables.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import { createDeviceCodeStore } from './links-device-code.js';
 import { toLink, toNewLink, type NewLink } from './links-rows.js';
 import type { Holder, Link, LinkStore } from '../../domain/links.js';
@@ -181,14 +182,22 @@ const raiseInterval = statement<{ link_id: string; interval_seconds: number }>()
     ),
 );
 
-const deleteIntervals = statement<{ before: number }>()((db, p) =>
+/** The same ones for both tables. */
+const expiredIds = (db: Kysely<Tables>, p: Parameter<{ before: number }>) =>
   db
-    .deleteFrom('link_intervals')
-    .where('link_id', 'in', db.selectFrom('links').select('link_id').where('expires_at', '<', p('before'))),
+    .selectFrom('links')
+    .select('link_id')
+    .where('expires_at', '<', p('before'))
+    .orderBy('expires_at')
+    .orderBy('link_id')
+    .limit(SWEPT_AT_ONCE);
+
+const deleteIntervals = statement<{ before: number }>()((db, p) =>
+  db.deleteFrom('link_intervals').where('link_id', 'in', expiredIds(db, p)),
 );
 
 const deleteExpired = statement<{ before: number }>()((db, p) =>
-  db.deleteFrom('links').where('expires_at', '<', p('before')),
+  db.deleteFrom('links').where('link_id', 'in', expiredIds(db, p)),
 );
 
 export function createLinkStore(sql: Sql): LinkStore {

@@ -1,5 +1,6 @@
 // Keeps half-done sign-ins (domain/sign-in-half-done.ts) under the hash of their token, in a table that no session is ever read from.
 import { statement, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import type { SignInsTable } from './tables.js';
 import type { HalfDoneSignIn, SignInStore } from '../../domain/sign-in-half-done.js';
 import type { AccountId, AuthenticationMethod } from '../../domain/vocabulary.js';
@@ -61,7 +62,17 @@ const deleteFromStrangers = statement<{ account_id: string }>()((db, p) =>
 );
 
 const deleteExpired = statement<{ now: number }>()((db, p) =>
-  db.deleteFrom('sign_ins').where('expires_at', '<=', p('now')),
+  db
+    .deleteFrom('sign_ins')
+    .where(
+      'sign_in_hash',
+      'in',
+      db
+        .selectFrom('sign_ins')
+        .select('sign_in_hash')
+        .where('expires_at', '<=', p('now'))
+        .limit(SWEPT_AT_ONCE),
+    ),
 );
 
 export function createSignInStore(sql: Sql): SignInStore {

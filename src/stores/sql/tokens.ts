@@ -1,6 +1,7 @@
 // Keeps linked tools, refresh tokens (as hashes) and revoked access tokens (domain/tokens.ts).
 // Spending a refresh token is one conditional UPDATE; a link can leave one linked tool, and the schema holds that.
 import { statement, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import { createDeadToolRemoval } from './tokens-dead.js';
 import {
   toLinkedTool,
@@ -208,11 +209,31 @@ const selectRevoked = statement<{ jti: string }>()((db, p) =>
 );
 
 const deleteExpiredRefresh = statement<{ now: number }>()((db, p) =>
-  db.deleteFrom('refresh_tokens').where('expires_at', '<=', p('now')),
+  db
+    .deleteFrom('refresh_tokens')
+    .where(
+      'token_hash',
+      'in',
+      db
+        .selectFrom('refresh_tokens')
+        .select('token_hash')
+        .where('expires_at', '<=', p('now'))
+        .limit(SWEPT_AT_ONCE),
+    ),
 );
 
 const deleteExpiredRevoked = statement<{ now: number }>()((db, p) =>
-  db.deleteFrom('revoked_access_tokens').where('expires_at', '<=', p('now')),
+  db
+    .deleteFrom('revoked_access_tokens')
+    .where(
+      'jti',
+      'in',
+      db
+        .selectFrom('revoked_access_tokens')
+        .select('jti')
+        .where('expires_at', '<=', p('now'))
+        .limit(SWEPT_AT_ONCE),
+    ),
 );
 
 export function createTokenStore(sql: Sql): TokenStore {

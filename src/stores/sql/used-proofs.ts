@@ -1,5 +1,6 @@
 // Keeps which proofs and assertions were shown (domain/used-proofs.ts), until they count no more anyway.
 import { statement, type Sql } from './statement.js';
+import { SWEPT_AT_ONCE } from './sweep.js';
 import type { UsedProofStore } from '../../domain/used-proofs.js';
 
 const insertProof = statement<{ proof_hash: string; expires_at: number }>()((db, p) =>
@@ -10,7 +11,17 @@ const insertProof = statement<{ proof_hash: string; expires_at: number }>()((db,
 );
 
 const deleteExpired = statement<{ now: number }>()((db, p) =>
-  db.deleteFrom('used_proofs').where('expires_at', '<=', p('now')),
+  db
+    .deleteFrom('used_proofs')
+    .where(
+      'proof_hash',
+      'in',
+      db
+        .selectFrom('used_proofs')
+        .select('proof_hash')
+        .where('expires_at', '<=', p('now'))
+        .limit(SWEPT_AT_ONCE),
+    ),
 );
 
 export function createUsedProofStore(sql: Sql): UsedProofStore {

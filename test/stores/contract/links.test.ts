@@ -1,7 +1,14 @@
 // What every link store must do (domain/links.ts): each move leaves exactly the state it names, for its holder, in time.
 import { createLinkStore } from '../../../src/stores/sql/links.js';
+import { SWEPT_AT_ONCE } from '../../../src/stores/sql/sweep.js';
 import type { Approval, Holder, Link, LinkRequest, LinkStore } from '../../../src/domain/links.js';
-import type { AccountId, BrowserTicket, LinkId, SubjectId } from '../../../src/domain/vocabulary.js';
+import {
+  untilNone,
+  type AccountId,
+  type BrowserTicket,
+  type LinkId,
+  type SubjectId,
+} from '../../../src/domain/vocabulary.js';
 import { describeOnBackends } from '../../support/databases.js';
 
 const NOW = new Date('2026-05-01T10:00:00Z');
@@ -249,6 +256,21 @@ describeOnBackends('a link store', ({ open }) => {
     expect(await inStore((links) => links.removeExpired(later(601)))).toBeGreaterThan(live);
     expect(await database.stores.links.find(linkId)).toBeUndefined();
     expect(await database.stores.links.findInterval(linkId)).toBeUndefined();
+  });
+
+  it('forgets a few at a time, and each with its interval, so that nobody waits for long', async () => {
+    const linkIds: LinkId[] = [];
+    for (let made = 0; made < SWEPT_AT_ONCE + 5; made++) linkIds.push((await linkIn('pending')).linkId);
+    await inStore(async (links) => {
+      for (const linkId of linkIds) await links.raiseInterval(linkId, 10);
+    });
+    const removeSome = () => inStore((links) => links.removeExpired(later(601)));
+    expect(await removeSome()).toBe(SWEPT_AT_ONCE);
+    expect(await untilNone(removeSome)).toBeGreaterThanOrEqual(5);
+    for (const linkId of linkIds) {
+      expect(await database.stores.links.find(linkId)).toBeUndefined();
+      expect(await database.stores.links.findInterval(linkId)).toBeUndefined();
+    }
   });
 
   it('lets one of fifty win who redeem at once', async () => {

@@ -25,7 +25,7 @@ import { clientIdOf, identifierOf, LASTING_SCOPE } from './tokens-lasting.js';
 import type { ToolDescription } from './tokens.js';
 import { alphabetOf, STRONG_CODE_LENGTH, userCodeLength } from './user-code.js';
 import { DomainError, type LinkId, type Origin } from './vocabulary.js';
-import type { HoldAnswer, Waiting } from './waiting.js';
+import type { Caller, HoldAnswer, Waiting } from './waiting.js';
 
 export type { NumberedLink } from './links-numbered.js';
 export type { ToolDescription } from './tokens.js';
@@ -206,16 +206,16 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
      * not know of: asking here is asking as a poll does.
      */
     async holdNumberedLink(
-      asked: AboutNumber & { seconds: number; network: string; signal?: AbortSignal },
+      asked: AboutNumber & { seconds: number; network: string; caller?: Caller },
     ): Promise<HoldAnswer> {
-      const { number, seconds, network, signal } = asked;
+      const { number, seconds, network, caller } = asked;
       const link = await findOwn(asked, { networkAddress: network, network, requestId: '' });
       if (!link) return 'refused';
       return waiting.hold({
         key: keyOfNumber(number, link.clientId, link.network),
         seconds,
         network,
-        ...(signal ? { signal } : {}),
+        caller,
         check: async () => {
           const held = await store.findByNumber(number);
           const state = held && stateOf(held, now());

@@ -28,7 +28,7 @@ import {
   type LinkId,
   type Origin,
 } from './vocabulary.js';
-import type { HoldAnswer, Waiting } from './waiting.js';
+import type { Caller, HoldAnswer, Waiting } from './waiting.js';
 
 export type RedeemOutcome =
   { readonly outcome: 'issued'; readonly tokens: IssuedTokens } | { readonly outcome: PollOutcome };
@@ -250,15 +250,15 @@ export function createLinksForTool<Stores extends LinkStores>(
       deviceCode: string;
       seconds: number;
       network: string;
-      signal?: AbortSignal;
+      caller?: Caller;
     }): Promise<HoldAnswer> {
       const key = keyOfDeviceCode(asked.deviceCode);
-      const { seconds, network, signal } = asked;
+      const { seconds, network, caller } = asked;
       return waiting.hold({
         key: key.deviceCodeHash,
         seconds,
         network,
-        ...(signal ? { signal } : {}),
+        caller,
         check: () => isDecided(key),
       });
     },

@@ -9,6 +9,16 @@ export interface WakeUps {
   wake(key: string): void;
 }
 
+/**
+ * Whoever holds, who may hang up. Less than an AbortSignal on purpose: there may be thousands, and one of those would weigh as
+ * much as all else that a wait keeps.
+ */
+export interface Caller {
+  hasLeft(): boolean;
+  /** Calls `leave` when they hang up; the answer takes the listener back. */
+  onLeaving(leave: () => void): () => void;
+}
+
 export type HoldEnd = 'decided' | 'time' | 'replaced' | 'draining' | 'left';
 export type HoldAnswer = HoldEnd | 'refused';
 
@@ -47,7 +57,7 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
 
     /**
      * Waits up to `seconds` for the link with that key to be decided. One request waits for a link: a newer one ends the
-     * older (`replaced`). `refused` at once beyond 50 for a network or 20,000 in this process; `left` when the signal aborts.
+     * older (`replaced`). `refused` at once beyond 50 for a network or 20,000 in this process; `left` when the caller hangs up.
      * `check` is asked once the request listens: a decision between the caller's look and now is not missed. Where it
      * fails, the hold fails with its error.
      */
@@ -55,10 +65,10 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
       readonly key: string;
       readonly network: string;
       readonly seconds: number;
-      readonly signal?: AbortSignal;
+      readonly caller?: Caller | undefined;
       readonly check: () => Promise<boolean>;
     }): Promise<HoldAnswer> {
-      const { key, network, seconds, signal, check } = asked;
+      const { key, network, seconds, caller, check } = asked;
       if (isDraining) return 'draining';
       const older = held.get(key);
       if (isFull(network, older)) return 'refused';
@@ -71,7 +81,7 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
           countNetwork(network, -1);
           clearTimeout(timer);
           stopListening();
-          signal?.removeEventListener('abort', leave);
+          stopMinding?.();
           return true;
         };
         const end = (how: HoldEnd): void => {
@@ -87,10 +97,10 @@ export function createWaiting({ wakeUps, mostByNetwork = 50, mostEverywhere = 20
         const mine: Held = { network, end };
         const timer = setTimeout(() => end('time'), seconds * 1000);
         const stopListening = wakeUps.listen(key, () => end('decided'));
+        const stopMinding = caller?.onLeaving(leave);
         held.set(key, mine);
         countNetwork(network, 1);
-        signal?.addEventListener('abort', leave);
-        if (signal?.aborted) leave();
+        if (caller?.hasLeft()) leave();
         look().catch(fail);
       });
     },

@@ -1,4 +1,8 @@
-// How long a tool would like a poll to be held: the `wait` preference of RFC 7240 §4.3, and nothing else of that header.
+// How long a tool would like a poll to be held, and whether it is still there: the `wait` preference of RFC 7240 §4.3, and nothing
+// else of that header.
+
+import type { ServerResponse } from 'node:http';
+import type { Caller } from '../domain/waiting.js';
 
 /** No request is held longer; the metadata announces it. */
 export const LONGEST_WAIT_SECONDS = 30;
@@ -15,3 +19,12 @@ export function readPreferWait(header: string): number | undefined {
   const seconds = Math.min(Number(digits ?? 0), LONGEST_WAIT_SECONDS);
   return seconds > 0 ? seconds : undefined;
 }
+
+/** Whoever waits for this answer. */
+export const callerOf = (res: ServerResponse): Caller => ({
+  hasLeft: () => res.closed,
+  onLeaving(leave) {
+    res.once('close', leave);
+    return () => void res.off('close', leave);
+  },
+});

@@ -192,7 +192,8 @@ async function inMilliseconds(count: number, work: () => Promise<unknown>): Prom
 const people = createPeople(house, { client, like: account.accountId, origin, forEach });
 const bareHash = await argon2.hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
 
-createServer((req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
+// As the service itself is opened: connections may be silent for a while.
+createServer({ keepAliveTimeout: 65_000 }, (req, res) => house.app(req, res)).listen(port, '127.0.0.1', () =>
   obeyOrders(
     {
       issuePath: '/oauth/device_authorization',

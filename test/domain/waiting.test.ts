@@ -16,6 +16,23 @@ function openWaiting(limits: { mostByNetwork?: number; mostEverywhere?: number }
   return { wakeUps, waiting, hold };
 }
 
+function newCaller() {
+  const listeners = new Set<() => void>();
+  let isGone = false;
+  return {
+    hasLeft: () => isGone,
+    onLeaving(listener: () => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    leave(): void {
+      isGone = true;
+      for (const listener of listeners) listener();
+    },
+    countListeners: () => listeners.size,
+  };
+}
+
 /** What the hold has answered by now; `waits` where nothing. */
 async function stateOf(held: Promise<HoldAnswer>): Promise<HoldAnswer | 'waits'> {
   let state: HoldAnswer | 'waits' = 'waits';
@@ -73,14 +90,14 @@ describe('a held poll', () => {
     expect(waiting.count()).toBe(0);
   });
 
-  it('is not ended by what belonged to the one before it: its timer, its signal, its check', async () => {
+  it('is not ended by what belonged to the one before it: its timer, its caller, its check', async () => {
     const { hold } = openWaiting();
-    const leaving = new AbortController();
+    const caller = newCaller();
     let answer: (isDecided: boolean) => void = () => undefined;
     const check = () => new Promise<boolean>((resolve) => (answer = resolve));
-    void hold('k', { seconds: 10, signal: leaving.signal, check });
+    void hold('k', { seconds: 10, caller, check });
     const newer = hold('k', { seconds: 30 });
-    leaving.abort();
+    caller.leave();
     answer(true);
     await jest.advanceTimersByTimeAsync(20_000);
     expect(await stateOf(newer)).toBe('waits');
@@ -90,18 +107,20 @@ describe('a held poll', () => {
 
   it('ends as left when its caller goes, and leaves nothing counted', async () => {
     const { waiting, hold } = openWaiting({ mostByNetwork: 1 });
-    const leaving = new AbortController();
-    const held = hold('k', { signal: leaving.signal });
-    leaving.abort();
+    const caller = newCaller();
+    const held = hold('k', { caller });
+    caller.leave();
     expect(await held).toBe('left');
-    expect(waiting.count()).toBe(0);
+    expect([waiting.count(), caller.countListeners()]).toEqual([0, 0]);
     expect(jest.getTimerCount()).toBe(0);
     expect(await stateOf(hold('other'))).toBe('waits');
   });
 
   it('ends as left at once when its caller has gone before it began', async () => {
     const { waiting, hold } = openWaiting();
-    expect(await hold('k', { signal: AbortSignal.abort() })).toBe('left');
+    expect(await hold('k', { caller: { hasLeft: () => true, onLeaving: () => () => undefined } })).toBe(
+      'left',
+    );
     expect([waiting.count(), jest.getTimerCount()]).toEqual([0, 0]);
   });
 

@@ -6,7 +6,7 @@ import { originOf, requireField } from '../request.js';
 import { OAuthRefusal, pollAnswers } from './errors.js';
 import { readResources } from './parameters.js';
 import type { Proofs } from './proof.js';
-import { readPreferWait } from '../request-wait.js';
+import { callerOf, readPreferWait } from '../request-wait.js';
 import type { Grant } from './token.js';
 import { DEVICE_CODE_GRANT, type Client, type Clients } from '../../domain/clients.js';
 import type { Proof } from '../../domain/dpop.js';
@@ -25,14 +25,13 @@ export function createDeviceCodeGrant({ clients, proofs, links }: DeviceCodeGran
   async function hold(ctx: RequestContext, deviceCode: string, client: Client): Promise<PollOutcome> {
     const seconds = readPreferWait(ctx.get('Prefer'));
     if (seconds === undefined) return 'pending';
-    const left = new AbortController();
-    ctx.res.once('close', () => left.abort());
+    const caller = callerOf(ctx.res);
     const { network } = originOf(ctx);
-    const end = await links.holdPoll({ deviceCode, seconds, network, signal: left.signal });
+    const end = await links.holdPoll({ deviceCode, seconds, network, caller });
     if (end === 'refused') return 'pending';
     ctx.set('Preference-Applied', `wait=${seconds}`);
     // A tool that hung up would never see its token: the link stays as it is, for its next poll.
-    if (end !== 'decided' || left.signal.aborted) return 'pending';
+    if (end !== 'decided' || caller.hasLeft()) return 'pending';
     if (!(await clients.findClient(client.clientId))) throw new DomainError('client-unknown');
     return 'approved';
   }

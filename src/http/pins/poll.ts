@@ -3,7 +3,7 @@
 // get here: the lane ahead answers them. PIN-API 3.2, 3.6, 5; RFC 7240 §4.3 (`Prefer: wait`).
 import type { RequestContext } from '../guards.js';
 import { countOnly } from '../observe.js';
-import { readPreferWait } from '../request-wait.js';
+import { callerOf, readPreferWait } from '../request-wait.js';
 import { originOf } from '../request.js';
 import { answer, contentTypeOf, type Endpoint } from './answers.js';
 import { DoorRefusal, refusals } from './errors.js';
@@ -55,15 +55,14 @@ export function createPoll({ linksByNumber, pendingAnswers, publicUrl, now }: Po
   async function hold(ctx: RequestContext, about: AboutLink, found: Found): Promise<Found> {
     const seconds = readPreferWait(ctx.get('Prefer'));
     if (seconds === undefined) return found;
-    const left = new AbortController();
-    ctx.res.once('close', () => left.abort());
+    const caller = callerOf(ctx.res);
     const { number, identifier } = about;
     const { network } = originOf(ctx);
-    const asked = { number, identifier, seconds, network, signal: left.signal };
+    const asked = { number, identifier, seconds, network, caller };
     const end = await linksByNumber.holdNumberedLink(asked);
     if (end === 'refused') return found;
     ctx.set('Preference-Applied', `wait=${seconds}`);
-    return end === 'decided' && !left.signal.aborted ? ask(ctx, about) : found;
+    return end === 'decided' && !caller.hasLeft() ? ask(ctx, about) : found;
   }
 
   async function poll(ctx: RequestContext, parameter: string): Promise<Found> {

@@ -63,7 +63,8 @@ export async function openPacedLoad(port: number, { next, isRight }: Traffic): P
         const now = performance.now();
         for (; asked < ((now - start) / 1000) * perSecond; asked++) {
           inFlight++;
-          const lane = free.pop();
+          // In turn, so that none is silent for long.
+          const lane = free.shift();
           if (lane) send(lane, now);
           else waiting.push(now);
         }

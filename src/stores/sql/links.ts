@@ -1,6 +1,6 @@
 // Keeps links (domain/links.ts). Every move is one UPDATE that names the state it leaves, the holder and the time, so that of
 // two who try, one wins, and neither a decline nor an expiry can be undone.
-import type { ExpressionBuilder, Kysely } from 'kysely';
+import type { ExpressionBuilder } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
 import type { LinksTable } from './tables-links.js';
 import type { Tables } from './tables.js';
@@ -182,22 +182,27 @@ const raiseInterval = statement<{ link_id: string; interval_seconds: number }>()
     ),
 );
 
-/** The same ones for both tables. */
-const expiredIds = (db: Kysely<Tables>, p: Parameter<{ before: number }>) =>
+const deleteExpired = statement<{ before: number }>()((db, p) =>
   db
-    .selectFrom('links')
-    .select('link_id')
-    .where('expires_at', '<', p('before'))
-    .orderBy('expires_at')
-    .orderBy('link_id')
-    .limit(SWEPT_AT_ONCE);
-
-const deleteIntervals = statement<{ before: number }>()((db, p) =>
-  db.deleteFrom('link_intervals').where('link_id', 'in', expiredIds(db, p)),
+    .deleteFrom('links')
+    .where(
+      'link_id',
+      'in',
+      db
+        .selectFrom('links')
+        .select('link_id')
+        .where('expires_at', '<', p('before'))
+        .orderBy('expires_at')
+        .limit(SWEPT_AT_ONCE),
+    )
+    .returning('link_id'),
 );
 
-const deleteExpired = statement<{ before: number }>()((db, p) =>
-  db.deleteFrom('links').where('link_id', 'in', expiredIds(db, p)),
+/** A statement has one text: where there are fewer links, the other places name none. */
+const PLACES = Array.from({ length: SWEPT_AT_ONCE }, (_, place) => `link_${place}`);
+
+const deleteIntervals = statement<Record<string, string>>()((db, p) =>
+  db.deleteFrom('link_intervals').where('link_id', 'in', PLACES.map(p)),
 );
 
 export function createLinkStore(sql: Sql): LinkStore {
@@ -268,8 +273,11 @@ export function createLinkStore(sql: Sql): LinkStore {
       await sql.change(raiseInterval, { link_id: linkId, interval_seconds: intervalSeconds });
     },
     async removeExpired(before) {
-      await sql.change(deleteIntervals, { before: before.getTime() });
-      return sql.change(deleteExpired, { before: before.getTime() });
+      const removed = await sql.all(deleteExpired, { before: before.getTime() });
+      if (removed.length === 0) return 0;
+      const named = PLACES.map((place, index) => [place, removed[index]?.link_id ?? '']);
+      await sql.change(deleteIntervals, Object.fromEntries(named) as Record<string, string>);
+      return removed.length;
     },
   };
 }

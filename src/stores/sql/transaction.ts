@@ -37,9 +37,11 @@ export function createGroupedTransactions<Stores>(
   const waiting: Caller[] = [];
   let isRunning = false;
 
+  /** Between two commits everything else has its turn: work that brings on more work must not keep the loop to itself. */
   async function runWaiting(): Promise<void> {
-    while (waiting.length > 0) await runBatch(waiting.splice(0, MOST_IN_ONE_COMMIT));
-    isRunning = false;
+    await runBatch(waiting.splice(0, MOST_IN_ONE_COMMIT));
+    if (waiting.length > 0) setImmediate(() => void runWaiting());
+    else isRunning = false;
   }
 
   async function runBatch(batch: readonly Caller[]): Promise<void> {

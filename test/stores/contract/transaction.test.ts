@@ -55,6 +55,20 @@ describeOnBackends('transactions', ({ open }) => {
     expect(sums.sort()).toEqual([1, 2, 3]);
   });
 
+  it('lets everything else have its turn between two commits', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    for (let commit = 0; commit < 20; commit++)
+      await database.inTransaction(({ budgets }) => budgets.add('b', 'in turn', start, end));
+    isOver = true;
+    expect(turns).toBeGreaterThanOrEqual(20);
+  });
+
   it('answers only after the commit: what it answered can be read at once', async () => {
     await database.inTransaction(({ budgets }) => budgets.add('b', 'read back', start, end));
     expect(await spent('read back')).toBe(1);

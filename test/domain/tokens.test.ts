@@ -6,7 +6,7 @@ import { sha256 } from '../../src/crypto/secrets.js';
 import type { Client } from '../../src/domain/clients.js';
 import { refreshTokenKey } from '../../src/domain/tokens-derived.js';
 import type { IssuedTokens } from '../../src/domain/tokens.js';
-import type { AccountId, LinkedToolId } from '../../src/domain/vocabulary.js';
+import { untilNone, type AccountId, type LinkedToolId } from '../../src/domain/vocabulary.js';
 import { ISSUER, openLinkRooms, originFrom, type LinkRooms } from '../support/link-rooms.js';
 
 const origin = originFrom();
@@ -267,8 +267,9 @@ describe('the list of linked tools', () => {
 
   it('forgets a tool a month after it ended or its last token did, and none that could come back', async () => {
     const accountId = 'forgetful' as AccountId;
+    const { inTransaction } = rooms.database;
     const forget = async () => {
-      await rooms.database.inTransaction(({ tokens }) => tokens.removeExpired(rooms.clock.now()));
+      await untilNone(() => inTransaction(({ tokens }) => tokens.removeExpired(rooms.clock.now())));
       await linkedTools.removeDead();
     };
     const ended = await toolOf((await link({ account: 'forgetful' })).accessToken);

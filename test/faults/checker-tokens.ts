@@ -7,7 +7,9 @@ import type { LinkTruth } from './truth.js';
 /** Shown once, and three times more where the answer was lost; whoever shows it again is taken for a thief. */
 const MOST_SHOWN = 4;
 
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+/** What a refresh token is kept under: the moment that it begins with, if it does, and its hash. */
+const keyOf = (token: string): string =>
+  (/^[\da-z]{9}\./.exec(token)?.[0] ?? '') + createHash('sha256').update(token).digest('base64url');
 
 /** When the tokens of this tool may have ended, at the earliest: asked to, or because one was shown too often. */
 function mayHaveEndedAt(ops: readonly Op[]): number {
@@ -57,7 +59,7 @@ export function checkToolTruth(ops: readonly Op[], { tools }: LinkTruth): string
   for (const { refresh, isEnded } of tools) {
     const kept = new Map(refresh.map((row) => [row.hash, row]));
     for (const { got, act } of given) {
-      const row = kept.get(hashOf(got!.refresh));
+      const row = kept.get(keyOf(got!.refresh));
       if (!row)
         wrong.push(`the refresh token ${nameOf(got!.refresh)} was given by a ${act}, and is not kept`);
       else if (row.jti !== got!.jti)

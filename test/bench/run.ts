@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
 });
 const effort: Effort = flags.quick
   ? { rounds: 3, seconds: 0.25, warmAnswers: 500 }
-  : { rounds: 7, seconds: 0.8, warmAnswers: 8000 };
+  : { rounds: 15, seconds: 0.4, warmAnswers: 8000 };
 const available = availableServers();
 const many = flags.quick ? 10_000 : 100_000;
 const most = flags.quick ? 200_000 : 1_000_000;

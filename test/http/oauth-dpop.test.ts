@@ -3,6 +3,7 @@
 import { createServer, request as plainRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Response } from 'supertest';
+import { untilNone } from '../../src/domain/vocabulary.js';
 import { bodyOf, expectRefusal, startOAuthHouse, type OAuthHouse, type Tokens } from './oauth-house.js';
 import { createProofKey } from '../support/proofs.js';
 
@@ -345,6 +346,8 @@ describe('where a bound token is used', () => {
 
 /** How many are kept; none are from then on. */
 const takeKept = (): Promise<number> =>
-  house.inTransaction(({ usedProofs }) =>
-    usedProofs.removeExpired(new Date(house.clock.now().getTime() + 86_400_000)),
+  untilNone(() =>
+    house.inTransaction(({ usedProofs }) =>
+      usedProofs.removeExpired(new Date(house.clock.now().getTime() + 86_400_000)),
+    ),
   );

@@ -196,8 +196,8 @@ describe('what a provider says of somebody', () => {
   });
 
   it('has one address to come back to, by PUBLIC_URL alone', () => {
-    expect(redirectUriOf('https://pin.example.org', 'work')).toBe(
-      'https://pin.example.org/federated/work/callback',
+    expect(redirectUriOf('https://pin.example.org', 'staff')).toBe(
+      'https://pin.example.org/federated/staff/callback',
     );
   });
 
@@ -205,7 +205,7 @@ describe('what a provider says of somebody', () => {
     const upstream = open(
       {
         ...common,
-        name: 'work',
+        name: 'staff',
         label: 'Work',
         kind: 'openid',
         clientId: 'linchpin',

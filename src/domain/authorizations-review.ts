@@ -10,7 +10,7 @@ export interface AuthorizationReview {
   readonly redirectUri: string;
   /** Whether it can be told from others that give themselves its name (RFC 8252 §8.6). */
   readonly isToolAssured: boolean;
-  /** Whether this person approved it before, and what it asks for now. */
+  /** Whether this person approved it before, and what it asks for this time. */
   readonly isRemembered: boolean;
   readonly scopes: readonly string[];
   /** The services that it will use, by their names. */

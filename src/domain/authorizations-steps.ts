@@ -40,7 +40,7 @@ export function createAuthorizationSteps(dependencies: AuthorizationStepsDepende
   }
 
   /**
-   * Whether this person has approved this tool before, for whom it is to speak, and for all that it asks for now. Never of a tool
+   * Whether this person has approved this tool before, for whom it is to speak, and for all that it asks for this time. Never of a tool
    * that others can pretend to be: then the person is the only one who can tell (RFC 8252 §8.6). One that has nothing to prove
    * itself with is known by its address alone: they were shown that one, and agreed to no other (RFC 9700 §2.1).
    */

@@ -60,7 +60,13 @@ describe('the image, line by line in an empty folder', () => {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
 
+  // As in an engine, where what is made may be read by all. A process of tests may have been given another one.
+  let umask = 0;
+  beforeAll(() => {
+    umask = process.umask(0o022);
+  });
   afterAll(() => {
+    process.umask(umask);
     child?.kill('SIGKILL');
     rmSync(root, { recursive: true, force: true });
   });

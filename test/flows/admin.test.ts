@@ -15,6 +15,12 @@ import { createProofKey } from '../support/proofs.js';
 const wiring = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
 let folder: string;
 let env: Record<string, string>;
+// The command sets it for its process, in which other suites run after this one.
+let umask = 0;
+beforeAll(() => {
+  umask = process.umask(0o022);
+});
+afterAll(() => void process.umask(umask));
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'linchpin-admin-'));
   env = { DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info' };

@@ -31,6 +31,8 @@ async function until<Value>(look: () => Promise<Value | undefined> | Value | und
 
 async function makePerson(): Promise<void> {
   const printed: string[] = [];
+  // The command sets it for its process, in which other suites run after this one.
+  const umask = process.umask(0o022);
   const exitCode = await runAdmin(
     'account create --email ada@example.org --username ada --password-stdin --totp'.split(' '),
     {
@@ -43,6 +45,7 @@ async function makePerson(): Promise<void> {
       wiring: { logTo: { write: () => undefined } },
     },
   );
+  process.umask(umask);
   expect({ exitCode, printed }).toMatchObject({ exitCode: 0 });
   ({ secret } = (JSON.parse(printed.join('\n')) as { totp: { secret: string } }).totp);
 }

@@ -9,10 +9,7 @@ export interface WakeUps {
   wake(key: string): void;
 }
 
-/**
- * Whoever holds, who may hang up. Less than an AbortSignal on purpose: there may be thousands, and one of those would weigh as
- * much as all else that a wait keeps.
- */
+/** Whoever holds, who may hang up. Less than an AbortSignal on purpose: there may be thousands, and each of those is nearly 2 KB. */
 export interface Caller {
   hasLeft(): boolean;
   /** Calls `leave` when they hang up; the answer takes the listener back. */

@@ -60,21 +60,31 @@ const ENCODING = { dsaEncoding: 'ieee-p1363' } as const;
 const digestOf = (alg: SigningAlg): 'sha256' | null => (alg === 'EdDSA' ? null : 'sha256');
 
 /**
- * Signs a JWS signing input (`header.payload`, RFC 7515 §5.1) and gives the signature in base64url.
+ * Signs a JWS signing input (`header.payload`, RFC 7515 §5.1) and resolves to the signature in base64url.
  * Throws TypeError at once if the key does not suit the algorithm.
+ * A signature is made in node's pool of threads, where passwords leave it room (crypto/passwords.ts): with RSA it takes most
+ * of a millisecond, for which nobody else should wait.
  */
-export function createJwsSignature(from: { alg: SigningAlg; privateJwk: string }): (input: string) => string {
+export function createJwsSignature(from: {
+  alg: SigningAlg;
+  privateJwk: string;
+}): (input: string) => Promise<string> {
   const key = createPrivateKey({ key: JSON.parse(from.privateJwk) as JsonWebKey, format: 'jwk' });
   if (!suits(key, from.alg)) throw new TypeError(`the key does not suit ${from.alg}`);
   const digest = digestOf(from.alg);
   const signing = { key, ...ENCODING };
-  return (input) => sign(digest, Buffer.from(input, 'utf8'), signing).toString('base64url');
+  return (input) =>
+    new Promise((resolve, reject) => {
+      sign(digest, Buffer.from(input, 'utf8'), signing, (fault, signature) =>
+        fault ? reject(fault) : resolve(signature.toString('base64url')),
+      );
+    });
 }
 
-export type Signer = (header: { typ: string }, payload: object) => string;
+export type Signer = (header: { typ: string }, payload: object) => Promise<string>;
 
 /**
- * Makes the signer of one key: it takes the token's type and its claims and gives the compact JWT, synchronously. The same
+ * Makes the signer of one key: it takes the token's type and its claims and resolves to the compact JWT. The same
  * claims give the same bytes with EdDSA and RS256. Assembled by hand, since this is the hot path of redeeming.
  */
 export function createSigner({
@@ -86,14 +96,14 @@ export function createSigner({
   const headers = new Map<string, string>();
   const base64url = (value: object): string =>
     Buffer.from(JSON.stringify(value), 'utf8').toString('base64url');
-  return ({ typ }, payload) => {
+  return async ({ typ }, payload) => {
     let header = headers.get(typ);
     if (header === undefined) {
       header = base64url({ alg, typ, kid });
       headers.set(typ, header);
     }
     const input = `${header}.${base64url(payload)}`;
-    return `${input}.${signature(input)}`;
+    return `${input}.${await signature(input)}`;
   };
 }
 

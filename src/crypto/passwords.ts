@@ -98,16 +98,21 @@ function readStored(stored: string): { keyId: string; digest: string } | undefin
   return keyId === undefined || digest === undefined ? undefined : { keyId, digest };
 }
 
+/** The threads of node's pool (https://nodejs.org/api/cli.html#uv_threadpool_sizesize). */
+const POOL_THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+/** One of them is left to whatever else is done there: a signature would wait behind every password. */
+const MOST_AT_ONCE = Math.max(1, Math.min(availableParallelism(), POOL_THREADS - 1));
+
 /**
- * Makes the password hasher. Memory in KiB; `concurrency` (default: one for each core) argon2id runs at once, each with
- * `memoryKib`; up to `queueLimit` further calls wait. The pepper is the keyring's, so it is never in the database.
+ * Makes the password hasher. Memory in KiB; `concurrency` (default: one for each core, as far as there are threads) argon2id
+ * runs at once, each with `memoryKib`; up to `queueLimit` further calls wait. The pepper is the keyring's, so it is never in the database.
  */
 export function createPasswords({
   keyring,
   memoryKib = 19_456,
   passes = 2,
   parallelism = 1,
-  concurrency = availableParallelism(),
+  concurrency = MOST_AT_ONCE,
   queueLimit = 64,
 }: Settings): Passwords {
   if (!(concurrency >= 1) || !(queueLimit >= 0)) throw new RangeError('the gate needs at least one place');

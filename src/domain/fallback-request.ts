@@ -46,7 +46,7 @@ export interface LastingTokens {
     },
   ): Promise<LinkedTool>;
   /** After the commit. */
-  signLasting(tool: LinkedTool): string | Promise<string>;
+  signLasting(tool: LinkedTool): Promise<string>;
 }
 
 export interface FallbackRequest extends TypedCredentials {

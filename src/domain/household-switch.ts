@@ -173,7 +173,7 @@ export function createProfileSwitch<Stores extends SwitchStores>(
         const admitted = await admit(stores, from, proved, clientId, origin);
         return { member: admitted, tool: await openSwitched(stores, standing, admitted, origin) };
       });
-      const token = tokensLasting.signLasting(tool);
+      const token = await tokensLasting.signLasting(tool);
       return { token, tool, expiresAt: tool.firstAccess.expiresAt, member };
     },
   };

@@ -104,7 +104,7 @@ function createLoadedKeys({ store, sealer, algs }: Pick<KeysDependencies, 'store
      * Signs with the key of that id, which may be retiring: with EdDSA the same claims give the same bytes. Undefined once
      * the key is gone.
      */
-    signWith(kid: string, header: { typ: string }, payload: object): string | undefined {
+    signWith(kid: string, header: { typ: string }, payload: object): Promise<string> | undefined {
       const row = kept.get(kid);
       if (!row || row.state === 'next') return undefined;
       const signer =
@@ -115,7 +115,7 @@ function createLoadedKeys({ store, sealer, algs }: Pick<KeysDependencies, 'store
     },
 
     /** Signs a JWT with the active key of the algorithm, or of the first one where that has none. */
-    sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): string {
+    async sign(alg: SigningAlg | undefined, header: { typ: string }, payload: object): Promise<string> {
       const signer = signers.get(algFor(alg));
       if (!signer)
         throw new DomainError('store-unavailable', { publicDetail: 'no signing key is loaded yet' });

@@ -134,7 +134,7 @@ export function createRedemption<Stores extends NumberedLinkStores>(
     // A tool that registered a key afterwards has no token without it any more.
     if (isKeyed !== (tool.keyThumbprint !== undefined)) return undefined;
     try {
-      const token = isKeyed ? await deviceKeys.signFirst(tool) : tokensLasting.signLasting(tool);
+      const token = await (isKeyed ? deviceKeys.signFirst(tool) : tokensLasting.signLasting(tool));
       checkpoint('redeem:signed');
       return { tool, token };
     } catch (error) {

@@ -176,7 +176,7 @@ export function createLinksForTool<Stores extends LinkStores>(
     if (!link || !mayBeAnsweredAgain(link, proof.thumbprint, now()))
       return { outcome: await askStore(key, poller) };
     const issue = await redemption.redeemAgain(key.linkId, proof, asked);
-    return issue ? { outcome: 'issued', tokens: tokens.signIssue(issue) } : { outcome: 'redeemed' };
+    return issue ? { outcome: 'issued', tokens: await tokens.signIssue(issue) } : { outcome: 'redeemed' };
   }
 
   return {
@@ -275,7 +275,7 @@ export function createLinksForTool<Stores extends LinkStores>(
       checkpoint('redeem:committed');
       // Not waited for: it never fails, and where it is lost, nobody is let in.
       void throttle.giveBack('live-links-by-network', result.link.network);
-      const signed = tokens.signIssue(result.issue);
+      const signed = await tokens.signIssue(result.issue);
       checkpoint('redeem:signed');
       return { outcome: 'issued', tokens: signed };
     },

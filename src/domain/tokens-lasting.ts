@@ -269,10 +269,12 @@ export function createTokensLasting<Stores extends TokenStores>(
      * The token of a tool, after the commit that opened it: the same bytes every time. Refuses `token-invalid` once the key
      * that signed it is gone.
      */
-    signLasting(tool: LinkedTool): string {
+    async signLasting(tool: LinkedTool): Promise<string> {
       const claims = tokens.claimsOf({ tool, access: tool.firstAccess, scope: tool.scope });
       const token =
-        tool.accessKid === undefined ? undefined : keys.signWith(tool.accessKid, { typ: 'at+jwt' }, claims);
+        tool.accessKid === undefined
+          ? undefined
+          : await keys.signWith(tool.accessKid, { typ: 'at+jwt' }, claims);
       if (token === undefined) throw new DomainError('token-invalid');
       return token;
     },

@@ -32,7 +32,7 @@ export interface SigningDependencies {
 
 export function createSignIssue({ keys, now, claimsOf }: SigningDependencies) {
   /** OpenID Connect Core 1.0 §2, §3.1.3.6. */
-  function signIdToken(issue: Issue, accessToken: string): string {
+  function signIdToken(issue: Issue, accessToken: string): Promise<string> {
     const { iss, sub, iat, exp, auth_time, amr, acr, household_id, member_kind } = claimsOf(issue);
     const alg = keys.algFor(issue.client.metadata.idTokenAlg ?? 'RS256');
     const at_hash = halfHash(accessToken, alg);
@@ -42,15 +42,15 @@ export function createSignIssue({ keys, now, claimsOf }: SigningDependencies) {
   }
 
   /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */
-  function signIssue(issue: Issue): IssuedTokens {
+  async function signIssue(issue: Issue): Promise<IssuedTokens> {
     const alg = issue.client.metadata.accessTokenAlg ?? keys.defaultAlg;
-    const accessToken = keys.sign(alg, { typ: 'at+jwt' }, claimsOf(issue));
+    const accessToken = await keys.sign(alg, { typ: 'at+jwt' }, claimsOf(issue));
     const isOpenId = issue.scope.split(' ').includes('openid');
     return {
       accessToken,
       expiresInSeconds: Math.max(0, Math.round((issue.access.expiresAt.getTime() - now().getTime()) / 1000)),
       refreshToken: issue.refreshToken,
-      idToken: isOpenId ? signIdToken(issue, accessToken) : undefined,
+      idToken: isOpenId ? await signIdToken(issue, accessToken) : undefined,
       scope: issue.scope,
       keyThumbprint: issue.keyThumbprint,
     };

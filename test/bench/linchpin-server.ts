@@ -166,7 +166,7 @@ async function lastingTokens({ count }: { count: number }): Promise<string[]> {
     async (identifier) => {
       const asked = { account, identifier, tool, isWithCode: true, origin };
       const opened = await inTransaction((stores) => house.tokensLasting.openForFallback(stores, asked));
-      return house.tokensLasting.signLasting(opened);
+      return await house.tokensLasting.signLasting(opened);
     },
   );
 }

@@ -46,10 +46,16 @@ const claims = {
 };
 const options: VerifyOptions = { typ: 'at+jwt', audience };
 
+/** The signature of our own Ed25519 key under whatever an attacker could wish for. */
+function signed(input: string): string {
+  const key = createPrivateKey({ key: JSON.parse(keys.EdDSA.privateJwk) as JsonWebKey, format: 'jwk' });
+  return sign(null, Buffer.from(input, 'utf8'), key).toString('base64url');
+}
+
 /** A token signed by our own Ed25519 key, with whatever header and claims an attacker could wish for. */
 function forge(header: object, payload: unknown = claims): string {
   const input = `${encode({ alg: 'EdDSA', typ: 'at+jwt', kid: keys.EdDSA.kid, ...header })}.${encode(payload)}`;
-  return `${input}.${createJwsSignature(keys.EdDSA)(input)}`;
+  return `${input}.${signed(input)}`;
 }
 
 const withClaims = (change: object): string => forge({}, { ...claims, ...change });
@@ -62,9 +68,9 @@ describe('published vectors', () => {
     x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
   };
 
-  it('signs as in RFC 8037 appendix A.4', () => {
+  it('signs as in RFC 8037 appendix A.4', async () => {
     const signature = createJwsSignature({ alg: 'EdDSA', privateJwk: JSON.stringify(ed25519) });
-    expect(signature('eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc')).toBe(
+    expect(await signature('eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc')).toBe(
       'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg',
     );
   });
@@ -109,7 +115,7 @@ describe.each(ALGS)('an %s key', (alg) => {
   });
 
   it('signs tokens that any JOSE library accepts, and this verifier too', async () => {
-    const token = createSigner(keys[alg])({ typ: 'at+jwt' }, claims);
+    const token = await createSigner(keys[alg])({ typ: 'at+jwt' }, claims);
     const theirs = await jwtVerify(
       token,
       await importJWK(keys[alg].publicJwk as Parameters<typeof importJWK>[0]),
@@ -126,11 +132,11 @@ describe.each(ALGS)('an %s key', (alg) => {
     expect(await verifier(token, options)).toEqual(claims);
   });
 
-  it('signs the same claims to the same bytes, unless the algorithm is randomised', () => {
+  it('signs the same claims to the same bytes, unless the algorithm is randomised', async () => {
     const signer = createSigner(keys[alg]);
-    const [one, two] = [signer({ typ: 'at+jwt' }, claims), signer({ typ: 'at+jwt' }, claims)];
+    const [one, two] = [await signer({ typ: 'at+jwt' }, claims), await signer({ typ: 'at+jwt' }, claims)];
     expect(one === two).toBe(alg !== 'ES256');
-    expect(signer({ typ: 'JWT' }, claims).split('.')[0]).not.toBe(one.split('.')[0]);
+    expect((await signer({ typ: 'JWT' }, claims)).split('.')[0]).not.toBe(one.split('.')[0]);
   });
 
   it('does not sign under another algorithm', () => {
@@ -140,7 +146,7 @@ describe.each(ALGS)('an %s key', (alg) => {
   });
 
   it('refuses a token with any one byte of it changed', async () => {
-    const token = createSigner(keys[alg])({ typ: 'at+jwt' }, claims);
+    const token = await createSigner(keys[alg])({ typ: 'at+jwt' }, claims);
     for (let index = 0; index < token.length; index += alg === 'RS256' ? 7 : 1) {
       const character = token.charAt(index) === 'A' ? 'B' : 'A';
       const changed = token.slice(0, index) + character + token.slice(index + 1);
@@ -234,7 +240,7 @@ describe('a token is refused (RFC 9068 §4, RFC 8725)', () => {
 
   it('when a stranger signed it under the id of our key', async () => {
     const stranger = await generateSigningKey('EdDSA');
-    const token = createSigner({ ...stranger, kid: keys.EdDSA.kid })({ typ: 'at+jwt' }, claims);
+    const token = await createSigner({ ...stranger, kid: keys.EdDSA.kid })({ typ: 'at+jwt' }, claims);
     expect(await verifier(token, options)).toBeUndefined();
   });
 
@@ -338,7 +344,7 @@ describe('a token is refused (RFC 9068 §4, RFC 8725)', () => {
   it('when its header is not an object', async () => {
     for (const header of ['null', '[]', '"EdDSA"', '{']) {
       const input = `${encode(header)}.${encode(claims)}`;
-      expect(await verifier(`${input}.${createJwsSignature(keys.EdDSA)(input)}`, options)).toBeUndefined();
+      expect(await verifier(`${input}.${signed(input)}`, options)).toBeUndefined();
     }
   });
 

@@ -240,9 +240,9 @@ describe('an access token counts', () => {
   it('not when we signed it for no linked tool at all (RFC 7662 §2.2)', async () => {
     const claims = (await claimsOf((await link()).accessToken))!;
     for (const linked_tool of [undefined, 'nothing', 5, null]) {
-      expect(await isUsable(rooms.keys.sign('EdDSA', { typ: 'at+jwt' }, { ...claims, linked_tool }))).toBe(
-        false,
-      );
+      expect(
+        await isUsable(await rooms.keys.sign('EdDSA', { typ: 'at+jwt' }, { ...claims, linked_tool })),
+      ).toBe(false);
     }
   });
 });

@@ -113,7 +113,7 @@ it('refuses a token whose signature is not ours (RFC 9068 §4)', async () => {
 
 it('refuses a token bound to a key, which nobody proves here (RFC 9449 §7.2)', async () => {
   const { access_token } = await house.link();
-  const bound = house.keys.sign(
+  const bound = await house.keys.sign(
     'EdDSA',
     { typ: 'at+jwt' },
     { ...partsOf(access_token).claims, cnf: { jkt: 'x' } },
@@ -124,7 +124,7 @@ it('refuses a token bound to a key, which nobody proves here (RFC 9449 §7.2)', 
 it('refuses a token for another audience (RFC 9068 §4)', async () => {
   const { access_token } = await house.link();
   const claims = { ...partsOf(access_token).claims, aud: `${house.issuer}/api/v2` };
-  await expectInvalid(house.keys.sign('EdDSA', { typ: 'at+jwt' }, claims));
+  await expectInvalid(await house.keys.sign('EdDSA', { typ: 'at+jwt' }, claims));
 });
 
 it('notes that the tool was used, at most once a minute (UI, linked tools)', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   plain = await house.linkTool();
   const { header, claims } = partsOf(plain);
   const cnf = { jkt: house.key.thumbprint };
-  bound = house.keys.signWith(header['kid'] as string, { typ: 'at+jwt' }, { ...claims, cnf })!;
+  bound = (await house.keys.signWith(header['kid'] as string, { typ: 'at+jwt' }, { ...claims, cnf }))!;
 });
 afterAll(() => house.close());
 

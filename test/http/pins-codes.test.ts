@@ -152,7 +152,7 @@ describe('PUT /api/v2/pins/link', () => {
       const asked = { account, identifier: 'a-script', tool, isWithCode: true, origin };
       return open.tokensLasting.openForFallback(stores, asked);
     });
-    const headers = open.withToken(open.tokensLasting.signLasting(opened), JSON_ONLY);
+    const headers = open.withToken(await open.tokensLasting.signLasting(opened), JSON_ONLY);
     const send = (code: string) =>
       open.request.put('/api/v2/pins/link.json').set(headers).type('form').send({ code });
     const { id, code } = await open.createPin('?strong=true');

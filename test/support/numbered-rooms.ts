@@ -172,7 +172,7 @@ export async function openNumberedRooms(options: LinkRoomsOptions & { readonly t
     const tool = await inTransaction((inside) =>
       lasting.openForFallback(inside, { account: who, identifier, tool: TOOL, isWithCode, origin: HOME }),
     );
-    return { tool, token: lasting.signLasting(tool) };
+    return { tool, token: await lasting.signLasting(tool) };
   }
 
   return {

@@ -3,7 +3,7 @@
 // else comes in is handed on with its body already read. RFC 8628 §3.4, §3.5.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newRequestId, type Counters } from './observe.js';
-import { bodyFault, collectBody, handOnBody } from './request.js';
+import { awaitBody, handOnBody } from './request.js';
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -22,10 +22,19 @@ export interface PollLaneDependencies {
 const PATH = '/oauth/token';
 const FORM = 'application/x-www-form-urlencoded';
 const LARGEST_POLL = 1024;
-/** A header that asks for more than a plain answer, or proves more than an identifier. */
-const WISHES = ['prefer', 'authorization', 'dpop', 'transfer-encoding', 'expect'] as const;
+/** A header that asks for more than a plain answer, proves more than an identifier, or says that the body is not plain. */
+const WISHES = [
+  'prefer',
+  'authorization',
+  'dpop',
+  'transfer-encoding',
+  'content-encoding',
+  'expect',
+] as const;
 
-/** The three fields in any order. A value that needs decoding is not plain; other readers will decode it. */
+/** The three fields, in any order. */
+const [DEVICE_CODE, CLIENT_ID, GRANT_TYPE] = ['device_code=', 'client_id=', 'grant_type='] as const;
+/** A value that needs decoding is not plain; other readers will decode it. */
 const PLAIN = /^[\w.:-]+$/;
 const GRANTS = [
   'urn:ietf:params:oauth:grant-type:device_code',
@@ -37,9 +46,12 @@ interface PlainPoll {
   readonly clientId: string;
 }
 
-function isPlain({ method, url, headers }: IncomingMessage): boolean {
-  if (method !== 'POST' || url !== PATH || headers['content-type'] !== FORM) return false;
-  return headers['content-length'] !== undefined && WISHES.every((name) => headers[name] === undefined);
+/** How long the body of a request is that may be a plain poll; 0 for any other. */
+function plainLength({ method, url, headers }: IncomingMessage): number {
+  if (method !== 'POST' || url !== PATH || headers['content-type'] !== FORM) return 0;
+  for (const name of WISHES) if (headers[name] !== undefined) return 0;
+  const length = Number(headers['content-length'] ?? 0);
+  return length <= LARGEST_POLL ? length : 0;
 }
 
 /** Undefined for any form that is not exactly a plain poll. */
@@ -47,16 +59,21 @@ function readPoll(text: string): PlainPoll | undefined {
   let grant: string | undefined;
   let deviceCode: string | undefined;
   let clientId: string | undefined;
-  for (const part of text.split('&')) {
-    const equals = part.indexOf('=');
-    const name = part.slice(0, equals);
-    const value = part.slice(equals + 1);
-    if (name === 'device_code' && deviceCode === undefined && PLAIN.test(value)) deviceCode = value;
-    else if (name === 'client_id' && clientId === undefined && PLAIN.test(value)) clientId = value;
-    else if (name === 'grant_type' && grant === undefined && GRANTS.includes(value)) grant = value;
+  for (let start = 0; start <= text.length;) {
+    const next = text.indexOf('&', start);
+    const end = next === -1 ? text.length : next;
+    if (deviceCode === undefined && text.startsWith(DEVICE_CODE, start))
+      deviceCode = text.slice(start + DEVICE_CODE.length, end);
+    else if (clientId === undefined && text.startsWith(CLIENT_ID, start))
+      clientId = text.slice(start + CLIENT_ID.length, end);
+    else if (grant === undefined && text.startsWith(GRANT_TYPE, start))
+      grant = text.slice(start + GRANT_TYPE.length, end);
     else return undefined;
+    start = end + 1;
   }
-  return grant && deviceCode && clientId ? { deviceCode, clientId } : undefined;
+  if (grant === undefined || deviceCode === undefined || clientId === undefined) return undefined;
+  const isPlain = GRANTS.includes(grant) && PLAIN.test(deviceCode) && PLAIN.test(clientId);
+  return isPlain ? { deviceCode, clientId } : undefined;
 }
 
 /**
@@ -92,9 +109,9 @@ export function createPollLane({
   };
 
   return (req, res) => {
-    if (!isPlain(req) || bodyFault(req.headers, LARGEST_POLL)) return next(req, res);
-    collectBody(req, LARGEST_POLL, (fault, body) => {
-      if (fault) return void res.destroy();
+    const length = plainLength(req);
+    if (length === 0) return next(req, res);
+    awaitBody(req, length, (body) => {
       const poll = readPoll(body.toString('latin1'));
       const verdict = poll ? pollGate(poll.deviceCode, poll.clientId) : 'unknown';
       if (verdict === 'unknown') {

@@ -89,6 +89,18 @@ export function collectBody(
 }
 
 /**
+ * Calls back with a body of the `length` that the headers name, at least one byte, as soon as the last of it is there; never
+ * where it breaks off. Node has checked that nothing comes behind it, and ends a request that takes too long.
+ */
+export function awaitBody(req: IncomingMessage, length: number, done: (body: Buffer) => void): void {
+  let body: Buffer | undefined;
+  req.on('data', (chunk: Buffer) => {
+    body = body ? Buffer.concat([body, chunk]) : chunk;
+    if (body.length === length) done(body);
+  });
+}
+
+/**
  * The whole body, at most `maxBytes`; it may be read again. Throws MessageFault `too-large` (at once, where
  * Content-Length says so), `unsupported-type` for a compressed one, `malformed` for one that breaks off.
  */

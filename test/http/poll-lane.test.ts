@@ -1,4 +1,6 @@
 // The lane for pending polls gives the same answers as the door behind it, and hands on whatever is not a plain poll.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { startTestHouse, type TestHouse } from '../support/app.js';
 import type { Client } from '../../src/domain/clients.js';
 
@@ -128,6 +130,38 @@ describe('a poll', () => {
     );
     const answer = await test.request.post('/oauth/token').type('form').send(body).expect(400);
     expect(['authorization_pending', 'invalid_request']).toContain((answer.body as { error: string }).error);
+    expect(lanePolls()).toBe(before);
+  });
+
+  /** Sends a request in pieces, each when the one before has gone out, and reads what comes until the server closes. */
+  async function sendInPieces(pieces: readonly string[]): Promise<string> {
+    const socket = connect(Number(new URL(test.url).port), '127.0.0.1').setNoDelay(true);
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    for (const piece of pieces) {
+      await new Promise((sent) => socket.write(piece, sent));
+      // What was sent has been read by the server when it has answered another request since.
+      await test.request.get('/healthz').expect(200);
+    }
+    await once(socket, 'close');
+    return Buffer.concat(received).toString('latin1');
+  }
+
+  it('that comes in pieces is answered once, when it is whole (RFC 9112 §6.3)', async () => {
+    const before = lanePolls();
+    const body = `grant_type=${GRANT}&device_code=${await start()}&client_id=${client.clientId}`;
+    const head = `POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`;
+    const answer = await sendInPieces([head, body.slice(0, 40), body.slice(40, -1), body.slice(-1)]);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer.match(/authorization_pending/g)).toHaveLength(1);
+    expect(lanePolls()).toBe(before + 1);
+  });
+
+  it('that is compressed is not unpacked (CHECKLIST 4)', async () => {
+    const before = lanePolls();
+    await poll(await start())
+      .set('Content-Encoding', 'gzip')
+      .expect(400);
     expect(lanePolls()).toBe(before);
   });
 

@@ -49,7 +49,8 @@ const createShard = (places: number): Shard => ({
   table: new Uint32Array(places * WORDS),
 });
 
-const scratch = Buffer.alloc(32);
+/** As much of a hash as a place keeps. */
+const scratch = Buffer.alloc(16);
 const words = new Uint32Array(scratch.buffer, scratch.byteOffset, 4);
 
 /** Reads the hash into `words`; the shard and the place within it come from different words. */

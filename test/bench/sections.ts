@@ -152,10 +152,10 @@ async function measureAct(
   return withServers(async (start) => {
     const contestants: Contestant[] = [];
     for (const name of atLeast === undefined ? names.filter(isReal) : names)
-      contestants.push(createTraffic(await start(name)));
+      contestants.push(createTraffic(await start(name, { areAllCoresIts: true })));
     const measured = await measureInTurn(contestants, effort);
     return presentRounds(
-      title,
+      `${title}; each server on all cores, one of which has the load too`,
       measured,
       ['node:http', 'oidc-provider']
         .filter((other) => measured.some(({ label }) => label === other))

@@ -1,7 +1,8 @@
-// The floor: a bare `node:http` handler that reads the form body and answers from a constant. Nothing that speaks HTTP in
-// node can cost less by much.
+// The floor: a bare `node:http` handler that reads the form body and answers from a constant, with the headers that Linchpin
+// sends. Nothing that speaks HTTP in node can cost less by much.
 import { createServer } from 'node:http';
 import { obeyOrders, readOptions } from '../contract.js';
+import { NO_STORE, OPEN_TO_SCRIPTS } from '../../../src/http/guards.js';
 import { abilities, ISSUED, PENDING, READY, REDEEMED } from './canned-answers.js';
 
 const ANSWERS = new Map<string | undefined, [status: number, body: string]>([
@@ -9,6 +10,13 @@ const ANSWERS = new Map<string | undefined, [status: number, body: string]>([
   [READY.issuePath, [200, JSON.stringify(ISSUED)]],
   [READY.redeemPath, [200, JSON.stringify(REDEEMED)]],
 ]);
+
+const HEADERS = Object.entries({
+  ...NO_STORE,
+  'X-Content-Type-Options': 'nosniff',
+  ...OPEN_TO_SCRIPTS,
+  'X-Request-Id': '01234567-89ab',
+}).flat();
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -21,8 +29,7 @@ const server = createServer((request, response) => {
       'application/json; charset=utf-8',
       'Content-Length',
       String(Buffer.byteLength(body)),
-      'Cache-Control',
-      'no-store',
+      ...HEADERS,
     ]);
     response.end(body);
   });

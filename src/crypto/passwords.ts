@@ -98,8 +98,8 @@ function readStored(stored: string): { keyId: string; digest: string } | undefin
   return keyId === undefined || digest === undefined ? undefined : { keyId, digest };
 }
 
-/** The threads of node's pool (https://nodejs.org/api/cli.html#uv_threadpool_sizesize). */
-const POOL_THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+/** The threads of node's pool, unless it is told otherwise (https://nodejs.org/api/cli.html#uv_threadpool_sizesize). */
+const POOL_THREADS = 4;
 /** One of them is left to whatever else is done there: a signature would wait behind every password. */
 const MOST_AT_ONCE = Math.max(1, Math.min(availableParallelism(), POOL_THREADS - 1));
 

@@ -1,9 +1,10 @@
 // Opens one database and brings it up to date: a connection that writes in grouped transactions, another that reads what
 // is committed. Which stores there are is the caller's to say (stores.ts lists them all).
-import { openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
+import { LONGEST_LOG, openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
 import { migrations } from './migrations.js';
 import { statement, type Sql } from './statement.js';
 import { createGroupedTransactions, type Checkpoint } from './transaction.js';
+import { createWalCheckpoints } from './wal-checkpoints.js';
 import type { InTransaction } from '../../domain/vocabulary.js';
 
 export interface Database<Stores> {
@@ -38,17 +39,24 @@ export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database
   const writing = openConnection(file, maxPages === undefined ? {} : { maxPages });
   migrate(writing);
   const reading = openConnection(file, { readOnly: true, sharesReads: isAlone });
+  const checkpoints = createWalCheckpoints({
+    file,
+    // With the thread at work the log is long only where that cannot keep up.
+    onChange: (isInThread) => writing.setLongestLog(isInThread ? 4 * LONGEST_LOG : LONGEST_LOG),
+  });
   return {
     stores: createStores(reading),
     inTransaction: createGroupedTransactions(writing, createStores(writing), {
       checkpoint,
       beforeCommit: reading.release,
+      afterCommit: checkpoints.note,
     }),
     async ping() {
       await reading.one(selectApplied, {});
     },
     now: () => new Date(),
     async close() {
+      await checkpoints.close();
       reading.close();
       writing.close();
     },

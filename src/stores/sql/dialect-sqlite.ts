@@ -28,6 +28,8 @@ export interface Connection extends Sql {
   /** The first column of every row, as text. */
   names(text: string): string[];
   isInTransaction(): boolean;
+  /** How long the log grows, in pages, before this connection brings it back into the file, in the midst of a COMMIT. */
+  setLongestLog(pages: number): void;
   /** Ends the turn's shared look at the database, where there is one: the next read sees what has been committed since. */
   release(): void;
   close(): void;
@@ -63,6 +65,9 @@ const UNAVAILABLE = [
   'SQLITE_READONLY',
 ];
 
+/** 16 MB. */
+export const LONGEST_LOG = 8000;
+
 export function asStoreFault(error: unknown): unknown {
   const code = error instanceof Database.SqliteError ? error.code : '';
   const isUnavailable = UNAVAILABLE.some((prefix) => code.startsWith(prefix));
@@ -83,7 +88,7 @@ export function openConnection(file: string, options: ConnectionOptions = {}): C
   driver.pragma('page_size = 2048');
   driver.pragma('journal_mode = WAL');
   driver.pragma('synchronous = FULL');
-  driver.pragma('wal_autocheckpoint = 8000');
+  driver.pragma(`wal_autocheckpoint = ${LONGEST_LOG}`);
   driver.pragma('foreign_keys = ON');
   driver.pragma(`cache_size = ${readOnly ? -4000 : -8000}`);
   if (maxPages !== undefined) driver.pragma(`max_page_count = ${maxPages}`);
@@ -168,6 +173,7 @@ export function openConnection(file: string, options: ConnectionOptions = {}): C
     },
     names: (text) => driver.prepare(text).pluck().all() as string[],
     isInTransaction: () => driver.inTransaction,
+    setLongestLog: (pages) => void driver.pragma(`wal_autocheckpoint = ${pages}`),
     release,
     close() {
       release();

@@ -26,14 +26,17 @@ export interface GroupedTransactionsOptions {
   readonly checkpoint?: Checkpoint | undefined;
   /** Called right before each COMMIT, in the same turn. */
   readonly beforeCommit?: () => void;
+  /** Called after each COMMIT, with how many callers were in it. */
+  readonly afterCommit?: (callers: number) => void;
 }
 
 /** Makes `inTransaction` for one writing connection and the stores that are bound to it. */
 export function createGroupedTransactions<Stores>(
   connection: Connection,
   stores: Stores,
-  { checkpoint = () => undefined, beforeCommit = () => undefined }: GroupedTransactionsOptions = {},
+  options: GroupedTransactionsOptions = {},
 ): InTransaction<Stores> {
+  const { checkpoint = () => undefined, beforeCommit = () => undefined, afterCommit } = options;
   const waiting: Caller[] = [];
   let isRunning = false;
 
@@ -61,6 +64,7 @@ export function createGroupedTransactions<Stores>(
     }
     checkpoint('transaction:committed');
     for (const settle of settles) settle();
+    afterCommit?.(batch.length);
   }
 
   /** The common case, that nothing fails, needs no savepoints. Undefined, and nothing done, where something did. */

@@ -22,12 +22,14 @@ export async function openPlace({ service, postgresUrl, servers, replicas = 3 }:
   const registrar = await openRegistrar(database.url, service.newFolder());
   const redisUrl = servers.redis?.url;
   const fleet = await startFleet({ service, postgresUrl: database.url, redisUrl, count: replicas });
-  const place: Place = { fleet, registrar, servers, truth: createTruth(database.url) };
+  const truth = createTruth(database.url);
+  const place: Place = { fleet, registrar, servers, truth };
   return {
     ...place,
     async close(): Promise<void> {
       await fleet.stop();
       await registrar.close();
+      await truth.close();
       await database.drop();
     },
   };

@@ -116,6 +116,7 @@ export async function runRound(
       isOver: () => history.elapsed() > liftedAt + patienceMs,
     })),
   );
+  await truth.forgetGuesses();
   const guesses = await guess(schedule.guesses, place, history, seed);
   const begun = history.elapsed();
   const faults = schedule.faults.map((fault) => faultHands.run({ ...fault, atMs: fault.atMs + begun }));

@@ -32,10 +32,19 @@ export async function startTcpProxy(port: number) {
   /** In order, each chunk when its time has come. */
   function pass(from: Socket, to: Socket): void {
     let before = Promise.resolve();
+    let late = 0;
+    const give = (chunk: Buffer): void => void (to.destroyed || to.write(chunk));
     from.on('data', (chunk: Buffer) => {
       const byMs = fault?.kind === 'delay' ? fault.byMs : 0;
-      const late = byMs === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, byMs));
-      before = before.then(() => late).then(() => void (to.destroyed || to.write(chunk)));
+      if (byMs === 0 && late === 0) return give(chunk);
+      late += 1;
+      const due = byMs === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, byMs));
+      before = before
+        .then(() => due)
+        .then(() => {
+          late -= 1;
+          give(chunk);
+        });
     });
     from.on('end', () => void before.then(() => to.end()));
   }

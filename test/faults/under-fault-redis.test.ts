@@ -18,7 +18,7 @@ else
       let service: BuiltService;
       let postgres: LastingPostgres;
       let redis: Awaited<ReturnType<typeof openFaultyRedis>>;
-      let place: Awaited<ReturnType<typeof openPlace>>;
+      let place: Awaited<ReturnType<typeof openPlace>> | undefined;
       beforeAll(async () => {
         [service, postgres, redis] = await Promise.all([
           buildService({ preload: 'test/faults/settable-clock.ts' }),
@@ -28,14 +28,14 @@ else
         place = await openPlace({ service, postgresUrl: postgres.url, servers: { postgres, redis } });
       });
       afterAll(async () => {
-        await place.close();
+        await place?.close();
         await service.remove();
         await Promise.all([postgres.stop(), redis.stop()]);
       });
 
       it(
         `do nothing wrong in ${seeds.length} rounds from seed ${seeds[0]}, whatever dies`,
-        () => runSeries(place, seeds),
+        () => runSeries(place!, seeds),
         longestMs(seeds),
       );
     });

@@ -14,7 +14,7 @@ else
   describeWithPostgres('three replicas on one PostgreSQL', () => {
     let service: BuiltService;
     let postgres: LastingPostgres;
-    let place: Awaited<ReturnType<typeof openPlace>>;
+    let place: Awaited<ReturnType<typeof openPlace>> | undefined;
     beforeAll(async () => {
       [service, postgres] = await Promise.all([
         buildService({ preload: 'test/faults/settable-clock.ts' }),
@@ -23,14 +23,14 @@ else
       place = await openPlace({ service, postgresUrl: postgres.url, servers: { postgres } });
     });
     afterAll(async () => {
-      await place.close();
+      await place?.close();
       await service.remove();
       await postgres.stop();
     });
 
     it(
       `do nothing wrong in ${seeds.length} rounds from seed ${seeds[0]}, whatever dies`,
-      () => runSeries(place, seeds),
+      () => runSeries(place!, seeds),
       longestMs(seeds),
     );
   });

@@ -4,12 +4,13 @@ import { createDatabaseClock } from '../../src/stores/sql/clock-postgres.js';
 
 /** A database that answers after `away` and `back` milliseconds, of which nobody but the test knows the parts. */
 function createPlace() {
-  const place = { elapsed: 1000, ahead: 5_000_000, away: 0, back: 0, isGone: false };
+  const place = { elapsed: 1000, ahead: 5_000_000, away: 0, back: 0, laterAway: 0, isGone: false };
   const clock = createDatabaseClock({
     elapsed: () => place.elapsed,
     ask: async () => {
       if (place.isGone) throw new Error('nobody is there');
       place.elapsed += place.away;
+      place.away = place.laterAway || place.away;
       const time = place.elapsed + place.ahead;
       place.elapsed += place.back;
       return time;
@@ -36,6 +37,14 @@ describe('the clock of the database', () => {
     Object.assign(place, { away: 0, back: 900 });
     await clock.look();
     expect(error()).toBe(0);
+  });
+
+  it('is right from the start, though the first answer waits for a connection', async () => {
+    const { place, clock, error } = createPlace();
+    Object.assign(place, { away: 300, back: 2, laterAway: 2 });
+    await clock.open();
+    clock.close();
+    expect(Math.abs(error())).toBeLessThanOrEqual(2);
   });
 
   it('follows the database where that is set, or another server takes its place', async () => {

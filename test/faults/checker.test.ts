@@ -260,8 +260,19 @@ describe('the counters', () => {
     expect(checkCounters(guesses('unknown', 'lost'), { samples })).toEqual([]);
   });
 
+  it('may take a charge back for which nothing was looked at', () => {
+    const samples = [sample(0, 2), sample(50, 1)];
+    expect(checkCounters(guesses('unknown', 'unavailable'), { samples })).toEqual([]);
+  });
+
   it.each([
-    ['a counter that went down', guesses('unknown', 'lost'), [sample(0, 2), sample(50, 1)], /from 2 to 1/],
+    ['a counter that went down', guesses('unknown', 'unknown'), [sample(0, 2), sample(50, 1)], /from 2 to 1/],
+    [
+      'more taken back than was refused unlooked at',
+      guesses('unknown', 'unavailable'),
+      [sample(0, 3), sample(50, 1)],
+      /from 3 to 1/,
+    ],
     [
       'a try that was not counted',
       guesses('unknown', 'unknown'),

@@ -3,7 +3,7 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
 
 export interface Asked {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly headers?: Record<string, string>;
   /** Posted as a form. */

@@ -6,6 +6,7 @@ import type { Plugin } from 'esbuild';
 import { describeWithPostgres } from '../support/postgres.js';
 import { buildService } from '../support/service.js';
 import { startLastingPostgres, type LastingPostgres } from '../support/services.js';
+import { PLAIN, type ToolKind } from './checker-links.js';
 import { openPlace } from './place.js';
 import { runRound } from './rounds.js';
 import { drawSchedule, type FaultKind } from './schedule.js';
@@ -23,6 +24,8 @@ interface BrokenBuild {
   readonly statement?: string;
   /** The fault under which it shows; `calm`: under none. */
   readonly fault: FaultKind;
+  /** Where it shows; else with tools that poll with a device code and have no key. */
+  readonly tools?: readonly ToolKind[];
   /** What the checker says of it. */
   readonly found: RegExp;
 }
@@ -31,6 +34,13 @@ const SEED = 20260301;
 const MOST_ROUNDS = 6;
 /** Some of them wait for what never comes. */
 const PATIENCE_MS = 2500;
+
+const BY_NUMBER: readonly ToolKind[] = [{ door: 'number', isKeyed: false }];
+const BY_REDIRECT: readonly ToolKind[] = [{ door: 'redirect', isKeyed: false }];
+const KEYED: readonly ToolKind[] = [
+  { door: 'device', isKeyed: true },
+  { door: 'redirect', isKeyed: true },
+];
 
 const BROKEN: readonly BrokenBuild[] = [
   {
@@ -46,6 +56,73 @@ const BROKEN: readonly BrokenBuild[] = [
     statement: 'alter table linked_tools drop constraint linked_tools_link_id_once',
     fault: 'calm',
     found: /\d tokens were given for one approval/,
+  },
+  {
+    title: 'takes a code that was used',
+    changes: [
+      {
+        file: 'src/stores/sql/authorizations.ts',
+        from: ".where(fits(p))\n    .where('state', '=', 'approved')\n    .where('expires_at', '>', p('now'))",
+        to: ".where(fits(p))\n    .where('expires_at', '>', p('now'))",
+      },
+    ],
+    statement: 'alter table linked_tools drop constraint linked_tools_link_id_once',
+    fault: 'calm',
+    tools: BY_REDIRECT,
+    found: /\d tokens were given for one approval/,
+  },
+  {
+    title: 'gives the token of a number to another tool',
+    changes: [
+      {
+        file: 'src/domain/links-by-number.ts',
+        from: 'const own = link?.clientId === clientId ? link : undefined;',
+        to: 'const own = link;',
+      },
+    ],
+    fault: 'calm',
+    tools: BY_NUMBER,
+    found: /somebody got something who had only seen/,
+  },
+  {
+    title: 'takes a code from whoever has seen it',
+    changes: [
+      {
+        file: 'src/stores/sql/authorizations.ts',
+        from: "row('code_challenge', '=', p('code_challenge')),",
+        to: '',
+      },
+    ],
+    fault: 'calm',
+    tools: BY_REDIRECT,
+    found: /somebody got something who had only seen/,
+  },
+  {
+    title: 'redeems a number again that another replica has redeemed',
+    changes: [
+      {
+        file: 'src/stores/sql/links-numbered.ts',
+        from: ".where('client_id', '=', p('client_id'))\n    .where('state', '=', 'approved')",
+        to: ".where('client_id', '=', p('client_id'))",
+      },
+    ],
+    statement: 'alter table linked_tools drop constraint linked_tools_link_id_once',
+    fault: 'calm',
+    tools: BY_NUMBER,
+    found: /\d tokens were given for one approval|\d linked tools are kept/,
+  },
+  {
+    title: 'takes a bound token from whoever has seen it',
+    changes: [
+      {
+        file: 'src/domain/tokens-standing.ts',
+        from: "standing?.kind !== 'access' || boundKeyOf(standing.claims) !== keyThumbprint",
+        to: "standing?.kind !== 'access' || (!keyThumbprint && boundKeyOf(standing.claims) === '')",
+      },
+    ],
+    fault: 'calm',
+    tools: KEYED,
+    found: /somebody got something who had only seen/,
   },
   {
     title: 'approves a link that was declined',
@@ -168,7 +245,7 @@ function breaking(changes: readonly Change[]): Plugin {
 }
 
 /** Some in every run, and all of them with `FAULT_BUILDS=all`: each is a build and replicas of its own. */
-const TRIED = process.env['FAULT_BUILDS'] === 'all' ? BROKEN : BROKEN.slice(0, 2);
+const TRIED = process.env['FAULT_BUILDS'] === 'all' ? BROKEN : BROKEN.slice(0, 3);
 
 describeWithPostgres('a build with one check taken out', () => {
   let postgres: LastingPostgres;
@@ -178,7 +255,7 @@ describeWithPostgres('a build with one check taken out', () => {
   it.each(TRIED.map((build) => [build.title, build] as const))(
     'that %s is found out',
     async (_, build) => {
-      const { changes, statement, fault, found } = build;
+      const { changes, statement, fault, found, tools = [PLAIN] } = build;
       const service = await buildService({
         preload: 'test/faults/settable-clock.ts',
         plugins: [breaking(changes)],
@@ -199,6 +276,7 @@ describeWithPostgres('a build with one check taken out', () => {
             hasRedis: false,
             links: 10,
             fault,
+            tools,
           });
           wrong.push(...(await runRound(schedule, place, PATIENCE_MS)).wrong);
         }

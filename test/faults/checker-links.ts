@@ -1,25 +1,36 @@
 // The rules of one link: one reservation, one decision for good, at most one token, none without an approval, none after its time.
 // DESIGN 3; RFC 8628 §3.5, §5.5.
 import { isOpen, mayHaveHappened, type Act, type Op } from './history.js';
+import type { Story } from './schedule.js';
 import type { LinkTruth } from './truth.js';
+
+export type ToolKind = Pick<Story, 'door' | 'isKeyed'>;
+/** It polls with a device code, and has no key. */
+export const PLAIN: ToolKind = { door: 'device', isKeyed: false };
 
 /** A replica that did not hear of a decision asks again after so long (ten seconds, and a little for a busy machine). */
 const STALE_MS = 11_000;
 
+/** Whether it gets the same token again: by its number (PIN-API 3.2), or for a proof of its key, shortly after (DESIGN 3). */
+const mayHaveAgain = ({ door, isKeyed }: ToolKind): boolean => door === 'number' || isKeyed;
+
 const inOrder = (ops: readonly Op[]): Op[] => [...ops].sort((one, other) => one.askedAt - other.askedAt);
 const earliest = (ops: readonly Op[]): number => Math.min(Infinity, ...ops.map(({ endedAt }) => endedAt));
 
-function sort(ops: readonly Op[]) {
+function sort(ops: readonly Op[], kind: ToolKind) {
   const of = (act: Act): Op[] => inOrder(ops.filter((op) => op.act === act));
   const done = (act: Act): Op[] => of(act).filter(({ said }) => said === 'done');
   /** Done, or perhaps done. */
   const open = (act: Act): Op[] => of(act).filter(mayHaveHappened);
   const polls = of('poll');
   return {
+    kind,
     of,
     done,
     open,
     polls,
+    /** Those that may have redeemed it. */
+    redemptions: polls.filter((op) => op.got !== undefined || (isOpen(op) && !op.isCodeless)),
     tokens: polls.filter(({ got }) => got),
     /** Asked before that moment, so that it may be what made it so. */
     before: (moment: number, some: readonly Op[]): Op[] => some.filter(({ askedAt }) => askedAt < moment),
@@ -28,11 +39,16 @@ function sort(ops: readonly Op[]) {
 
 type Sorted = ReturnType<typeof sort>;
 
-function checkDecisions({ of, done, open, polls, tokens, before }: Sorted): string[] {
+function checkDecisions({ kind, of, done, open, polls, tokens, before }: Sorted): string[] {
   const wrong: string[] = [];
   const [approved, denied, expired] = [done('approve'), done('deny'), done('expire')];
   if (approved.length > 0 && denied.length > 0) wrong.push('it was approved and declined, both acknowledged');
-  if (tokens.length > 1) wrong.push(`${tokens.length} tokens were given for one approval`);
+  const given = mayHaveAgain(kind) ? namesOf(tokens) : tokens;
+  if (given.length > 1) wrong.push(`${given.length} tokens were given for one approval`);
+  // Signed again from what is kept, with keys whose signatures are always the same.
+  if (kind.door === 'number' && new Set(tokens.map(({ got }) => got!.access)).size > 1)
+    wrong.push('a token that is read again is not the same');
+  if (done('misuse').length > 0) wrong.push('somebody got something who had only seen what another had');
   for (const token of tokens) {
     if (before(token.endedAt, open('approve')).length === 0)
       wrong.push('a token was given without an approval');
@@ -54,6 +70,11 @@ function checkDecisions({ of, done, open, polls, tokens, before }: Sorted): stri
   return wrong;
 }
 
+/** Access and refresh token, each time the same. */
+const namesOf = (tokens: readonly Op[]): string[] => [
+  ...new Set(tokens.map(({ got }) => `${got!.jti} ${got!.refresh ?? ''}`)),
+];
+
 function checkReservations({ of, done, open, before }: Sorted): string[] {
   const holders = new Set(done('reserve').map(({ by }) => by));
   const wrong = holders.size > 1 ? [`it is reserved by ${[...holders].join(' and ')}`] : [];
@@ -67,13 +88,11 @@ function checkReservations({ of, done, open, before }: Sorted): string[] {
 }
 
 /** What a poll may say, given what was acknowledged before it was asked, and what may have happened before it was answered. */
-function checkPoll(poll: Op, { done, open, polls, before }: Sorted): string[] {
+function checkPoll(poll: Op, { kind, done, open, redemptions, before }: Sorted): string[] {
   const wrong: string[] = [];
   const may = (act: Act): boolean => before(poll.endedAt, open(act)).length > 0;
   const decidedAt = earliest([...done('approve'), ...done('deny'), ...done('expire')]);
-  const mayBeRedeemed = before(poll.endedAt, polls).some(
-    (op) => op !== poll && (op.got !== undefined || isOpen(op)),
-  );
+  const mayBeRedeemed = before(poll.endedAt, redemptions).some((op) => op !== poll);
   // A held one looks at the database when it ends; any other may go by what its replica believes.
   const askedAt = poll.isHeld ? poll.endedAt : poll.askedAt;
   if (poll.said === 'pending' && askedAt > decidedAt + STALE_MS)
@@ -81,14 +100,22 @@ function checkPoll(poll: Op, { done, open, polls, before }: Sorted): string[] {
   if (poll.said === 'denied' && !may('deny')) wrong.push('a poll said that it was declined, and nobody had');
   if (poll.said === 'expired' && !may('expire'))
     wrong.push('a poll said that its time was over, and it was not');
-  if (poll.said === 'spent' && !mayBeRedeemed) wrong.push('a good code was refused as invalid_grant');
+  // A code whose time is over is refused like any other.
+  const mayBeSpent = mayBeRedeemed || (kind.door === 'redirect' && may('expire'));
+  const mayBeGone =
+    may('expire') || may('deny') || may('revoke') || (kind.door === 'redirect' && mayBeRedeemed);
+  if (poll.said === 'gone' && !mayBeGone) wrong.push('a poll said that there is nothing, and there is');
+  if (poll.said === 'spent' && !mayBeSpent) wrong.push('a good code was refused as invalid_grant');
   if (poll.said === 'spent' && !may('approve')) wrong.push('a code was spent without an approval');
   return wrong;
 }
 
 /** What a poll has said once for good is not taken back by a later one. */
-function checkLastWords({ polls }: Sorted): string[] {
-  const isLast = ({ said, got }: Op): boolean => !got && ['denied', 'expired', 'spent'].includes(said);
+function checkLastWords({ kind, polls }: Sorted): string[] {
+  const isRedirect = kind.door === 'redirect';
+  // The page behind a redirect says no more of a code that was used, whoever holds it.
+  const last = ['denied', 'expired', 'spent', ...(isRedirect ? [] : ['gone'])];
+  const isLast = ({ said, got }: Op): boolean => !got && last.includes(said);
   return polls
     .filter(isLast)
     .flatMap((word) =>
@@ -102,18 +129,19 @@ function checkLastWords({ polls }: Sorted): string[] {
 }
 
 /** Every rule that the ops of one link break. */
-export function checkLink(ops: readonly Op[]): string[] {
-  const sorted = sort(ops);
+export function checkLink(ops: readonly Op[], kind = PLAIN): string[] {
+  const sorted = sort(ops, kind);
   const wrong = [...checkReservations(sorted), ...checkDecisions(sorted), ...checkLastWords(sorted)];
   return [...wrong, ...sorted.polls.flatMap((poll) => checkPoll(poll, sorted))];
 }
 
-function allowedStates({ done, open, tokens, polls }: Sorted): string[] {
+function allowedStates({ kind, done, open, tokens, redemptions }: Sorted): string[] {
   if (tokens.length > 0) return ['redeemed'];
-  const mayBeRedeemed = polls.some((poll) => isOpen(poll));
+  const mayBeRedeemed = redemptions.length > 0;
   if (done('deny').length > 0) return ['denied'];
   if (done('approve').length > 0) return mayBeRedeemed ? ['approved', 'redeemed'] : ['approved'];
-  const undecided = done('reserve').length > 0 ? ['reserved'] : ['pending', 'reserved'];
+  const reserved = done('reserve').length > 0 ? ['reserved'] : ['pending', 'reserved'];
+  const undecided = kind.door === 'redirect' ? ['asked'] : reserved;
   return [
     ...undecided,
     ...(open('approve').length > 0 ? ['approved', 'redeemed'] : []),
@@ -122,16 +150,16 @@ function allowedStates({ done, open, tokens, polls }: Sorted): string[] {
 }
 
 /** What the database holds of a link whose start was acknowledged, beside what was said of it. */
-export function checkLinkTruth(ops: readonly Op[], kept: LinkTruth | undefined): string[] {
+export function checkLinkTruth(ops: readonly Op[], kept: LinkTruth | undefined, kind = PLAIN): string[] {
   if (!kept) return ['it was started, acknowledged, and is not kept'];
-  const sorted = sort(ops);
+  const sorted = sort(ops, kind);
   const { state, tools, audit } = kept;
   const wrong: string[] = [];
   const allowed = allowedStates(sorted);
   if (!allowed.includes(state)) wrong.push(`it is kept as ${state}, and can only be ${allowed.join(' or ')}`);
   const expected = {
-    'link-approved': ['approved', 'redeemed'].includes(state) ? 1 : 0,
-    'link-denied': state === 'denied' ? 1 : 0,
+    approved: ['approved', 'redeemed'].includes(state) ? 1 : 0,
+    denied: state === 'denied' ? 1 : 0,
   };
   for (const [event, count] of Object.entries(expected))
     if ((audit[event] ?? 0) !== count)

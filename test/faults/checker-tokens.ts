@@ -2,6 +2,7 @@
 // refused while they are good. DESIGN 7; RFC 6749 §6, RFC 7009 §2.2, RFC 9700 §4.14.2.
 import { createHash } from 'node:crypto';
 import { isOpen, mayHaveHappened, nameOf, type Op } from './history.js';
+import { PLAIN, type ToolKind } from './checker-links.js';
 import type { LinkTruth } from './truth.js';
 
 /** Shown once, and three times more where the answer was lost; whoever shows it again is taken for a thief. */
@@ -11,18 +12,30 @@ const MOST_SHOWN = 4;
 const keyOf = (token: string): string =>
   (/^[\da-z]{9}\./.exec(token)?.[0] ?? '') + createHash('sha256').update(token).digest('base64url');
 
-/** When the tokens of this tool may have ended, at the earliest: asked to, or because one was shown too often. */
-function mayHaveEndedAt(ops: readonly Op[]): number {
-  const revoked = ops.filter((op) => op.act === 'revoke' && mayHaveHappened(op));
-  const overshown = [...groupByShown(ops).values()].flatMap((shown) => shown.slice(MOST_SHOWN));
-  return Math.min(Infinity, ...[...revoked, ...overshown].map(({ askedAt }) => askedAt));
+/**
+ * The polls that showed a code of a redirect, where it was shown more than once, and that got nothing for it: such a one ends what
+ * the code has given (RFC 6749 §4.1.2), whichever came first.
+ */
+function replaysOf(ops: readonly Op[], { door }: ToolKind): Op[] {
+  const shown = ops.filter((op) => op.act === 'poll' && !op.isCodeless && op.said !== 'unsent');
+  return door === 'redirect' && shown.length > 1 ? shown.filter(({ got }) => !got) : [];
 }
 
-const endedAt = (ops: readonly Op[]): number =>
-  Math.min(
-    Infinity,
-    ...ops.filter(({ act, said }) => act === 'revoke' && said === 'done').map((op) => op.endedAt),
-  );
+/** When the tokens of this tool may have ended, at the earliest: asked to, or because something was shown too often. */
+function mayHaveEndedAt(ops: readonly Op[], kind: ToolKind): number {
+  const revoked = ops.filter((op) => op.act === 'revoke' && mayHaveHappened(op));
+  const overshown = [...groupByShown(ops).values()].flatMap((shown) => shown.slice(MOST_SHOWN));
+  const ending = [...revoked, ...overshown, ...replaysOf(ops, kind)];
+  return Math.min(Infinity, ...ending.map(({ askedAt }) => askedAt));
+}
+
+/** When they had ended, at the latest: what may have ended them was acknowledged, a code that is shown again by its refusal. */
+function endedAt(ops: readonly Op[], kind: ToolKind): number {
+  const revoked = ops.filter(({ act, said }) => act === 'revoke' && said === 'done');
+  const isGiven = ops.some(({ act, got }) => act === 'poll' && got);
+  const refused = isGiven ? replaysOf(ops, kind).filter(({ said }) => said === 'spent') : [];
+  return Math.min(Infinity, ...[...revoked, ...refused].map((op) => op.endedAt));
+}
 
 function groupByShown(ops: readonly Op[]): Map<string, Op[]> {
   const groups = new Map<string, Op[]>();
@@ -32,9 +45,9 @@ function groupByShown(ops: readonly Op[]): Map<string, Op[]> {
 }
 
 /** Every rule that the tokens of one tool break. */
-export function checkTokens(ops: readonly Op[]): string[] {
+export function checkTokens(ops: readonly Op[], kind = PLAIN): string[] {
   const wrong: string[] = [];
-  const [ended, mayHaveEnded] = [endedAt(ops), mayHaveEndedAt(ops)];
+  const [ended, mayHaveEnded] = [endedAt(ops, kind), mayHaveEndedAt(ops, kind)];
   for (const op of ops.filter(({ act }) => act === 'use' || act === 'refresh')) {
     const isRefused = op.said === 'refused' || op.said === 'spent';
     const token = `${op.act === 'use' ? 'access' : 'refresh'} token ${nameOf(op.shown!)}`;
@@ -53,21 +66,21 @@ export function checkTokens(ops: readonly Op[]): string[] {
 }
 
 /** What the database holds of the tool, beside what was said of it. */
-export function checkToolTruth(ops: readonly Op[], { tools }: LinkTruth): string[] {
+export function checkToolTruth(ops: readonly Op[], { tools }: LinkTruth, kind = PLAIN): string[] {
   const wrong: string[] = [];
   const given = ops.flatMap((op) => (op.got ? [op] : []));
   for (const { refresh, isEnded } of tools) {
     const kept = new Map(refresh.map((row) => [row.hash, row]));
     for (const { got, act } of given) {
+      if (got!.refresh === undefined) continue;
       const row = kept.get(keyOf(got!.refresh));
-      if (!row)
-        wrong.push(`the refresh token ${nameOf(got!.refresh)} was given by a ${act}, and is not kept`);
-      else if (row.jti !== got!.jti)
-        wrong.push(`the refresh token ${nameOf(got!.refresh)} is kept with another access token`);
+      const token = `the refresh token ${nameOf(got!.refresh)}`;
+      if (!row) wrong.push(`${token} was given by a ${act}, and is not kept`);
+      else if (row.jti !== got!.jti) wrong.push(`${token} is kept with another access token`);
     }
     if (new Set(refresh.map(({ generation }) => generation)).size !== refresh.length)
       wrong.push('a generation of refresh tokens is kept twice');
-    const [ended, mayHaveEnded] = [endedAt(ops) !== Infinity, mayHaveEndedAt(ops) !== Infinity];
+    const [ended, mayHaveEnded] = [endedAt(ops, kind) !== Infinity, mayHaveEndedAt(ops, kind) !== Infinity];
     if (ended && !isEnded) wrong.push('it was revoked, acknowledged, and is kept as live');
     if (isEnded && !mayHaveEnded) wrong.push('it is kept as ended, and nobody ended it');
     const attempts = ops.filter((op) => op.act === 'refresh' && (op.got !== undefined || isOpen(op)));

@@ -2,7 +2,7 @@
 // of how they are kept. What may have happened counts as either; what was acknowledged has happened (CHECKLIST 4).
 import { checkAnswers } from './checker-answers.js';
 import { checkCounters, type Guessed } from './checker-counters.js';
-import { checkLink, checkLinkTruth } from './checker-links.js';
+import { checkLink, checkLinkTruth, PLAIN, type ToolKind } from './checker-links.js';
 import { checkTokens, checkToolTruth } from './checker-tokens.js';
 import type { Excuse } from './fault-hands.js';
 import { presentOps, type Op } from './history.js';
@@ -13,6 +13,8 @@ export interface Round {
   readonly excuses: readonly Excuse[];
   /** The link of each story that got one. */
   readonly links: ReadonlyMap<string, string>;
+  /** What kind of tool each story has. */
+  readonly tools: ReadonlyMap<string, ToolKind>;
   readonly truth: ReadonlyMap<string, LinkTruth>;
   readonly guessed: Guessed;
   /** What did not become possible again in time. */
@@ -20,17 +22,18 @@ export interface Round {
 }
 
 /** Everything that is wrong with the round, each with the ops that it is about; none for a round that is right. */
-export function checkRound({ ops, excuses, links, truth, guessed, stuck }: Round): string[] {
+export function checkRound({ ops, excuses, links, tools, truth, guessed, stuck }: Round): string[] {
   const found = checkAnswers(ops, excuses);
   for (const story of new Set(ops.map((op) => op.story))) {
     const own = ops.filter((op) => op.story === story);
+    const kind = tools.get(story) ?? PLAIN;
     const linkId = links.get(story);
     const kept = linkId === undefined ? undefined : truth.get(linkId);
     const wrong = [
-      ...checkLink(own),
-      ...checkTokens(own),
-      ...(linkId === undefined ? [] : checkLinkTruth(own, kept)),
-      ...(kept ? checkToolTruth(own, kept) : []),
+      ...checkLink(own, kind),
+      ...checkTokens(own, kind),
+      ...(linkId === undefined ? [] : checkLinkTruth(own, kept, kind)),
+      ...(kept ? checkToolTruth(own, kept, kind) : []),
     ];
     if (wrong.length === 0) continue;
     const state = kept ? `kept as ${kept.state} with ${kept.tools.length} linked tools` : 'not kept';

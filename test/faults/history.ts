@@ -11,6 +11,8 @@ export type Act =
   | 'refresh'
   | 'use'
   | 'revoke'
+  /** What somebody else tries with what they may have seen. */
+  | 'misuse'
   /** Its time is over; done in the database, as time itself would. */
   | 'expire'
   /** A wrong user code, and a wrong second factor. */
@@ -27,6 +29,8 @@ export type Said =
   | 'expired'
   /** `invalid_grant`. */
   | 'spent'
+  /** There is nothing to be had, and why is not said. */
+  | 'gone'
   /** There is nothing to decide any more. */
   | 'over'
   /** Too soon after the page was made. */
@@ -45,7 +49,8 @@ export type Said =
 
 export interface Tokens {
   readonly access: string;
-  readonly refresh: string;
+  /** Some tools have none. */
+  readonly refresh?: string;
   readonly jti: string;
 }
 
@@ -64,10 +69,12 @@ export interface Op {
   readonly endedAt: number;
   readonly said: Said;
   readonly got?: Tokens;
+  /** It asked for no token, since it had no code to show. */
+  readonly isCodeless?: boolean;
   readonly detail?: string;
 }
 
-export type Outcome = Pick<Op, 'said' | 'got' | 'detail'>;
+export type Outcome = Pick<Op, 'said' | 'got' | 'isCodeless' | 'detail'>;
 export type About = Pick<Op, 'act' | 'story' | 'replica' | 'by' | 'shown' | 'isHeld'>;
 
 /** It may have happened all the same. */
@@ -109,7 +116,9 @@ export function presentOps(ops: readonly Op[]): string {
         ...(by === undefined ? [] : [`by ${by}`]),
         ...(shown === undefined ? [] : [`with ${nameOf(shown)}`]),
         `→ ${said}`,
-        ...(got === undefined ? [] : [`${nameOf(got.access)} ${nameOf(got.refresh)}`]),
+        ...(got === undefined
+          ? []
+          : [`${nameOf(got.access)} ${got.refresh === undefined ? '' : nameOf(got.refresh)}`]),
         ...(detail === undefined ? [] : [`(${detail})`]),
       ].join(' '),
     )

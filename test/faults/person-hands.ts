@@ -3,7 +3,9 @@
 import { formsOf } from '../support/visitor.js';
 import { ask, type Answer } from './asking.js';
 import type { About, History, Op, Outcome } from './history.js';
-import { commonOutcome, wrong } from './tool-hands.js';
+import type { ReviewPlace } from './tool-hands.js';
+import { broughtBack } from './tool-hands-redirect.js';
+import { commonOutcome, wrong } from './tool-requests.js';
 
 /** A page that counts, and the moment at which it was here: nobody decides sooner than a second after it was made. */
 export interface Review {
@@ -32,7 +34,11 @@ export function createPersonHands(dependencies: PersonHandsDependencies) {
     [sessionCookie].map((pair) => [pair.split('=')[0]!, pair.slice(pair.indexOf('=') + 1)]),
   );
 
-  async function send(replica: number, path: string, form?: Record<string, string>): Promise<Answer> {
+  async function send(
+    replica: number,
+    path: string,
+    form?: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
     const headers = { Cookie: [...cookies].map((pair) => pair.join('=')).join('; '), Accept: 'text/html' };
     const asked = form ? { method: 'POST' as const, form } : { method: 'GET' as const };
     const answer = await ask(portOf(replica), { ...asked, path, headers, from });
@@ -102,20 +108,30 @@ export function createPersonHands(dependencies: PersonHandsDependencies) {
     guess: (story: string, replica: number, userCode: string) =>
       enterCode({ act: 'guess', story, replica }, userCode),
 
+    /** What the browser is given for an address. */
+    browse: send,
+
     /** The page with the decision; undefined where it cannot be had now, or there is nothing to decide. */
-    async review(story: string, replica: number, linkId: string): Promise<Review | undefined> {
-      const path = `/link/review?link=${encodeURIComponent(linkId)}`;
-      const { fields } = await look(story, replica, path, '/link/review');
+    async review(story: string, replica: number, { path, action }: ReviewPlace): Promise<Review | undefined> {
+      const { fields } = await look(story, replica, path, action);
       return fields && { fields, seenAt: history.elapsed() };
     },
 
-    decide: (story: string, replica: number, act: 'approve' | 'deny', { fields }: Review): Promise<Op> =>
+    decide: (
+      about: Pick<About, 'story' | 'replica'>,
+      act: 'approve' | 'deny',
+      place: ReviewPlace,
+      { fields }: Review,
+    ): Promise<Op> =>
       record(
-        { act, story, replica },
-        '/link/review',
+        { act, ...about },
+        place.action,
         { ...fields, decision: act === 'deny' ? 'decline' : act },
         (answer) => {
-          if (leadsTo(answer, '/link/done')) return { said: 'done' };
+          if (leadsTo(answer, place.after)) return { said: 'done' };
+          // It was decided before, and this is what the tool is told: what was wished for, or not.
+          const told = broughtBack(answer);
+          if (told) return { said: told.has('code') === (act === 'approve') ? 'done' : 'over' };
           if (answer.status === 410) return { said: 'over' };
           return answer.status === 409 ? { said: 'hasty' } : wrong(answer);
         },

@@ -8,6 +8,7 @@ import { createKeyRack } from '../support/costly.js';
 import { originFrom } from '../support/link-rooms.js';
 import { ISSUER, SECRET } from './fleet.js';
 
+const REDIRECT_URI = 'https://dashboard.example.org/back';
 const CHEAP = { memoryKib: 1024, passes: 1 };
 
 export interface SignedIn {
@@ -30,6 +31,9 @@ export async function openRegistrar(databaseUrl: string, dataDir: string) {
     newSigningKey: createKeyRack(),
   });
   const { client } = await house.clients.createByOperator({ name: 'A television', isConfidential: false });
+  const { client: dashboard } = await house.clients.createByOperator({
+    ...{ name: 'A dashboard', isConfidential: false, redirectUris: [REDIRECT_URI] },
+  });
   const origin = originFrom('203.0.113.9');
   let made = 0;
 
@@ -53,6 +57,8 @@ export async function openRegistrar(databaseUrl: string, dataDir: string) {
 
   return {
     clientId: client.clientId as string,
+    /** A tool that sends its people along, and where they come back to. */
+    redirecting: { clientId: dashboard.clientId as string, redirectUri: REDIRECT_URI },
     /** Somebody with a password alone, who has just proved it. */
     makeOwner: (): Promise<SignedIn> => makePerson(['pwd']),
     /** Somebody with an authenticator. */

@@ -1,16 +1,19 @@
 // Runs one round of a schedule on a fleet: the stories and the guessers side by side, the faults among them, a last look when
 // everything is whole again, and the judgement.
 import { setTimeout as pause } from 'node:timers/promises';
+import { createProofKey } from '../support/proofs.js';
 import { createRandom } from '../support/random.js';
 import { checkRound } from './checker.js';
 import { createFaultHands, type Excuse, type Servers } from './fault-hands.js';
 import { RECOVERY_MS, type Fleet } from './fleet.js';
 import { createHistory, type History } from './history.js';
-import { createPersonHands } from './person-hands.js';
+import { createPersonHands, type PersonHands } from './person-hands.js';
 import type { Registrar, SignedIn } from './registrar.js';
-import type { Guess, Schedule } from './schedule.js';
+import type { Guess, Schedule, Story } from './schedule.js';
 import { liveThrough, lookAgain, type Lived, type StoryWorld } from './stories.js';
-import { createToolHands } from './tool-hands.js';
+import { createDeviceHands, type ToolHands } from './tool-hands.js';
+import { createNumberHands } from './tool-hands-number.js';
+import { createRedirectHands } from './tool-hands-redirect.js';
 import type { CounterSample, Truth } from './truth.js';
 
 export interface Place {
@@ -48,6 +51,45 @@ function openPeople({ fleet, registrar }: Place, history: History, seed: number)
       hands: createPersonHands({ history, portOf: fleet.portOf, sessionCookie, name, from }),
     };
   };
+}
+
+/** The database may be gone in the moment in which a link was started. */
+async function insistOn<Found>(find: () => Promise<Found>): Promise<Found> {
+  for (const end = performance.now() + RECOVERY_MS; performance.now() < end; await pause(100)) {
+    const found = await find().then(
+      (value) => ({ value }),
+      () => undefined,
+    );
+    if (found) return found.value;
+  }
+  return find();
+}
+
+/** The tool of one story, with a key of its own where it has one. */
+function openTool(
+  { name, door, isKeyed, seed }: Story,
+  { fleet: { portOf }, registrar, truth }: Place,
+  history: History,
+  owner: { readonly browse: PersonHands['browse'] },
+): ToolHands {
+  const given = { history, portOf, key: isKeyed ? createProofKey() : undefined };
+  const tools: Readonly<Record<Story['door'], () => ToolHands>> = {
+    device: () =>
+      createDeviceHands({ ...given, clientId: registrar.clientId, isBoundFromStart: seed % 2 === 0 }),
+    number: () =>
+      createNumberHands({
+        ...given,
+        identifier: `tool ${seed} ${name}`,
+        findLink: (number) => insistOn(() => truth.findByNumber(number)),
+      }),
+    redirect: () =>
+      createRedirectHands({
+        ...{ ...given, ...registrar.redirecting },
+        browse: (replica, path) => owner.browse(replica, path),
+        findLink: (handle) => insistOn(() => truth.findByHandle(handle)),
+      }),
+  };
+  return tools[door]();
 }
 
 /** The counters of one who guesses user codes and of one whose second factor is guessed, all the time. */
@@ -99,22 +141,25 @@ export async function runRound(
   patienceMs = RECOVERY_MS,
 ): Promise<RoundReport> {
   const { seed, stories } = schedule;
-  const { fleet, servers, registrar, truth } = place;
+  const { fleet, servers, truth } = place;
   const replicas = fleet.replicas.length;
   const startedAt = performance.now();
   let liftedAt = Infinity;
   const history = createHistory(() => performance.now() - startedAt);
-  const tool = createToolHands({ history, clientId: registrar.clientId, portOf: fleet.portOf });
   const faultHands = createFaultHands(fleet, servers, history.elapsed);
   const meet = openPeople(place, history, seed);
 
   const worlds = await Promise.all(
-    stories.map(async ({ name, hasThief }, index): Promise<StoryWorld> => ({
-      ...{ history, tool, replicas, from: networkOf(seed, index), expire: truth.expire },
-      owner: (await meet(`owner of ${name}`, index)).hands,
-      thief: hasThief ? (await meet(`thief of ${name}`, 20 + index)).hands : undefined,
-      isOver: () => history.elapsed() > liftedAt + patienceMs,
-    })),
+    stories.map(async (story, index): Promise<StoryWorld> => {
+      const { name, hasThief } = story;
+      const owner = (await meet(`owner of ${name}`, index)).hands;
+      return {
+        ...{ history, owner, replicas, from: networkOf(seed, index), expire: truth.expire },
+        tool: openTool(story, place, history, owner),
+        thief: hasThief ? (await meet(`thief of ${name}`, 20 + index)).hands : undefined,
+        isOver: () => history.elapsed() > liftedAt + patienceMs,
+      };
+    }),
   );
   await truth.forgetGuesses();
   const guesses = await guess(schedule.guesses, place, history, seed);
@@ -162,6 +207,7 @@ async function judge(
     ops,
     excuses,
     links,
+    tools: new Map(lived.map(({ story }) => [story.name, story])),
     stuck,
     guessed: { samples },
     truth: await truth.readLinks([...links.values()]),

@@ -14,8 +14,14 @@ export type Decision =
 
 export type Afterwards = 'refresh' | 'refresh twice at once' | 'use' | 'revoke';
 
+/** How its tool is linked: it polls with a device code or by a number, or sends its person along and gets a code. */
+export type Door = 'device' | 'number' | 'redirect';
+
 export interface Story {
   readonly name: string;
+  readonly door: Door;
+  /** Its tool has a key, to which all that it gets is bound. */
+  readonly isKeyed: boolean;
   /** For what is chosen while it runs: a replica, a pause. */
   readonly seed: number;
   readonly startsAtMs: number;
@@ -80,6 +86,8 @@ export interface Asked {
   readonly replicas: number;
   readonly hasRedis: boolean;
   readonly links?: number;
+  /** Which tools there are, in turn. */
+  readonly tools?: readonly Pick<Story, 'door' | 'isKeyed'>[];
   /** Instead of the fault whose turn it is. */
   readonly fault?: FaultKind;
 }
@@ -91,13 +99,24 @@ const DECISIONS: readonly Decision[] = [
 
 const CODE_LETTERS = [...'BCDFGHJKLMNPQRSTVWXZ'];
 
-function drawStory(random: Random, index: number): Story {
+const TOOLS: readonly Pick<Story, 'door' | 'isKeyed'>[] = [
+  { door: 'device', isKeyed: false },
+  { door: 'device', isKeyed: false },
+  { door: 'device', isKeyed: true },
+  { door: 'number', isKeyed: false },
+  { door: 'number', isKeyed: false },
+  { door: 'redirect', isKeyed: false },
+  { door: 'redirect', isKeyed: true },
+];
+
+function drawStory(random: Random, index: number, tool: Pick<Story, 'door' | 'isKeyed'>): Story {
   const decision = random.pick(DECISIONS);
   const middle = (['refresh', 'refresh twice at once', 'use', 'refresh', 'use'] as const).filter(() =>
     random.chance(0.6),
   );
   return {
     name: String.fromCharCode(97 + index),
+    ...tool,
     seed: random.below(2 ** 31),
     startsAtMs: random.below(300),
     pollsBefore: random.below(3),
@@ -129,12 +148,14 @@ function drawFault(random: Random, kind: FaultKind, replicas: number): Fault {
 const familyOf = (kind: FaultKind): string => /^\w+/.exec(kind)![0];
 
 /** The same for the same seed. Faults take turns by the seed; in every third round there are two. */
-export function drawSchedule({ seed, replicas, hasRedis, links = 7, fault }: Asked): Schedule {
+export function drawSchedule({ seed, replicas, hasRedis, links = 7, fault, tools = TOOLS }: Asked): Schedule {
   const random = createRandom(seed);
   const kinds: readonly FaultKind[] = hasRedis
     ? [...FAULTS_OF_REPLICAS, ...FAULTS_OF_REDIS]
     : FAULTS_OF_REPLICAS;
-  const stories = Array.from({ length: links }, (_, index) => drawStory(random, index));
+  const stories = Array.from({ length: links }, (_, index) =>
+    drawStory(random, index, tools[index % tools.length]!),
+  );
   const guesses = [
     ...Array.from({ length: random.between(3, 7) }, () => drawGuess(random, 'guess', replicas)),
     ...Array.from({ length: random.between(2, 4) }, () => drawGuess(random, 'wrong-code', replicas)),

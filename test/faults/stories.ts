@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../support/random.js';
 import { isOpen, type History, type Op, type Tokens } from './history.js';
 import type { PersonHands, Review } from './person-hands.js';
 import type { Afterwards, Story } from './schedule.js';
-import type { StartedLink, ToolHands } from './tool-hands.js';
+import type { ReviewPlace, StartedLink, ToolHands } from './tool-hands.js';
 
 export interface StoryWorld {
   readonly history: History;
@@ -69,17 +69,17 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     }
   }
 
-  async function review(linkId: string): Promise<Review> {
+  async function review({ review: place }: StartedLink): Promise<Review> {
     for (;;) {
-      const found = await owner.review(story.name, anywhere(), linkId);
+      const found = await owner.review(story.name, anywhere(), place);
       if (found) return found;
       if (world.isOver()) throw new Stuck('the page with the decision was not to be had');
       await pause(random.between(30, 120));
     }
   }
 
-  const decideOnce = (act: 'approve' | 'deny', page: Review) => () =>
-    owner.decide(story.name, anywhere(), act, page);
+  const decideOnce = (act: 'approve' | 'deny', place: ReviewPlace, page: Review) => () =>
+    owner.decide({ story: story.name, replica: anywhere() }, act, place, page);
 
   const expire = (linkId: string): Promise<Op> =>
     history.record({ act: 'expire', story: story.name, replica: -1 }, () =>
@@ -89,13 +89,20 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
       ),
     );
 
+  /** Resolves to what waits for somebody else who has seen the code. */
+  async function reserve({ userCode }: StartedLink): Promise<() => Promise<unknown>> {
+    if (userCode === undefined) return async () => undefined;
+    await insist('reserve', () => owner.reserve(story.name, anywhere(), userCode));
+    const stolen = thief?.reserve(story.name, anywhere(), userCode);
+    return async () => stolen;
+  }
+
   async function decide(link: StartedLink): Promise<void> {
-    await insist('reserve', () => owner.reserve(story.name, anywhere(), link.userCode));
-    const stolen = thief?.reserve(story.name, anywhere(), link.userCode);
-    const page = await review(link.linkId);
+    const stolen = await reserve(link);
+    const page = await review(link);
     await pause(Math.max(0, page.seenAt + SOONEST_MS + random.below(300) - history.elapsed()));
-    const approve = () => insist('approve', decideOnce('approve', page), isDecided);
-    const deny = () => insist('deny', decideOnce('deny', page), isDecided);
+    const approve = () => insist('approve', decideOnce('approve', link.review, page), isDecided);
+    const deny = () => insist('deny', decideOnce('deny', link.review, page), isDecided);
     const decisions: Readonly<Record<Story['decision'], () => Promise<unknown>>> = {
       approve,
       'approve twice at once': () => Promise.all([approve(), approve()]),
@@ -113,7 +120,7 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
       nothing: async () => undefined,
     };
     await decisions[story.decision]();
-    await stolen;
+    await stolen();
   }
 
   /** Polls until there is a last word, or nothing will come. */
@@ -126,8 +133,10 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
   }
 
   async function refresh(held: Tokens, times: number): Promise<Tokens | undefined> {
+    const { refresh: shown } = held;
+    if (!tool.refresh || shown === undefined) return held;
     for (let tries = 0; tries < MOST_REFRESHES; tries += times) {
-      const ops = await Promise.all(Array.from({ length: times }, () => tool.refresh(at(), held.refresh)));
+      const ops = await Promise.all(Array.from({ length: times }, () => tool.refresh!(at(), shown)));
       const got = ops.find((op) => op.got)?.got;
       if (got || ops.some((op) => op.said === 'spent')) return got;
       await pause(random.between(30, 120));
@@ -139,7 +148,7 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
   async function live(held: Tokens, act: Afterwards): Promise<Tokens | undefined> {
     await pause(random.below(150));
     if (act === 'use') await insist('use', () => tool.use(at(), held.access));
-    if (act === 'revoke') await insist('revoke', () => tool.revoke(at(), held.refresh));
+    if (act === 'revoke') await insist('revoke', () => tool.revoke(at(), held));
     if (act === 'refresh') return refresh(held, 1);
     return act === 'refresh twice at once' ? refresh(held, 2) : held;
   }
@@ -149,9 +158,11 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     for (let polls = 0; polls < story.pollsBefore; polls++) await tool.poll(at(early()), link);
     const held = story.isHeld ? tool.poll(at(early()), link, HELD_SECONDS) : undefined;
     await decide(link);
+    if (random.chance(0.5)) await tool.misuse?.(at(), link, undefined);
     const collected = await collect(link);
     if (held) collected.push(await held);
     lived.tokens = collected.find((op) => op.got)?.got;
+    if (lived.tokens) await tool.misuse?.(at(), link, lived.tokens);
     for (const act of story.afterwards) {
       if (!lived.tokens) break;
       lived.tokens = await live(lived.tokens, act);
@@ -174,9 +185,16 @@ export async function lookAgain(
   random: Random,
 ): Promise<void> {
   if (!link) return;
-  const at = (replica: number) => ({ story: story.name, replica, from });
-  await tool.poll(at(random.below(replicas)), link);
-  if (!tokens) return;
-  await Promise.all(Array.from({ length: replicas }, (_, replica) => tool.use(at(replica), tokens.access)));
-  await tool.refresh(at(random.below(replicas)), tokens.refresh);
+  const at = (replica = random.below(replicas)) => ({ story: story.name, replica, from });
+  const useEverywhere = (token: string) =>
+    Promise.all(Array.from({ length: replicas }, (_, replica) => tool.use(at(replica), token)));
+  // A code that is shown again may end what it has given: that comes last, and is known everywhere too.
+  if (story.door !== 'redirect') await tool.poll(at(), link);
+  if (tokens) {
+    await useEverywhere(tokens.access);
+    if (tokens.refresh !== undefined) await tool.refresh?.(at(), tokens.refresh);
+  }
+  if (story.door !== 'redirect') return;
+  await tool.poll(at(), link);
+  if (tokens) await useEverywhere(tokens.access);
 }

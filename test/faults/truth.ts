@@ -1,5 +1,6 @@
 // What the database holds, read with nothing of ours but the names of its tables: the state of links, what they left, what the
 // record says, and the counters that may never go down.
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 
 export interface LinkTruth {
@@ -38,7 +39,7 @@ export function createTruth(databaseUrl: string) {
   }
 
   /** Asked again on a new connection where the one that was kept had broken; what is asked here may be done twice. */
-  async function ask<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+  async function askNow<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
     const before = kept;
     try {
       return (await (kept ??= await connect()).query<Row>(text, values)).rows;
@@ -46,8 +47,16 @@ export function createTruth(databaseUrl: string) {
       void kept?.end().catch(() => undefined);
       kept = undefined;
       if (!before || (error as { severity?: string }).severity === 'ERROR') throw error;
-      return ask(text, values);
+      return askNow(text, values);
     }
+  }
+
+  /** One after the other: a connection has one question at a time. */
+  let last: Promise<unknown> = Promise.resolve();
+  function ask<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const asked = last.then(() => askNow<Row>(text, values));
+    last = asked.catch(() => undefined);
+    return asked;
   }
 
   async function readTools(linkIds: readonly string[]): Promise<(ToolTruth & { linkId: string })[]> {
@@ -59,7 +68,7 @@ export function createTruth(databaseUrl: string) {
       recorded: string;
     }>(
       `select linked_tool_id, link_id, account_id, ended_at is not null as ended,
-         (select count(*) from audit a where a.event = 'link-redeemed'
+         (select count(*) from audit a where a.event in ('link-redeemed', 'authorization-redeemed')
             and a.details::json->>'linkedTool' = t.linked_tool_id) as recorded
        from linked_tools t where link_id = any($1)`,
       [linkIds],
@@ -93,13 +102,14 @@ export function createTruth(databaseUrl: string) {
 
     async readLinks(linkIds: readonly string[]): Promise<Map<string, LinkTruth>> {
       const links = await ask<{ link_id: string; state: string }>(
-        'select link_id, state from links where link_id = any($1)',
+        `select link_id, state from links where link_id = any($1)
+         union all select authorization_id, state from authorizations where authorization_id = any($1)`,
         [linkIds],
       );
       const tools = await readTools(linkIds);
       const audit = await ask<{ link: string; event: string; count: string }>(
-        `select details::json->>'link' as link, event, count(*) from audit
-         where details::json->>'link' = any($1) group by 1, 2`,
+        `select details::json->>'link' as link, split_part(event, '-', 2) as event, count(*) from audit
+         where details::json->>'link' = any($1) and event ~ '^(link|authorization)-' group by 1, 2`,
         [linkIds],
       );
       return new Map(
@@ -115,11 +125,32 @@ export function createTruth(databaseUrl: string) {
       );
     },
 
+    /** The id of a link that has this number. */
+    async findByNumber(number: number): Promise<string | undefined> {
+      const rows = await ask<{ id: string }>('select link_id as id from links where public_number = $1', [
+        number,
+      ]);
+      return rows[0]?.id;
+    },
+
+    /** The id of the request that a tool has sent its person with. */
+    async findByHandle(handle: string): Promise<string | undefined> {
+      const rows = await ask<{ id: string }>(
+        'select authorization_id as id from authorizations where handle_hash = $1',
+        [createHash('sha256').update(handle).digest('base64url')],
+      );
+      return rows[0]?.id;
+    },
+
     /** Lets the time of a link be over; false where it was decided and collected before, or declined. */
     async expire(linkId: string): Promise<boolean> {
+      const over = '(extract(epoch from clock_timestamp()) * 1000)::bigint - 2000';
       const rows = await ask(
-        `update links set expires_at = (extract(epoch from clock_timestamp()) * 1000)::bigint - 2000
-         where link_id = $1 and state in ('pending', 'reserved', 'approved') returning state`,
+        `with link as (update links set expires_at = ${over}
+           where link_id = $1 and state in ('pending', 'reserved', 'approved') returning state),
+         request as (update authorizations set expires_at = ${over}
+           where authorization_id = $1 and state in ('asked', 'approved') returning state)
+         select state from link union all select state from request`,
         [linkId],
       );
       return rows.length === 1;

@@ -1,7 +1,8 @@
-// What a tool does to a replica that is linked by a device code, with a key of its own or without, and what any tool can do.
+// What a tool can do to a replica, whichever way it is linked; and how one does it that polls with a device code, with a key of its
+// own or without. Tools with a number are in tool-hands-number.ts, those that send their person along in tool-hands-redirect.ts.
 // RFC 8628 §3.1, §3.4, §3.5; RFC 9449 §5, §10.
 import { createProofKey } from '../support/proofs.js';
-import type { Op } from './history.js';
+import type { Op, Tokens } from './history.js';
 import {
   createToolRequests,
   jsonOf,
@@ -12,7 +13,6 @@ import {
   type ToolRequestsDependencies,
   type Where,
 } from './tool-requests.js';
-import type { Tokens } from './history.js';
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 

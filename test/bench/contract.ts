@@ -16,6 +16,8 @@ export interface ServerOptions {
   intervalSeconds: number;
   /** An empty folder of its own, for servers that keep something on disk. */
   folder: string;
+  /** Whether its tool asks for an ID token too, signed as the access token is. */
+  isOpenId?: boolean;
   /** What several servers share that are one to the world, and the address that they have there. */
   shared?: { publicUrl: string; databaseUrl: string; redisUrl: string };
 }

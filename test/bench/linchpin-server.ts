@@ -19,7 +19,8 @@ const PASSWORD = 'quartz lantern bicycle 42';
 const [AT_ONCE_GROUPED, AT_ONCE_SHARED] = [500, 32];
 const NO_LIMIT = { limit: 1_000_000_000 };
 
-const { port, intervalSeconds, folder, shared } = readOptions();
+const { port, intervalSeconds, folder, shared, isOpenId = false } = readOptions();
+const SCOPE = isOpenId ? 'openid profile' : 'profile';
 const atOnce = shared ? AT_ONCE_SHARED : AT_ONCE_GROUPED;
 const publicUrl = shared?.publicUrl ?? `http://localhost:${port}`;
 let standsAt: number | undefined;
@@ -90,7 +91,8 @@ const client =
       name: 'Bench',
       metadata: {
         grantTypes: [DEVICE_CODE_GRANT, 'authorization_code'],
-        scopes: ['profile'],
+        scopes: SCOPE.split(' '),
+        ...(isOpenId ? { idTokenAlg: 'EdDSA' as const } : {}),
         redirectUris: [REDIRECT_URI],
       },
     },
@@ -112,7 +114,7 @@ async function forEach<Item, Result>(
 async function pending({ count, sample }: { count: number; sample: number }): Promise<string[]> {
   const codes = createSample<string>(sample);
   const startOne = async (): Promise<void> =>
-    codes.give((await linksForTool.startLink({ client, scope: 'profile', origin })).deviceCode);
+    codes.give((await linksForTool.startLink({ client, scope: SCOPE, origin })).deviceCode);
   // None is kept but the sample: what the process weighs is links, and not the orders of this bench.
   for (let left = count; left > 0; left -= atOnce)
     await Promise.all(Array.from({ length: Math.min(left, atOnce) }, startOne));
@@ -200,7 +202,7 @@ createServer({ keepAliveTimeout: 65_000 }, (req, res) => house.app(req, res)).li
       pollPath: '/oauth/token',
       redeemPath: '/oauth/token',
       clientId: client.clientId,
-      scope: 'profile',
+      scope: SCOPE,
       jwksPath: '/.well-known/jwks.json',
       proofAddress: `${publicUrl}/oauth/token`,
       numbersPath: '/api/v2/pins',

@@ -127,13 +127,13 @@ export function createIssuers(server: Server): Contestant {
   return { label: server.name, server, makeTraffic: async () => ({ next: () => request, isRight }) };
 }
 
-/** Redeems links that were approved a moment before, each once. */
-export function createRedeemers(server: Server): Contestant {
+/** Redeems links that were approved a moment before, each once; `isRight`: what they must be answered. */
+export function createRedeemers(server: Server, isRight = isToken): Contestant {
   const makeTraffic = async (answers: number): Promise<Traffic> => {
     const codes = await server.order('pending', { count: answers, sample: answers });
     await server.order('approve', { codes });
     const requests = codes.map((code) => redeemRequest(server, code));
-    return { next: () => requests.pop(), isRight: isToken };
+    return { next: () => requests.pop(), isRight };
   };
   return { label: server.name, server, makeTraffic };
 }
@@ -181,6 +181,10 @@ function tokenRequest(server: Server, path: string, code: string, headers: strin
   const form = { grant_type: DEVICE_CODE_GRANT, device_code: code, client_id: server.ready.clientId };
   return formRequest(path, form, headers);
 }
+
+/** Whether an answer carries a signed ID token too. */
+export const isWithIdToken = (answer: Answer): boolean =>
+  isToken(answer) && answer.body.includes('"id_token":"eyJ');
 
 /** Whether an answer carries a signed access token. */
 export function isToken(answer: Answer): boolean {

@@ -15,6 +15,7 @@ declare module 'oidc-provider' {
     resource: string;
   }
   interface Grant extends Stored {
+    addOIDCScope(scope: string): void;
     addResourceScope(resource: string, scope: string): void;
   }
 

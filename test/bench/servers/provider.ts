@@ -1,5 +1,5 @@
 // oidc-provider with the device flow, a public client and signed JWT access tokens (RFC 9068), over whatever keeps its records. It
-// enforces no poll interval. Spared here: sessions, refresh tokens and ID tokens, as for Linchpin.
+// enforces no poll interval. Spared here: sessions, refresh tokens and, unless asked for, ID tokens, as for Linchpin.
 import { createHash, randomInt } from 'node:crypto';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
@@ -16,12 +16,15 @@ import {
 
 const ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 const ACCOUNT_ID = '5f0c3f3e-7d0f-4c8e-9a51-6f6f0a3f9f11';
+const { port, shared, isOpenId = false } = readOptions();
+/** What the resource grants; an ID token comes with `openid` beside it. */
+const RESOURCE_SCOPE = 'read';
 const READY: Ready = {
   issuePath: '/device/auth',
   pollPath: '/token',
   redeemPath: '/token',
   clientId: 'bench-tool',
-  scope: 'read',
+  scope: isOpenId ? `openid ${RESOURCE_SCOPE}` : RESOURCE_SCOPE,
   jwksPath: '/jwks',
   // It goes by the Host of a request, where the load names no port.
   proofAddress: 'http://127.0.0.1/token',
@@ -43,7 +46,6 @@ export async function makeKey(): Promise<JWK> {
 
 /** Listens, and obeys orders from then on. `adapter`: a class or a function that makes the keeper of one model. */
 export function serveProvider({ adapter, key }: { adapter: unknown; key: JWK }): void {
-  const { port, shared } = readOptions();
   const issuer = shared?.publicUrl ?? `http://127.0.0.1:${port}`;
   const provider = createProvider(issuer, adapter, key);
   createServer(provider.callback()).listen(port, '127.0.0.1', () =>
@@ -74,7 +76,7 @@ function createProvider(issuer: string, adapter: unknown, key: JWK): Provider {
         defaultResource: () => issuer,
         useGrantedResource: () => true,
         getResourceServerInfo: () => ({
-          scope: READY.scope,
+          scope: RESOURCE_SCOPE,
           accessTokenFormat: 'jwt',
           accessTokenTTL: 900,
           jwt: { sign: { alg: 'EdDSA' } },
@@ -120,7 +122,8 @@ function createAbilities(provider: Provider, issuer: string): Abilities {
 async function makeCode(provider: Provider, issuer: string): Promise<string> {
   const client = await provider.Client.find(READY.clientId);
   const grant = new provider.Grant({ accountId: ACCOUNT_ID, clientId: READY.clientId });
-  grant.addResourceScope(issuer, READY.scope);
+  grant.addResourceScope(issuer, RESOURCE_SCOPE);
+  if (isOpenId) grant.addOIDCScope('openid');
   const code = new provider.AuthorizationCode({
     client,
     accountId: ACCOUNT_ID,
@@ -140,7 +143,8 @@ async function approveCode(provider: Provider, issuer: string, value: string): P
   const code = await provider.DeviceCode.find(value);
   if (!code) throw new Error('An unknown device code was to be approved.');
   const grant = new provider.Grant({ accountId: ACCOUNT_ID, clientId: code.clientId });
-  grant.addResourceScope(issuer, READY.scope);
+  grant.addResourceScope(issuer, RESOURCE_SCOPE);
+  if (isOpenId) grant.addOIDCScope('openid');
   const grantId = await grant.save();
   const authTime = Math.floor(Date.now() / 1000);
   Object.assign(code, { accountId: ACCOUNT_ID, authTime, grantId, scope: READY.scope, resource: issuer });

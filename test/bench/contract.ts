@@ -79,9 +79,9 @@ export interface Orders {
   rss: { ask: object; reply: number };
   /** CPU time so far, in µs, user and system together. */
   cpu: { ask: object; reply: number };
-  /** Signs in `count` times with login and password, as many at once as the server allows; gives milliseconds. */
+  /** Signs in `count` times with login and password, twice as many at once as there are cores; gives milliseconds. */
   signIn: { ask: { count: number }; reply: number };
-  /** Verifies a password with argon2id alone, `count` times, equally many at once; gives milliseconds. */
+  /** Verifies a password with argon2id alone, `count` times, one on each core; gives milliseconds. */
   verifyPassword: { ask: { count: number }; reply: number };
 }
 

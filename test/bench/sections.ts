@@ -225,7 +225,9 @@ async function measureSignIn(measuring: Measuring): Promise<Section | undefined>
         ],
       ],
       notes: ['Bounded by argon2id on the core of the server; what the ratio lacks to one is all else.'],
-      goals: [],
+      goals: goal('sign-in ÷ bare argon2id', spreadOf(rates.map(({ signIn, bare }) => signIn / bare)), {
+        atLeast: 0.9,
+      }),
       figures: rates,
     };
   });

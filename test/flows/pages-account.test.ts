@@ -1,20 +1,10 @@
 // A walk through the pages of an account and its tools, in a real browser and every look (test/support/page-walk.ts).
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import { LOOKS, look, LONG_NAME, openPageHouse, type PageHouse } from '../support/page-walk.js';
+import { describePages, LONG_NAME, look, LOOKS } from '../support/page-walk.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   describe.each(LOOKS)('in $name', (given) => {
     it('of the account is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       const page = await house.open(given);
       await house.signIn(page, 'mira');

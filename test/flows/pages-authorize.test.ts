@@ -1,11 +1,10 @@
 // A walk through the pages that people see whom a tool has sent here, in a real browser and every look (test/support/page-walk.ts).
 import { sha256 } from '../../src/crypto/secrets.js';
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
 import {
+  describePages,
   LONG_NAME,
-  LOOKS,
   look,
-  openPageHouse,
+  LOOKS,
   PASSWORD,
   submit,
   TV,
@@ -16,18 +15,9 @@ import {
 const APP = 'example.tool.app:/back';
 const WEB = 'https://tool.example/back';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
-  async function newTool(name: string, redirectUri: string) {
-    const { client } = await house.house.clients.createByOperator({
+describePages((openHouse) => {
+  async function newTool({ house }: PageHouse, name: string, redirectUri: string) {
+    const { client } = await house.clients.createByOperator({
       ...{ name, isConfidential: false, redirectUris: [redirectUri], postLogoutRedirectUris: [APP] },
     });
     const address = (more: Record<string, string> = {}): string =>
@@ -41,11 +31,11 @@ describeInBrowser('every page', () => {
 
   describe.each(LOOKS)('in $name', (given) => {
     it('of being sent here by a tool is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       let page = await house.open(given);
-      const app = await newTool(LONG_NAME, APP);
-      const web = await newTool('A dashboard', WEB);
+      const app = await newTool(house, LONG_NAME, APP);
+      const web = await newTool(house, 'A dashboard', WEB);
 
       await page.goto(app.address({ redirect_uri: 'https://evil.example/' }));
       await look(page, given, '80-authorize-refused');

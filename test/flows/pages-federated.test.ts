@@ -47,9 +47,11 @@ describeInBrowser('every page', () => {
       // Held on the way: the page that sends the browser on stays in front of it.
       await page.route(`${provider.issuer}/**`, (route) => route.fulfill({ status: 204 }));
       await page.goto('/sign-in');
+      const held = page.waitForRequest(`${provider.issuer}/**`);
       await page.click('button[value=staff]', { noWaitAfter: true });
       await page.waitForURL('**/federated');
       await look(page, given, '92-going');
+      await held;
       await page.unroute(`${provider.issuer}/**`);
       provider.state.who = {
         sub: '1',

@@ -1,20 +1,10 @@
 // A walk through the pages of the first run and of signing up, in a real browser and every look (test/support/page-walk.ts).
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import { LOOKS, look, openPageHouse, PASSWORD, submit, type PageHouse } from '../support/page-walk.js';
+import { describePages, look, LOOKS, PASSWORD, submit } from '../support/page-walk.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   describe.each(LOOKS)('in $name', (given) => {
     it('of the first run and of signing up is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser, { emailVerification: 'required' });
+      const house = await openHouse({ emailVerification: 'required' });
       const page = await house.open(given);
       await page.goto('/');
       await look(page, given, '01-not-ready');

@@ -1,29 +1,11 @@
 // A walk through the pages on which a person lets a tool in, by its code, in a real browser and every look
 // (test/support/page-walk.ts).
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import {
-  LONG_NAME,
-  LOOKS,
-  look,
-  openPageHouse,
-  PASSWORD,
-  submit,
-  type PageHouse,
-} from '../support/page-walk.js';
+import { describePages, LONG_NAME, look, LOOKS, PASSWORD, submit } from '../support/page-walk.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   describe.each(LOOKS)('in $name', (given) => {
     it('of linking is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       const page = await house.open(given);
       const { userCode } = await house.startLink();

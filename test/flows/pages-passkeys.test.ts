@@ -1,21 +1,11 @@
 // A walk through the pages of passkeys, in a real browser and every look (test/support/page-walk.ts).
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import { LOOKS, look, openPageHouse, PASSWORD, submit, type PageHouse } from '../support/page-walk.js';
+import { describePages, look, LOOKS, PASSWORD, submit } from '../support/page-walk.js';
 import { addVirtualAuthenticator } from '../support/virtual-authenticator.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   describe.each(LOOKS)('in $name', (given) => {
     it('of passkeys is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       const { accountId } = await house.newAccount('mira');
       const page = await house.open(given);
       await page.addInitScript(() => {
@@ -78,7 +68,7 @@ describeInBrowser('every page', () => {
     }, 90_000);
 
     it('of passkeys says what it takes where there are no scripts', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       const page = await house.open({ ...given, javaScript: false });
       await page.goto('/sign-in');

@@ -1,20 +1,10 @@
 // A walk through the pages to which a tool of the PIN door leads, in a real browser and every look
 // (test/support/page-walk.ts).
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import { LOOKS, look, openPageHouse, PASSWORD, submit, TV, type PageHouse } from '../support/page-walk.js';
+import { describePages, look, LOOKS, PASSWORD, submit, TV } from '../support/page-walk.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   it('shows the whole of the host that a person is sent back to, however it was made (RFC 9700 §4.11)', async () => {
-    house = await openPageHouse(browser);
+    const house = await openHouse();
     await house.newAccount('mira');
     const page = await house.open({ colorScheme: 'light', width: 320, height: 640, locale: 'en-GB' });
     await page.route('https://*/**', (route) => route.fulfill({ status: 204 }));
@@ -42,7 +32,7 @@ describeInBrowser('every page', () => {
 
   describe.each(LOOKS)('in $name', (given) => {
     it('of the PIN door is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       const page = await house.open(given);
       // Whoever is sent back stays where they are, so that the page can be looked at.

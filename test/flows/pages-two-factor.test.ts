@@ -1,21 +1,11 @@
 // A walk through the pages of two-factor, in a real browser and every look (test/support/page-walk.ts).
 import { totpCode } from '../../src/crypto/totp.js';
-import { describeInBrowser, openBrowser, type TestBrowser } from '../support/chromium.js';
-import { LOOKS, look, openPageHouse, PASSWORD, submit, TV, type PageHouse } from '../support/page-walk.js';
+import { describePages, look, LOOKS, PASSWORD, submit, TV } from '../support/page-walk.js';
 
-describeInBrowser('every page', () => {
-  let browser: TestBrowser;
-  let house: PageHouse;
-
-  beforeAll(async () => {
-    browser = await openBrowser();
-  });
-  afterAll(() => browser.close());
-  afterEach(() => house.close());
-
+describePages((openHouse) => {
   describe.each(LOOKS)('in $name', (given) => {
     it('of two-factor is clean, and the dialog does what the pages do (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       await house.newAccount('mira');
       const page = await house.open(given);
       await house.signIn(page, 'mira');
@@ -57,7 +47,7 @@ describeInBrowser('every page', () => {
     }, 60_000);
 
     it('of two-factor once it is on is clean (WCAG 2.2 AA)', async () => {
-      house = await openPageHouse(browser);
+      const house = await openHouse();
       const { accountId } = await house.newAccount('mira');
       const { proofs } = house.house;
       const { secret, recoveryCodes } = await proofs.addAuthenticator(accountId, 'mira', TV);

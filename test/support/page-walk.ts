@@ -4,7 +4,15 @@
 import type { Page } from 'playwright-core';
 import type { Origin } from '../../src/domain/vocabulary.js';
 import { startTestHouse, type TestHouseOptions } from './app.js';
-import { expectNoAxeFindings, screenshot, type PageSettings, type TestBrowser } from './chromium.js';
+import {
+  describeInBrowser,
+  expectNoAxeFindings,
+  IS_LOOKED_AT,
+  openBrowser,
+  screenshot,
+  type PageSettings,
+  type TestBrowser,
+} from './chromium.js';
 
 export const PASSWORD = 'quartz lantern bicycle 42';
 export const LONG_NAME = 'backup.sh on the little server in the cellar, with a long name';
@@ -54,8 +62,12 @@ async function expectSound(page: Page, label: string): Promise<void> {
   await expectNoAxeFindings(page);
 }
 
-/** Looks at the page as it stands, in both looks: its width, and what axe says; or at a picture of it. */
+/**
+ * Looks at the page as it stands, in both looks: its width, and what axe says; or at a picture of it. Where pages are not looked
+ * at, it is enough that there is one.
+ */
 export async function look(page: Page, { name }: Pick<Look, 'name'>, label: string): Promise<void> {
+  if (!IS_LOOKED_AT) return void (await page.evaluate(() => document.readyState));
   await expectSound(page, label);
   if (process.env.SCREENSHOTS) return screenshot(page, `${label}-${name}`);
   await turn(page);
@@ -125,4 +137,25 @@ export async function openPageHouse(browser: TestBrowser, config: TestHouseOptio
       await house.linksForTool.redeemLink({ deviceCode, client, origin: TV });
     },
   };
+}
+
+export type OpenPageHouse = (config?: TestHouseOptions['config']) => Promise<PageHouse>;
+
+/** A suite of walks through pages: one browser for all, and for each test a house, closed behind it, that `openHouse` opens. */
+export function describePages(body: (openHouse: OpenPageHouse) => void): void {
+  describeInBrowser('every page', () => {
+    let browser: TestBrowser;
+    let house: PageHouse | undefined;
+
+    beforeAll(async () => {
+      browser = await openBrowser();
+    });
+    afterAll(() => browser.close());
+    afterEach(async () => {
+      await house?.close();
+      house = undefined;
+    });
+
+    body(async (config) => (house = await openPageHouse(browser, config)));
+  });
 }

@@ -13,7 +13,7 @@ const suites = {
   transform: { '\\.ts$': '<rootDir>/.config/jest-esbuild.js' },
   // Sources name the file that a build would make (`./x.js`); here the TypeScript file is read instead.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  setupFiles: ['<rootDir>/.config/jest-sqlite.js'],
+  setupFiles: ['<rootDir>/.config/jest-sqlite.js', '<rootDir>/.config/jest-contexts.js'],
 };
 
 /**

@@ -2,7 +2,8 @@
 // with Retry-After, it is not done again, and the next request tells how it stands (CHECKLIST 4, DESIGN 9).
 import { isUnavailable, type SubjectId } from '../../src/domain/vocabulary.js';
 import { expectRefusal, startOAuthHouse, type OAuthHouse } from '../http/oauth-house.js';
-import { createDatabase, type TestPlace } from '../support/databases.js';
+import { createDatabase } from '../support/databases.js';
+import type { TestPlace } from '../support/migrated.js';
 import { originFrom } from '../support/link-rooms.js';
 import { describeWithPostgres } from '../support/postgres.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';

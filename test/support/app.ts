@@ -1,5 +1,5 @@
-// A whole house for tests: the real wiring over a real SQLite file, behind a real server on a free loopback port, with the
-// clock and the mailbox in the test's hands.
+// A whole house for tests: the real wiring over a real database, which is a file of SQLite unless stories are told on PostgreSQL
+// (.config/jest.js), behind a real server on a free loopback port, with the clock and the mailbox in the test's hands.
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,15 +12,12 @@ import type { WiringOptions } from '../../src/wiring-rooms.js';
 import { createTestClock } from './clock.js';
 import { createKeyRack, estimateStrength } from './costly.js';
 import { newFolder } from './folder.js';
-import { createSchema } from './databases.js';
+import { createPlace, writeMigrated } from './migrated.js';
 
 export interface TestHouseOptions extends Omit<WiringOptions, 'now' | 'deliver'> {
   readonly config?: Partial<Config>;
   readonly clock?: ReturnType<typeof createTestClock>;
 }
-
-/** `TEST_ENGINE=postgres` opens every house on PostgreSQL, in a schema of its own at `TEST_POSTGRES_URL`. */
-const ENGINE = process.env['TEST_ENGINE'];
 
 export type Mail = Parameters<Deliver>[0];
 
@@ -40,7 +37,9 @@ export async function startTestHouse({
   const url = `http://localhost:${port}`;
   const mails: Mail[] = [];
   const mailServer = { isDown: false };
-  const schema = ENGINE === 'postgres' ? await createSchema(process.env['TEST_POSTGRES_URL']!) : undefined;
+  const databaseFile = join(folder, 'linchpin.sqlite');
+  const place = await createPlace();
+  if (!place) writeMigrated(databaseFile);
   const house = await wire(
     {
       publicUrl: url,
@@ -51,8 +50,8 @@ export async function startTestHouse({
       verifyHosts: [],
       verifyTokens: true,
       dataDir: folder,
-      databaseFile: join(folder, 'linchpin.sqlite'),
-      databaseUrl: schema?.url,
+      databaseFile,
+      databaseUrl: place?.url,
       databaseConnections: 6,
       redis: undefined,
       workers: 1,
@@ -125,7 +124,7 @@ export async function startTestHouse({
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await house.close();
-      await schema?.drop();
+      await place?.drop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,12 +1,18 @@
 // Databases for tests: every backend that a store contract runs against, each opened empty and migrated.
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { openPostgres } from '../../src/stores/sql/database-postgres.js';
 import { openDatabase, type Database, type DatabaseOptions } from '../../src/stores/sql/database.js';
 import type { Sql } from '../../src/stores/sql/statement.js';
 import { newFolder } from './folder.js';
+import {
+  createMigrated,
+  inDatabase,
+  newName,
+  withPostgres,
+  writeMigrated,
+  type TestPlace,
+} from './migrated.js';
 import { describeWithPostgres } from './postgres.js';
 
 type Options = Omit<DatabaseOptions<unknown>, 'file' | 'createStores'>;
@@ -21,7 +27,9 @@ export function openTestDatabase<Stores>(
   options: Options = {},
 ): Database<Stores> {
   const folder = newFolder('test');
-  const database = openDatabase({ ...options, file: join(folder, 'linchpin.sqlite'), createStores });
+  const file = join(folder, 'linchpin.sqlite');
+  writeMigrated(file);
+  const database = openDatabase({ ...options, file, createStores });
   return {
     ...database,
     async close() {
@@ -31,19 +39,8 @@ export function openTestDatabase<Stores>(
   };
 }
 
-export interface TestPlace {
-  readonly url: string;
-  /** Removes it and all that is in it. */
-  readonly drop: () => Promise<void>;
-}
-
-async function run(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(text).finally(() => client.end());
-}
-
-const newName = (): string => `test_${randomBytes(6).toString('hex')}`;
+const run = (url: string, text: string): Promise<void> =>
+  withPostgres(url, async (client) => void (await client.query(text)));
 
 /** A new schema in a PostgreSQL database. */
 export async function createSchema(url: string): Promise<TestPlace> {
@@ -58,26 +55,24 @@ export async function createSchema(url: string): Promise<TestPlace> {
 export async function createDatabase(url: string): Promise<TestPlace> {
   const name = newName();
   await run(url, `create database ${name}`);
-  const inDatabase = new URL(url);
-  inDatabase.pathname = name;
-  return { url: inDatabase.href, drop: () => run(url, `drop database ${name} with (force)`) };
+  return { url: inDatabase(url, name), drop: () => run(url, `drop database ${name} with (force)`) };
 }
 
-/** A schema of its own in the test run's PostgreSQL, made at the first use; `close` drops it. */
+/** A database of its own in the test run's PostgreSQL, made at the first use; `close` drops it. */
 export function openTestPostgres<Stores>(
   url: string,
   createStores: (sql: Sql) => Stores,
   options: Pick<Options, 'checkpoint'> = {},
 ): Database<Stores> {
   async function make() {
-    const schema = await createSchema(url);
+    const place = await createMigrated(url);
     const database = await openPostgres({
       ...options,
-      url: schema.url,
+      url: place.url,
       mostConnections: 6,
       createStores: (sql) => ({ sql, stores: createStores(sql) }),
     });
-    return { schema, database };
+    return { place, database };
   }
   let made: ReturnType<typeof make> | undefined;
   const opened = () => (made ??= make());
@@ -93,9 +88,9 @@ export function openTestPostgres<Stores>(
     now: () => new Date(),
     async close() {
       if (!made) return;
-      const { schema, database } = await made;
+      const { place, database } = await made;
       await database.close();
-      await schema.drop();
+      await place.drop();
     },
   };
 }

@@ -55,7 +55,10 @@ describeWithNginx('a page behind the nginx of the documentation', () => {
       seen.push({ path: req.url ?? '', headers: req.headers });
       if (req.url === '/own-401') return void res.writeHead(401).end('of the page itself');
       res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
-      res.end(`<title>A page</title><h1>Hello ${String(req.headers['remote-user'])}</h1>`);
+      // With an icon of its own: else the browser asks for one, at a time that it chooses.
+      res.end(
+        `<link rel="icon" href="data:,"><title>A page</title><h1>Hello ${String(req.headers['remote-user'])}</h1>`,
+      );
     }).listen(0, '127.0.0.1');
     await once(page, 'listening');
     house = await startOAuthHouse({

@@ -3,7 +3,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
-import { chromium, type Page } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { FLAGS } from './browser-server.js';
 import { describeWith, equipment, installLine } from './equipment.js';
 
 export interface PageSettings {
@@ -33,31 +34,17 @@ export interface TestBrowser {
  */
 export const IS_LOOKED_AT = process.env.TEST_ENGINE === undefined;
 
-const FLAGS = [
-  // Chromium's sandbox refuses root, and these browsers see no page but ours.
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 /** A `describe` for suites with a browser: shown as skipped where there is none, failing under CI. */
 export function describeInBrowser(title: string, body: () => void): void {
   describeWith('chromium', title, body);
 }
 
-/** Starts Chromium with an empty profile. Refuses, with what Chromium said, where it is missing or does not start. */
+/**
+ * The Chromium of the run where there is one (browser-server.ts), else one of its own, with an empty profile. Refuses, with what
+ * Chromium said, where it is missing or does not start.
+ */
 export async function openBrowser(): Promise<TestBrowser> {
-  const executablePath = equipment.chromium.find();
-  if (!executablePath) throw new Error(`Chromium is missing. As root: ${installLine(['chromium'])}`);
-  const browser = await chromium
-    .launch({ executablePath, args: FLAGS, timeout: 30_000 })
-    .catch((cause: unknown) => {
-      throw new Error(`Chromium (${executablePath}) did not start: ${String(cause)}`, { cause });
-    });
+  const browser = (await joinBrowser()) ?? (await launchBrowser());
   return {
     newPage: async ({
       baseUrl,
@@ -83,6 +70,20 @@ export async function openBrowser(): Promise<TestBrowser> {
     },
     close: () => browser.close(),
   };
+}
+
+/** What this connection opens is gone when it closes, and nobody else's. A browser that has crashed is not waited for. */
+async function joinBrowser(): Promise<Browser | undefined> {
+  const address = process.env.TEST_BROWSER;
+  return address ? chromium.connect(address, { timeout: 30_000 }).catch(() => undefined) : undefined;
+}
+
+async function launchBrowser(): Promise<Browser> {
+  const executablePath = equipment.chromium.find();
+  if (!executablePath) throw new Error(`Chromium is missing. As root: ${installLine(['chromium'])}`);
+  return chromium.launch({ executablePath, args: [...FLAGS], timeout: 30_000 }).catch((cause: unknown) => {
+    throw new Error(`Chromium (${executablePath}) did not start: ${String(cause)}`, { cause });
+  });
 }
 
 /**

@@ -6,6 +6,7 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { startBrowser } from './browser-server.js';
 import { equipment, installLine, isCi, isProgram, type EquipmentName } from './equipment.js';
 import { newRunFolder } from './folder.js';
 import { installPackages, mayInstall } from './install.js';
@@ -28,7 +29,7 @@ const STEP_MINUTES = 13 + Number(process.env.FAULT_ROUNDS ?? 0) / 10;
 
 const narrowing = process.argv.slice(2);
 const steps: Step[] = [];
-const services: Service[] = [];
+const services: Pick<Service, 'stop'>[] = [];
 const running = new Set<ChildProcess>();
 let interruptedBy: 'SIGHUP' | 'SIGINT' | 'SIGTERM' | undefined;
 
@@ -182,6 +183,7 @@ async function prepare(
     addresses[equipment[name].variable] = await provide(name);
     say(`${name} is ready`);
   }
+  if (addresses.TEST_CHROMIUM) await shareBrowser(addresses.TEST_CHROMIUM, addresses);
   return missing.length === 0 || !isCi();
 }
 
@@ -190,6 +192,14 @@ async function provide(name: EquipmentName): Promise<string> {
   const service = await (name === 'redis' ? startRedis() : startPostgres());
   services.push(service);
   return service.url;
+}
+
+/** Without it every suite starts a browser of its own, which says then why it does not start. */
+async function shareBrowser(program: string, addresses: Record<string, string>): Promise<void> {
+  const server = await startBrowser(program).catch(() => undefined);
+  if (!server) return;
+  services.push(server);
+  addresses.TEST_BROWSER = server.url;
 }
 
 /** Totals of the jest run; undefined where it ended before it could count. */

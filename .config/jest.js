@@ -1,6 +1,7 @@
 // One jest run for every suite; `npm test -- links` narrows by path.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { packagesInOne } from './jest-packages.js';
 
 const rootDir = join(import.meta.dirname, '..');
 
@@ -12,7 +13,7 @@ const suites = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/.config/jest-esbuild.js' },
   // Sources name the file that a build would make (`./x.js`); here the TypeScript file is read instead.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', ...(await packagesInOne(rootDir)) },
   setupFiles: ['<rootDir>/.config/jest-sqlite.js', '<rootDir>/.config/jest-contexts.js'],
 };
 
@@ -22,6 +23,7 @@ const suites = {
  */
 const TOLD_ONCE = {
   kill: 'what a killed process leaves behind in a file of SQLite; test/faults kills those on PostgreSQL',
+  pages: 'what the scripts of the pages do in the browser',
   readme: 'what the README says, of the service as it is without settings',
   replicas: 'on PostgreSQL from the beginning',
   'replicas-redis': 'on PostgreSQL from the beginning',

@@ -6,14 +6,16 @@ import { runAdmin } from '../../src/admin.js';
 import { loadConfig } from '../../src/config.js';
 import { withSecret } from '../../src/config-secret.js';
 import { totpCode } from '../../src/crypto/totp.js';
+import type { NewSigningKey } from '../../src/domain/keys.js';
 import type { AccountId } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { PASSWORD, origin } from '../support/accounts.js';
-import { estimateStrength } from '../support/costly.js';
+import { createKeyRack, estimateStrength } from '../support/costly.js';
 import { createPlace, type TestPlace } from '../support/migrated.js';
 import { createProofKey } from '../support/proofs.js';
 
-const wiring = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
+const cheap = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
+let wiring: typeof cheap & { newSigningKey: NewSigningKey };
 let folder: string;
 let env: Record<string, string>;
 let place: TestPlace | undefined;
@@ -26,6 +28,7 @@ afterAll(() => void process.umask(umask));
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'linchpin-admin-'));
   env = { DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info' };
+  wiring = { ...cheap, newSigningKey: createKeyRack() };
   place = await createPlace();
   if (place)
     env = { ...env, DATABASE_URL: place.url, LINCHPIN_SECRET: 'a secret for tests, long enough for it' };

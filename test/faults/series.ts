@@ -31,11 +31,13 @@ export async function runSeries(place: Place, seeds: readonly number[]): Promise
   for (const seed of seeds) {
     const hasRedis = place.servers.redis !== undefined;
     const schedule = drawSchedule({ seed, hasRedis, replicas: place.fleet.replicas.length });
-    const report = await runRound(schedule, place);
+    const again = `Run it again with FAULT_SEED=${seed} FAULT_ROUNDS=1. ${JSON.stringify(schedule.faults)}`;
+    const report = await runRound(schedule, place).catch((cause: unknown) => {
+      throw new Error(again, { cause });
+    });
     tokens += report.tokens;
     if (process.env['FAULT_REPORT']) process.stdout.write(present(schedule, report));
     if (report.wrong.length === 0) continue;
-    const again = `Run it again with FAULT_SEED=${seed} FAULT_ROUNDS=1. ${JSON.stringify(schedule.faults)}`;
     const said = place.fleet.replicas.flatMap((replica) => replica.faults()).slice(-20);
     throw new Error([again, ...report.wrong, ...said].join('\n'));
   }

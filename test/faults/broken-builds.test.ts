@@ -125,6 +125,19 @@ const BROKEN: readonly BrokenBuild[] = [
     found: /somebody got something who had only seen/,
   },
   {
+    title: 'takes a proof again that another replica has taken',
+    changes: [
+      {
+        file: 'src/domain/dpop.ts',
+        from: "if (!(await usedProofs.use(proofHash, staleAt))) throw refused('the proof was used before');",
+        to: 'await usedProofs.use(proofHash, staleAt);',
+      },
+    ],
+    fault: 'calm',
+    tools: KEYED,
+    found: /somebody got something who had only seen/,
+  },
+  {
     title: 'approves a link that was declined',
     changes: [
       {

@@ -42,18 +42,7 @@ const SAMPLED_EVERY_MS = 120;
 const networkOf = (seed: number, index: number): string =>
   `10.${(seed >> 4) & 255}.${seed & 15}.${index + 1}`;
 
-function openPeople({ fleet, registrar }: Place, history: History, seed: number) {
-  return async (name: string, index: number, make: () => Promise<SignedIn> = registrar.makeOwner) => {
-    const { accountId, sessionCookie } = await make();
-    const from = networkOf(seed, 100 + index);
-    return {
-      accountId,
-      hands: createPersonHands({ history, portOf: fleet.portOf, sessionCookie, name, from }),
-    };
-  };
-}
-
-/** The database may be gone in the moment in which a link was started. */
+/** For what this process asks of the database itself, which may be gone in that moment. */
 async function insistOn<Found>(find: () => Promise<Found>): Promise<Found> {
   for (const end = performance.now() + RECOVERY_MS; performance.now() < end; await pause(100)) {
     const found = await find().then(
@@ -63,6 +52,17 @@ async function insistOn<Found>(find: () => Promise<Found>): Promise<Found> {
     if (found) return found.value;
   }
   return find();
+}
+
+function openPeople({ fleet, registrar }: Place, history: History, seed: number) {
+  return async (name: string, index: number, make: () => Promise<SignedIn> = registrar.makeOwner) => {
+    const { accountId, sessionCookie } = await insistOn(make);
+    const from = networkOf(seed, 100 + index);
+    return {
+      accountId,
+      hands: createPersonHands({ history, portOf: fleet.portOf, sessionCookie, name, from }),
+    };
+  };
 }
 
 /** The tool of one story, with a key of its own where it has one. */

@@ -158,11 +158,12 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     for (let polls = 0; polls < story.pollsBefore; polls++) await tool.poll(at(early()), link);
     const held = story.isHeld ? tool.poll(at(early()), link, HELD_SECONDS) : undefined;
     await decide(link);
-    if (random.chance(0.5)) await tool.misuse?.(at(), link, undefined);
+    if (random.chance(0.5)) await tool.misuse?.(at(), link, { tokens: undefined, elsewhere: anywhere() });
     const collected = await collect(link);
     if (held) collected.push(await held);
     lived.tokens = collected.find((op) => op.got)?.got;
-    if (lived.tokens) await tool.misuse?.(at(), link, lived.tokens);
+    const { tokens } = lived;
+    if (tokens) await tool.misuse?.(at(), link, { tokens, elsewhere: anywhere() });
     for (const act of story.afterwards) {
       if (!lived.tokens) break;
       lived.tokens = await live(lived.tokens, act);

@@ -1,7 +1,6 @@
 // What a tool does that sends its person to a replica and gets a code back: the request, the code as the person's browser brings it,
 // and what it redeems it for; with a key of its own or without. RFC 6749 §4.1; RFC 7636 §4; RFC 9449 §5.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { createProofKey } from '../support/proofs.js';
 import type { Answer } from './asking.js';
 import type { Op, Outcome } from './history.js';
 import type { StartedLink, ToolHands } from './tool-hands.js';
@@ -119,10 +118,10 @@ export function createRedirectHands(dependencies: RedirectHandsDependencies): To
       }),
 
     /** Somebody has seen the code, and knows nothing of what it was asked for with. */
-    async misuse(where, link, tokens) {
-      if (key && tokens) return requests.misuse(where, tokens.access, createProofKey());
-      if (!tokens) await fetchCode(where, link);
-      if (code === undefined || tokens) return undefined;
+    async misuse(where, link, { tokens, elsewhere }) {
+      if (tokens) return requests.misuse(where, tokens.access, elsewhere);
+      await fetchCode(where, link);
+      if (code === undefined) return undefined;
       const stolen = code;
       return history.record({ act: 'misuse', ...pick(where) }, async () =>
         misuseOutcome(await redeem(where, stolen, randomBytes(32).toString('base64url'))),

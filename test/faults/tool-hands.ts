@@ -1,7 +1,6 @@
 // What a tool can do to a replica, whichever way it is linked; and how one does it that polls with a device code, with a key of its
 // own or without. Tools with a number are in tool-hands-number.ts, those that send their person along in tool-hands-redirect.ts.
 // RFC 8628 §3.1, §3.4, §3.5; RFC 9449 §5, §10.
-import { createProofKey } from '../support/proofs.js';
 import type { Op, Tokens } from './history.js';
 import {
   createToolRequests,
@@ -32,6 +31,12 @@ export interface StartedLink {
   readonly review: ReviewPlace;
 }
 
+/** What somebody else may have seen of a tool, and the replica that they go to. */
+export interface Seen {
+  readonly tokens: Tokens | undefined;
+  readonly elsewhere: number;
+}
+
 export interface ToolHands {
   /** Resolves to the link too, where it was started. */
   start(where: Where): Promise<{ op: Op; link: StartedLink | undefined }>;
@@ -42,7 +47,7 @@ export interface ToolHands {
   /** Only where there is something to refresh. */
   refresh?: (where: Where, token: string) => Promise<Op>;
   /** What somebody else would do with what they may have seen of it, which nobody may succeed with. */
-  misuse?: (where: Where, link: StartedLink, tokens: Tokens | undefined) => Promise<Op | undefined>;
+  misuse?: (where: Where, link: StartedLink, seen: Seen) => Promise<Op | undefined>;
 }
 
 export const reviewOf = (linkId: string): ReviewPlace => ({
@@ -91,9 +96,7 @@ export function createDeviceHands(asked: DeviceHandsAsked): ToolHands {
         return tokenOutcome(await post(where, '/oauth/token', form, { headers }));
       }),
 
-    async misuse(where, _link, tokens) {
-      if (!key || !tokens) return undefined;
-      return requests.misuse(where, tokens.access, where.replica === 0 ? undefined : createProofKey());
-    },
+    misuse: async (where, _link, { tokens, elsewhere }) =>
+      tokens && requests.misuse(where, tokens.access, elsewhere),
   };
 }

@@ -1,6 +1,6 @@
 // How a tool asks the OAuth door, with its key where it has one, and what it does with its tokens there. What the answers mean is
 // the same whichever way the tool was linked. RFC 6749 §5.2, §6; RFC 7009 §2.2; RFC 9449 §4, §7, §8.
-import type { ProofKey } from '../support/proofs.js';
+import { createProofKey, type ProofKey } from '../support/proofs.js';
 import { ask, type Answer, type Asked } from './asking.js';
 import { ISSUER } from './fleet.js';
 import type { History, Op, Outcome, Said, Tokens } from './history.js';
@@ -90,13 +90,13 @@ export function createToolRequests({ history, clientId, portOf, key }: ToolReque
   /** What the service last gave for proofs; one that is over brings the next (RFC 9449 §8). */
   let nonce: string | undefined;
 
-  async function prove(
+  /** Resolves to the request that was answered too, with its proof. */
+  async function proveAs(
     { replica, from }: Where,
     asked: Omit<Asked, 'from'>,
-    prover: ProofKey | undefined,
+    prover: ProofKey,
     accessToken?: string,
-  ): Promise<Answer> {
-    if (!prover) return ask(portOf(replica), { ...asked, from });
+  ): Promise<{ answer: Answer; sent: Asked }> {
     for (let tries = 0; ; tries++) {
       const about = { htm: asked.method ?? 'POST', htu: ISSUER + asked.path, iat: Date.now() / 1000 };
       const proof = prover.proof({
@@ -104,16 +104,23 @@ export function createToolRequests({ history, clientId, portOf, key }: ToolReque
         ...(nonce === undefined ? {} : { nonce }),
         ...(accessToken === undefined ? {} : { accessToken }),
       });
-      const answer = await ask(portOf(replica), {
-        ...asked,
-        from,
-        headers: { ...asked.headers, DPoP: proof },
-      });
-      if (answer.kind !== 'answer') return answer;
+      const sent = { ...asked, from, headers: { ...asked.headers, DPoP: proof } };
+      const answer = await ask(portOf(replica), sent);
+      if (answer.kind !== 'answer') return { answer, sent };
       nonce = (answer.headers['dpop-nonce'] as string | undefined) ?? nonce;
-      if (!answer.text.includes('use_dpop_nonce') || tries > 0) return answer;
+      if (!answer.text.includes('use_dpop_nonce') || tries > 0) return { answer, sent };
     }
   }
+
+  const prove = async (
+    where: Where,
+    asked: Omit<Asked, 'from'>,
+    prover: ProofKey | undefined,
+    accessToken?: string,
+  ): Promise<Answer> =>
+    prover
+      ? (await proveAs(where, asked, prover, accessToken)).answer
+      : ask(portOf(where.replica), { ...asked, from: where.from });
 
   const post = (
     where: Where,
@@ -122,17 +129,29 @@ export function createToolRequests({ history, clientId, portOf, key }: ToolReque
     { headers = {}, prover = key }: { headers?: Record<string, string>; prover?: ProofKey | undefined } = {},
   ): Promise<Answer> => prove(where, { path, headers, form: { ...form, client_id: clientId } }, prover);
 
+  const showing = (token: string, prover: ProofKey | undefined) =>
+    ({
+      method: 'GET',
+      path: '/oauth/userinfo',
+      headers: { Authorization: `${prover ? 'DPoP' : 'Bearer'} ${token}` },
+    }) as const;
   const show = (where: Where, token: string, prover: ProofKey | undefined): Promise<Answer> =>
-    prove(
-      where,
-      {
-        method: 'GET',
-        path: '/oauth/userinfo',
-        headers: { Authorization: `${prover ? 'DPoP' : 'Bearer'} ${token}` },
-      },
-      prover,
-      token,
+    prove(where, showing(token, prover), prover, token);
+
+  /** Shows a bound token with another key's proof, or with none. */
+  const showAsThief = (where: Where, token: string, thief: ProofKey | undefined): Promise<Op> =>
+    history.record({ act: 'misuse', ...pick(where), shown: token }, async () =>
+      misuseOutcome(await show(where, token, thief)),
     );
+
+  /** Shows a request that counted a second time, at another replica (RFC 9449 §11.1). */
+  async function showAgain(where: Where, token: string, elsewhere: number): Promise<Op | undefined> {
+    const { answer, sent } = await proveAs(where, showing(token, key), key!, token);
+    if (answer.kind !== 'answer' || answer.status !== 200) return undefined;
+    return history.record({ act: 'misuse', story: where.story, replica: elsewhere, shown: token }, async () =>
+      misuseOutcome(await ask(portOf(elsewhere), sent)),
+    );
+  }
 
   return {
     post,
@@ -159,10 +178,13 @@ export function createToolRequests({ history, clientId, portOf, key }: ToolReque
         }),
       ),
 
-    /** Shows a bound token with another key's proof, or with none. */
-    misuse: (where: Where, token: string, thief: ProofKey | undefined): Promise<Op> =>
-      history.record({ act: 'misuse', ...pick(where), shown: token }, async () =>
-        misuseOutcome(await show(where, token, thief)),
-      ),
+    /** What somebody would do with a bound token, or with a whole request, that they have seen; undefined without a key. */
+    async misuse(where: Where, token: string, elsewhere: number): Promise<Op | undefined> {
+      if (!key) return undefined;
+      if (where.replica === elsewhere) return showAsThief(where, token, undefined);
+      return where.replica < elsewhere
+        ? showAgain(where, token, elsewhere)
+        : showAsThief(where, token, createProofKey());
+    },
   };
 }

@@ -132,6 +132,12 @@ describe('the way there', () => {
   });
 });
 
+it('says when to come again, where nobody could be asked on the way there (CHECKLIST 4)', async () => {
+  const answer = await house.request.get('/authorize/refused?why=busy');
+  expect([answer.status, answer.headers['retry-after']]).toEqual([503, '5']);
+  expect((await house.request.get('/authorize/refused?why=client')).headers['retry-after']).toBeUndefined();
+});
+
 describe('the review', () => {
   it('says who is asking, where they go back to, and what it opens; Decline stands first (UI, RFC 8252 §8.6)', async () => {
     const visitor = await house.newPerson(newName());

@@ -11,7 +11,7 @@ import type {
   AuthorizationStep,
 } from '../../domain/authorizations-review.js';
 import type { PagesDependencies } from './dependencies.js';
-import { explain } from './errors.js';
+import { explain, UNAVAILABLE_SECONDS } from './errors.js';
 import { addressOf, journeyQuery, type Journey, type Journeys } from './journey.js';
 import { faultOf, type Renderer } from './render.js';
 import { hostWords, presentWhom, scopeWords } from './review-words.js';
@@ -191,6 +191,7 @@ export function createAuthorizePages(dependencies: Dependencies) {
       const { language, origin } = visitorOf(ctx);
       const named = readQuery(ctx).get('why');
       const [status, words] = REFUSED[isRefused(named) ? named : 'request'];
+      if (status === 503) ctx.set('Retry-After', String(UNAVAILABLE_SECONDS));
       renderer.show(ctx, 'authorize/refused', {
         title: language.t('authorize-refused.title'),
         text: language.t(words),

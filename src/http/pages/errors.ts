@@ -102,7 +102,8 @@ const forgeryAnswers = {
   'stale-form': answer(403, 'stale-form'),
 } satisfies Record<ForgeryRefusal['reason'], PageAnswer>;
 
-const UNAVAILABLE_SECONDS = 5;
+/** When to come again. */
+export const UNAVAILABLE_SECONDS = 5;
 
 export const notFound = answer(404, 'not-found');
 export const methodNotAllowed = answer(405, 'method-not-allowed');

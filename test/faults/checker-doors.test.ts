@@ -36,7 +36,14 @@ describe('the rules of a tool that polls by a number', () => {
       /is not the same/,
     ],
     ['a token for another tool', [...approved, op(200, 'misuse', 'done')], /only seen what another had/],
-  ] as const)('name %s', (_, ops, found) => expect(checkLink(ops, kind).join('\n')).toMatch(found));
+    [
+      'a token that was given back',
+      [...approved, read(200, 'one'), op(300, 'revoke', 'done'), read(400, 'one')],
+      /was given again after it was revoked/,
+    ],
+  ] as const)('name %s', (_, ops, found) =>
+    expect([...checkLink(ops, kind), ...checkTokens(ops, kind)].join('\n')).toMatch(found),
+  );
 });
 
 describe('the rules of a tool that sends its person along', () => {

@@ -56,6 +56,9 @@ export function checkTokens(ops: readonly Op[], kind = PLAIN): string[] {
     if (['pending', 'denied', 'expired'].includes(op.said))
       wrong.push(`the ${token} was answered ${op.said}`);
   }
+  for (const { act, got, askedAt } of ops)
+    if (act === 'poll' && got && askedAt > ended)
+      wrong.push(`the access token ${nameOf(got.access)} was given again after it was revoked`);
   for (const shown of groupByShown(ops).values()) {
     const got = shown.flatMap((op) => (op.got ? [op.got] : []));
     if (new Set(got.map(({ refresh }) => refresh)).size > 1)

@@ -147,14 +147,44 @@ describe('a poll', () => {
     return Buffer.concat(received).toString('latin1');
   }
 
+  const plainBody = async (): Promise<string> =>
+    `grant_type=${GRANT}&device_code=${await start()}&client_id=${client.clientId}`;
+  const headOf = (body: string, connection: 'close' | 'keep-alive'): string =>
+    [
+      'POST /oauth/token HTTP/1.1',
+      'Host: localhost',
+      `Connection: ${connection}`,
+      `Content-Length: ${body.length}`,
+      'Content-Type: application/x-www-form-urlencoded\r\n\r\n',
+    ].join('\r\n');
+
   it('that comes in pieces is answered once, when it is whole (RFC 9112 §6.3)', async () => {
     const before = lanePolls();
-    const body = `grant_type=${GRANT}&device_code=${await start()}&client_id=${client.clientId}`;
-    const head = `POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n`;
+    const body = await plainBody();
+    const head = headOf(body, 'close');
     const answer = await sendInPieces([head, body.slice(0, 40), body.slice(40, -1), body.slice(-1)]);
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(answer.match(/authorization_pending/g)).toHaveLength(1);
     expect(lanePolls()).toBe(before + 1);
+  });
+
+  it('is answered in its turn where another was sent with it (RFC 9112 §9.3.2)', async () => {
+    const [one, two] = [await plainBody(), (await plainBody()).replace(GRANT, 'password')];
+    const three = await plainBody();
+    const sent = [
+      headOf(one, 'keep-alive'),
+      one,
+      headOf(two, 'keep-alive'),
+      two,
+      headOf(three, 'close'),
+      three,
+    ];
+    const answer = await sendInPieces([sent.join('')]);
+    expect(answer.match(/"error":"\w+"/g)).toEqual([
+      '"error":"authorization_pending"',
+      '"error":"unsupported_grant_type"',
+      '"error":"authorization_pending"',
+    ]);
   });
 
   it('that is compressed is not unpacked (CHECKLIST 4)', async () => {

@@ -77,6 +77,8 @@ export function createWalCheckpoints(options: WalCheckpointsOptions) {
     const ending = worker;
     if (!ending) return;
     forget();
+    // Whoever closes waits for it, and the process must not be over before.
+    ending.ref();
     ending.postMessage('end');
   }
 

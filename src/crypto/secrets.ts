@@ -103,14 +103,23 @@ export function equal(a: string, b: string): boolean {
  * drawn again, so there is no modulo bias (RFC 8628 §6.1). The alphabet has 2 to 256 different one-unit characters.
  */
 export function drawCode(alphabet: string, length: number): string {
-  const size = alphabet.length;
-  if (size < 2 || size > 256 || new Set(alphabet).size !== size) {
-    throw new RangeError('an alphabet has 2 to 256 different characters');
-  }
+  refuseUnusable(alphabet);
   if (!Number.isInteger(length) || length < 1) throw new RangeError('a code has at least one character');
   let code = '';
   while (code.length < length) code += withRandomBytes(16, (fresh) => lettersOf(alphabet, fresh));
   return code.slice(0, length);
+}
+
+/** The few alphabets there are, once they have been looked at. */
+const usable = new Set<string>();
+
+function refuseUnusable(alphabet: string): void {
+  if (usable.has(alphabet)) return;
+  const size = alphabet.length;
+  if (size < 2 || size > 256 || new Set(alphabet).size !== size) {
+    throw new RangeError('an alphabet has 2 to 256 different characters');
+  }
+  usable.add(alphabet);
 }
 
 /** The letters that bytes stand for; those past the last whole multiple of the alphabet stand for none. */
@@ -118,7 +127,8 @@ function lettersOf(alphabet: string, bytes: Buffer): string {
   const size = alphabet.length;
   const limit = 256 - (256 % size);
   let letters = '';
-  for (const byte of bytes) if (byte < limit) letters += alphabet.charAt(byte % size);
+  for (let at = 0; at < bytes.length; at++)
+    if (bytes[at]! < limit) letters += alphabet.charAt(bytes[at]! % size);
   return letters;
 }
 

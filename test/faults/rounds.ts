@@ -1,5 +1,6 @@
 // Runs one round of a schedule on a fleet: the stories and the guessers side by side, the faults among them, a last look when
 // everything is whole again, and the judgement.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createProofKey } from '../support/proofs.js';
 import { createRandom } from '../support/random.js';
@@ -34,6 +35,8 @@ export interface RoundReport {
   readonly seconds: number;
   /** From when the last fault was taken back until everything was whole. */
   readonly recoverySeconds: number;
+  /** The longest time for which this process did not get its turn: on a starved machine, answers are late for that alone. */
+  readonly stalledSeconds: number;
 }
 
 const SAMPLED_EVERY_MS = 120;
@@ -144,6 +147,8 @@ export async function runRound(
   const { fleet, servers, truth } = place;
   const replicas = fleet.replicas.length;
   const startedAt = performance.now();
+  const turns = monitorEventLoopDelay({ resolution: 20 });
+  turns.enable();
   let liftedAt = Infinity;
   const history = createHistory(() => performance.now() - startedAt);
   const faultHands = createFaultHands(fleet, servers, history.elapsed);
@@ -183,12 +188,14 @@ export async function runRound(
   const samples = await guesses.end();
 
   const wrong = await judge(lived, history, excuses, samples, truth);
+  turns.disable();
   const said = (what: string): number => history.ops.filter((op) => op.said === what).length;
   return {
     ...{ seed, wrong, ops: history.ops.length, unavailable: said('unavailable'), lost: said('lost') },
     tokens: history.ops.filter(({ act, got }) => act === 'poll' && got).length,
     seconds: history.elapsed() / 1000,
     recoverySeconds: Math.max(0, until - liftedAt) / 1000,
+    stalledSeconds: turns.max / 1e9,
   };
 }
 

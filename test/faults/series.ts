@@ -19,9 +19,9 @@ export const longestMs = (seeds: readonly number[]): number =>
   (60 + MOST_SECONDS_A_ROUND * seeds.length) * 1000;
 
 function present({ faults }: Schedule, report: RoundReport): string {
-  const { seed, seconds, ops, tokens, unavailable, lost, recoverySeconds } = report;
+  const { seed, seconds, ops, tokens, unavailable, lost, recoverySeconds, stalledSeconds } = report;
   const counts = `${ops} ops, ${tokens} tokens, ${unavailable} × 503, ${lost} lost`;
-  const times = `${seconds.toFixed(1)} s, whole after ${recoverySeconds.toFixed(1)} s`;
+  const times = `${seconds.toFixed(1)} s, whole after ${recoverySeconds.toFixed(1)} s, stalled ${stalledSeconds.toFixed(1)} s`;
   return `${seed}: ${times}; ${counts}; ${faults.map(({ kind }) => kind).join(' + ')}\n`;
 }
 
@@ -39,7 +39,7 @@ export async function runSeries(place: Place, seeds: readonly number[]): Promise
     if (process.env['FAULT_REPORT']) process.stdout.write(present(schedule, report));
     if (report.wrong.length === 0) continue;
     const said = place.fleet.replicas.flatMap((replica) => replica.faults()).slice(-20);
-    throw new Error([again, ...report.wrong, ...said].join('\n'));
+    throw new Error([again, present(schedule, report), ...report.wrong, ...said].join('\n'));
   }
   // Rounds in which nothing was linked would prove nothing.
   expect(tokens).toBeGreaterThan(seeds.length > 1 ? seeds.length : -1);

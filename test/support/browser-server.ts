@@ -11,6 +11,8 @@ export const FLAGS: readonly string[] = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // Keeps no renderer ready for the next page: most pages have one, and a spare one costs as much.
+  '--renderer-process-limit=1',
 ];
 
 export interface BrowserServer {

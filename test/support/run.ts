@@ -1,4 +1,4 @@
-// `npm test`: types, lint and format side by side, and then the one jest run with every suite. `npm test -- links` runs only
+// `npm test`: types, lint and format side by side, and the one jest run with every suite. `npm test -- links` runs only
 // the suites whose path matches. It finds, installs or misses the programs that those suites need, starts the servers among
 // them, and stops them on every way out. The last line counts: a failed step counts as one failure.
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -55,12 +55,15 @@ async function runAll(): Promise<void> {
     }
     const addresses: Record<string, string> = {};
     const needed = await neededEquipment();
+    const check = (script: string) => step(script, () => npmRun(script, { isAside: true }));
+    // It takes longer than the other checks together, and one processor: the suites do not wait for it.
+    const linted = checks.includes('lint') ? check('lint') : undefined;
     await Promise.all([
-      ...checks.map((script) => step(script, () => npmRun(script, { isAside: true }))),
+      ...checks.filter((script) => script !== 'lint').map(check),
       ...(needed.length > 0 ? [step('equipment', () => prepare(needed, addresses))] : []),
     ]);
     const environment = { ...addresses, TEST_TOTALS: totalsFile, TEST_FOLDER: folder };
-    await step('jest', () => npmRun('jest', { parts: narrowing, environment }));
+    await Promise.all([linted, step('jest', () => npmRun('jest', { parts: narrowing, environment }))]);
   } finally {
     await Promise.all(services.map((service) => service.stop()));
   }

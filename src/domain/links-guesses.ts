@@ -50,9 +50,13 @@ export function createGuesses<Stores extends { readonly audit: AuditStore }>({
       const charged: TakeBack[] = [];
       const takeBack: TakeBack = () => Promise.all(charged.map((each) => each()));
       try {
-        charged.push(await throttle.spendAhead('user-code-by-account', accountId));
-        charged.push(await throttle.spendAhead('user-code-by-account-daily', accountId));
-        charged.push(await throttle.spendAhead('user-code-by-network', network));
+        const own = [
+          ['user-code-by-account', accountId],
+          ['user-code-by-account-daily', accountId],
+          ['user-code-by-network', network],
+        ] as const;
+        charged.push(await throttle.spendAllAhead(own));
+        // By itself: it is one row for everybody, and whoever holds it keeps everybody waiting.
         charged.push(await chargeEverywhere(accountId));
         return takeBack;
       } catch (error) {

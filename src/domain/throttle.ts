@@ -102,6 +102,22 @@ export interface ThrottleDependencies {
   readonly limits?: Partial<Record<BudgetName, Partial<Pick<Budget, 'limit' | 'windowSeconds'>>>>;
 }
 
+const refusal = (waitMs: number): DomainError =>
+  new DomainError('too-many', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+
+/** Coarse counts fade, and nobody knows which thing ends next: a slice is a fair time to ask again. */
+const coarseRefusal = ({ windowSeconds }: Budget): DomainError => refusal((windowSeconds * 1000) / SLICES);
+
+/** A store that cannot count means no. */
+async function failingClosed<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (isUnavailable(cause)) throw new DomainError('store-unavailable', { cause, retryAfterSeconds: 5 });
+    throw cause;
+  }
+}
+
 export function createThrottle({ now, budgets, inTransaction, coarse, limits = {} }: ThrottleDependencies) {
   const names = Object.keys(BUDGETS) as BudgetName[];
   const known = new Map(
@@ -116,9 +132,6 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
     return { since: new Date(startsAt - SLICES * length), startsAt: new Date(startsAt), expiryOf };
   }
 
-  const refusal = (waitMs: number): DomainError =>
-    new DomainError('too-many', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
-
   /** The refusal of an exact budget names the moment at which the oldest count is forgotten. */
   async function exactRefusal(store: BudgetStore, name: BudgetName, spender: string): Promise<DomainError> {
     const { since, startsAt, expiryOf } = slicesOf(budgetOf(name));
@@ -126,35 +139,42 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
     return refusal(expiryOf((oldest ?? startsAt).getTime()).getTime() - now().getTime());
   }
 
-  /** Coarse counts fade, and nobody knows which thing ends next: a slice is a fair time to ask again. */
-  const coarseRefusal = ({ windowSeconds }: Budget): DomainError => refusal((windowSeconds * 1000) / SLICES);
-
-  /** A store that cannot count means no. */
-  async function failingClosed<Result>(work: () => Promise<Result>): Promise<Result> {
-    try {
-      return await work();
-    } catch (cause) {
-      if (isUnavailable(cause)) throw new DomainError('store-unavailable', { cause, retryAfterSeconds: 5 });
-      throw cause;
-    }
+  /** Adds before it looks, so that of two at once only one gets the last place; what is refused is not counted. */
+  async function spendInside(
+    store: BudgetStore,
+    { name, spender, startsAt }: { name: BudgetName; spender: string; startsAt: Date },
+  ): Promise<number> {
+    const budget = budgetOf(name);
+    const { since, expiryOf } = slicesOf(budget);
+    await store.add(name, spender, startsAt, expiryOf(startsAt.getTime()));
+    const spent = await store.findSpent(name, spender, since);
+    if (spent > budget.limit) throw await exactRefusal(store, name, spender);
+    return spent;
   }
 
-  /** Adds before it looks, so that of two at once only one gets the last place; what is refused is not counted. */
-  async function spendExact(
-    name: BudgetName,
-    budget: Budget,
-    startsAt: Date,
-    spender: string,
-  ): Promise<number> {
-    const { since, expiryOf } = slicesOf(budget);
-    return failingClosed(() =>
+  const spendExact = (name: BudgetName, spender: string): Promise<number> =>
+    failingClosed(() => {
+      const { startsAt } = slicesOf(budgetOf(name));
+      return inTransaction((stores) => spendInside(stores.budgets, { name, spender, startsAt }));
+    });
+
+  async function spendAllAhead(
+    asked: readonly (readonly [ExactBudgetName, spender: string])[],
+  ): Promise<() => Promise<void>> {
+    const charges = asked.map(([name, spender]) => {
+      const { startsAt } = slicesOf(budgetOf(name));
+      return { name, spender, startsAt };
+    });
+    await failingClosed(() =>
       inTransaction(async (stores) => {
-        await stores.budgets.add(name, spender, startsAt, expiryOf(startsAt.getTime()));
-        const spent = await stores.budgets.findSpent(name, spender, since);
-        if (spent > budget.limit) throw await exactRefusal(stores.budgets, name, spender);
-        return spent;
+        for (const charge of charges) await spendInside(stores.budgets, charge);
       }),
     );
+    return () =>
+      inTransaction(async (stores) => {
+        for (const { name, spender, startsAt } of charges)
+          await stores.budgets.takeBack(name, spender, startsAt);
+      }).catch(() => undefined);
   }
 
   async function spendCoarse(name: BudgetName, budget: Budget, spender: string): Promise<number> {
@@ -178,9 +198,7 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
    */
   async function spend(name: BudgetName, spender: string): Promise<number> {
     const budget = budgetOf(name);
-    return budget.kept === 'exact'
-      ? spendExact(name, budget, slicesOf(budget).startsAt, spender)
-      : spendCoarse(name, budget, spender);
+    return budget.kept === 'exact' ? spendExact(name, spender) : spendCoarse(name, budget, spender);
   }
 
   return {
@@ -207,13 +225,11 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
      * Spends one before anybody knows whether the try will fail, and resolves to what takes it back: of many tries at once,
      * none gets past the limit. Refuses as `spend` does. What cannot be taken back stays spent.
      */
-    async spendAhead(name: ExactBudgetName, spender: string): Promise<() => Promise<void>> {
-      const budget = budgetOf(name);
-      const { startsAt } = slicesOf(budget);
-      await spendExact(name, budget, startsAt, spender);
-      return () =>
-        inTransaction((stores) => stores.budgets.takeBack(name, spender, startsAt)).catch(() => undefined);
-    },
+    spendAhead: (name: ExactBudgetName, spender: string): Promise<() => Promise<void>> =>
+      spendAllAhead([[name, spender]]),
+
+    /** The same of several budgets, in one transaction: all of them or none. */
+    spendAllAhead,
 
     /**
      * Spends one in the caller's own transaction, where there is one left: false, and nothing is spent, where there is none.

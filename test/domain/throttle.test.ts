@@ -158,6 +158,31 @@ describe('spendAhead', () => {
   });
 });
 
+describe('spendAllAhead', () => {
+  const both = [
+    ['user-code-by-account', 'a'],
+    ['user-code-by-network', 'n'],
+  ] as const;
+
+  it('spends of all budgets or of none, of any number at once', async () => {
+    const { throttle } = openThrottle();
+    const settled = await Promise.allSettled(Array.from({ length: 100 }, () => throttle.spendAllAhead(both)));
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    // Those that the account's budget refused have taken nothing of the network's, nor the other way round.
+    await expect(throttle.spend('user-code-by-network', 'n')).resolves.toBe(6);
+    await expect(throttle.spendAllAhead([...both].reverse())).rejects.toMatchObject({ code: 'too-many' });
+    await expect(throttle.spend('user-code-by-network', 'n')).resolves.toBe(7);
+  });
+
+  it('takes all of them back', async () => {
+    const { throttle } = openThrottle();
+    const takeBack = await throttle.spendAllAhead(both);
+    await takeBack();
+    await expect(throttle.spend('user-code-by-account', 'a')).resolves.toBe(1);
+    await expect(throttle.spend('user-code-by-network', 'n')).resolves.toBe(1);
+  });
+});
+
 describe('isSpent', () => {
   it('spends nothing, however often it is asked', async () => {
     const opened = openThrottle();

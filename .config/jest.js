@@ -27,11 +27,9 @@ const TOLD_ONCE = {
   readme: 'what the README says, of the service as it is without settings',
   replicas: 'on PostgreSQL from the beginning',
   'replicas-redis': 'on PostgreSQL from the beginning',
-  shutdown: 'the process: what it says and how it ends; test/faults stops those on PostgreSQL',
   tool: 'no house: the tool against a server of another make',
   'tool-pin': 'no house: the tool against a server of another make',
   'tools-page': 'what the page for authors of tools says; the same requests as in other stories',
-  workers: 'several processes on one file of SQLite; replicas has several on PostgreSQL',
   'workers-redis': 'what the service makes of a Redis, of which its engine knows nothing',
 };
 

@@ -11,7 +11,7 @@ import type { AccountId } from '../../src/domain/vocabulary.js';
 import { wire } from '../../src/wiring.js';
 import { PASSWORD, origin } from '../support/accounts.js';
 import { createKeyRack, estimateStrength } from '../support/costly.js';
-import { createPlace, type TestPlace } from '../support/migrated.js';
+import { createPlace, settingsFor, type TestPlace } from '../support/migrated.js';
 import { createProofKey } from '../support/proofs.js';
 
 const cheap = { passwordCost: { memoryKib: 1024, passes: 2 }, estimateStrength };
@@ -27,11 +27,9 @@ beforeAll(() => {
 afterAll(() => void process.umask(umask));
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'linchpin-admin-'));
-  env = { DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info' };
-  wiring = { ...cheap, newSigningKey: createKeyRack() };
   place = await createPlace();
-  if (place)
-    env = { ...env, DATABASE_URL: place.url, LINCHPIN_SECRET: 'a secret for tests, long enough for it' };
+  env = { DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'info', ...settingsFor(place) };
+  wiring = { ...cheap, newSigningKey: createKeyRack() };
 });
 afterEach(async () => {
   await place?.drop();

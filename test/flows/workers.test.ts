@@ -1,4 +1,4 @@
-// Several processes on one machine and one SQLite file, as `WORKERS` starts them: what one decides the others know, one that dies
+// Several processes on one machine and one database, as `WORKERS` starts them: what one decides the others know, one that dies
 // is replaced and nothing is lost, and all of them end together.
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import supertest from 'supertest';
 import { runAdmin } from '../../src/admin.js';
 import { totpCode } from '../../src/crypto/totp.js';
 import { PASSWORD } from '../support/accounts.js';
+import { createPlace, settingsFor, type TestPlace } from '../support/migrated.js';
 import { buildService, type BuiltService, type StartedService } from '../support/service.js';
 import { createVisitor } from '../support/visitor.js';
 
@@ -15,7 +16,8 @@ const WORKERS = 3;
 
 let service: BuiltService;
 let started: StartedService;
-let folder: string;
+let settings: Record<string, string>;
+let place: TestPlace | undefined;
 let secret: string;
 
 const ready = (): number => started.written().err.split('"msg":"ready"').length - 1;
@@ -36,7 +38,7 @@ async function makePerson(): Promise<void> {
   const exitCode = await runAdmin(
     'account create --email ada@example.org --username ada --password-stdin --totp'.split(' '),
     {
-      env: { DATA_DIR: `${folder}/data` },
+      env: settings,
       stdin: (async function* () {
         yield PASSWORD;
       })(),
@@ -52,12 +54,16 @@ async function makePerson(): Promise<void> {
 
 beforeAll(async () => {
   service = await buildService();
-  folder = service.newFolder();
-  started = await service.start({ WORKERS: String(WORKERS), DATA_DIR: `${folder}/data` });
+  place = await createPlace();
+  settings = { DATA_DIR: `${service.newFolder()}/data`, ...settingsFor(place) };
+  started = await service.start({ ...settings, WORKERS: String(WORKERS) });
   await until(() => (ready() === WORKERS ? true : undefined));
   await makePerson();
 });
-afterAll(() => service.remove());
+afterAll(async () => {
+  await service.remove();
+  await place?.drop();
+});
 
 /** A form on a connection of its own: the next process takes it. */
 function post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}) {
@@ -108,7 +114,7 @@ const pids = (): number[] => {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 };
 
-describe('several processes on one SQLite file', () => {
+describe('several processes on one database', () => {
   it('make one address for the first run, and say once where to go', () => {
     const { out } = started.written();
     expect(out.match(/first-run\?token=/g)).toHaveLength(1);

@@ -86,6 +86,10 @@ export async function createPlace(): Promise<TestPlace | undefined> {
   return TEST_ENGINE === 'postgres' ? createMigrated(TEST_POSTGRES_URL!) : undefined;
 }
 
+/** What a process is told so that it opens there. */
+export const settingsFor = (place: TestPlace | undefined): Record<string, string> =>
+  place ? { DATABASE_URL: place.url, LINCHPIN_SECRET: 'a secret for tests that is long enough' } : {};
+
 /** Any number will do that nothing else in the database locks. */
 const TEMPLATE_LOCK = 7_102_311;
 

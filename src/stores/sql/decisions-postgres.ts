@@ -1,10 +1,14 @@
 // Carries "this link was decided" between processes on one PostgreSQL: NOTIFY in one, LISTEN in the others.
 // A message may be lost (the connection breaks, the server ends): then this process is told that it may have missed some.
 // It carries keys of links and nothing else; what is decided stands in the database. https://www.postgresql.org/docs/current/sql-notify.html
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 
 const CHANNEL = 'linchpin_decisions';
+const NOTIFY_ALL = 'select pg_notify($1, key) from unnest($2::text[]) as key';
+const MOST_AT_ONCE = 1000;
 const CONNECT_MS = 5000;
+const FAREWELL_MS = 1000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
@@ -24,6 +28,8 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
   let timer: NodeJS.Timeout | undefined;
   let pauseMs = FIRST_PAUSE_MS;
   let isClosed = false;
+  let telling: Promise<void> | undefined;
+  const untold: string[] = [];
 
   async function connect(): Promise<void> {
     const made = new pg.Client({
@@ -66,6 +72,16 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
     }, pauseMs);
   }
 
+  /** One statement at a time; what comes up meanwhile goes with the next. */
+  async function tellAll(): Promise<void> {
+    while (client && untold.length > 0) {
+      const keys = untold.splice(0, MOST_AT_ONCE);
+      await client.query(NOTIFY_ALL, [CHANNEL, keys]).catch(onFault);
+    }
+    untold.length = 0;
+    telling = undefined;
+  }
+
   return {
     /** Resolves once it listens, or has begun to try again and again. */
     open(): Promise<void> {
@@ -75,7 +91,9 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
 
     /** Tells the other processes. It is not waited for, and may be lost. */
     tell(key: string): void {
-      client?.query('select pg_notify($1, $2)', [CHANNEL, key]).catch(onFault);
+      if (!client) return;
+      untold.push(key);
+      telling ??= tellAll();
     },
 
     isListening: (): boolean => client !== undefined,
@@ -83,6 +101,8 @@ export function createDecisions({ url, onDecision, onGap, onFault }: DecisionsDe
     async close(): Promise<void> {
       isClosed = true;
       clearTimeout(timer);
+      // What was decided last is still told, unless the server does not answer.
+      await Promise.race([telling, pause(FAREWELL_MS, undefined, { ref: false })]);
       const open = client;
       client = undefined;
       await open?.end().catch(() => undefined);

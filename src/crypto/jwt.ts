@@ -62,8 +62,8 @@ const digestOf = (alg: SigningAlg): 'sha256' | null => (alg === 'EdDSA' ? null :
 /**
  * Signs a JWS signing input (`header.payload`, RFC 7515 §5.1) and resolves to the signature in base64url.
  * Throws TypeError at once if the key does not suit the algorithm.
- * A signature is made in node's pool of threads, where passwords leave it room (crypto/passwords.ts): with RSA it takes most
- * of a millisecond, for which nobody else should wait.
+ * With RSA a signature takes most of a millisecond, for which nobody else should wait: it is made in node's pool of threads, where
+ * passwords leave it room (crypto/passwords.ts). The others are made at once, since the way there and back costs more than they do.
  */
 export function createJwsSignature(from: {
   alg: SigningAlg;
@@ -73,6 +73,8 @@ export function createJwsSignature(from: {
   if (!suits(key, from.alg)) throw new TypeError(`the key does not suit ${from.alg}`);
   const digest = digestOf(from.alg);
   const signing = { key, ...ENCODING };
+  if (from.alg !== 'RS256')
+    return async (input) => sign(digest, Buffer.from(input, 'utf8'), signing).toString('base64url');
   return (input) =>
     new Promise((resolve, reject) => {
       sign(digest, Buffer.from(input, 'utf8'), signing, (fault, signature) =>

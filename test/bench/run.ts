@@ -1,5 +1,5 @@
-// `npm run bench`: how fast Linchpin is beside a bare `node:http` handler, a bare Koa and oidc-provider, all in one run,
-// on one core unless a table says otherwise. Absolute numbers belong to the machine; compare only the ratios. Nothing in the tests depends on these.
+// `npm run bench`: how fast Linchpin is beside a bare `node:http` handler, a bare Koa and oidc-provider, all in one run
+// on one core. Absolute numbers belong to the machine; compare only the ratios. Nothing in the tests depends on these.
 //   --quick      short windows, fewer links: does it run?         --only poll,issue   just these sections, long ones too
 //   --million    polls at 1 M pending links too                   --json FILE         the figures, for machines
 //   --full       --million, and the long sections: many minutes, and PostgreSQL and Redis; never in CI

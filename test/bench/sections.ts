@@ -180,10 +180,10 @@ async function measureAct(
   return withServers(async (start) => {
     const contestants: Contestant[] = [];
     for (const name of areRealOnly ? names.filter(isReal) : names)
-      contestants.push(createTraffic(await start(name, { ...setting, areAllCoresIts: true })));
+      contestants.push(createTraffic(await start(name, setting)));
     const measured = await measureInTurn(contestants, effort);
     return presentRounds(
-      `${title}; each server on all cores, one of which has the load too`,
+      title,
       measured,
       ['node:http', 'oidc-provider']
         .filter((other) => measured.some(({ label }) => label === other))

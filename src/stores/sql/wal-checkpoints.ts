@@ -23,8 +23,8 @@ parentPort.on('message', (order) => {
 });
 `;
 
-/** So many transactions are some megabytes of log. */
-const TRANSACTIONS_BETWEEN = 500;
+/** So many transactions are a dozen megabytes of log: oftener, the same pages are written again and again. */
+const TRANSACTIONS_BETWEEN = 4000;
 const IDLE_LIMIT_MS = 60_000;
 /** After a fault nothing is tried for so long. */
 const PAUSE_MS = 60_000;

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { withSecret } from './config-secret.js';
+import { tuneEngine } from './engine.js';
 import { createLog } from './http/observe.js';
 import { wire, type House } from './wiring.js';
 import { isEnd, runWorkers } from './workers.js';
@@ -141,6 +142,7 @@ function endOnSignal(house: House, server: Server): void {
 async function start(): Promise<void> {
   // Whatever this process writes is for its owner alone.
   process.umask(0o077);
+  tuneEngine();
   const config = withSecret(loadConfig(process.env));
   if (config.workers > 1 && cluster.isPrimary) {
     const log = createLog({ level: config.logLevel });

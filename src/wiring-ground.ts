@@ -79,7 +79,7 @@ export async function openGround(config: Config, options: WiringOptions) {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const database = await openStorage(config, options);
   const now = options.now ?? database.now;
-  const { stores, inTransaction } = database;
+  const { stores, inTransaction, inBatch } = database;
   const newId = (): string => timeOrderedId(now());
   const keyring = createKeyring({
     secret: config.secret,
@@ -100,7 +100,20 @@ export async function openGround(config: Config, options: WiringOptions) {
   });
   const audit = createAudit({ now });
   const notices = createNotices({ now, newId, sealer: sealerOf(keyring, 'outbox') });
-  return { now, database, stores, inTransaction, keyring, log, redis, throttle, audit, notices, newId };
+  return {
+    now,
+    database,
+    stores,
+    inTransaction,
+    inBatch,
+    keyring,
+    log,
+    redis,
+    throttle,
+    audit,
+    notices,
+    newId,
+  };
 }
 
 export type Ground = Awaited<ReturnType<typeof openGround>>;

@@ -174,7 +174,6 @@ function openLinkRooms(
   };
   const linksForTool = createLinksForTool({
     ...given,
-    store: stores.links,
     tokens,
     newSecret: randomSecret,
     onFault: (error) => log.error({ err: error }, 'a raised poll interval could not be kept'),

@@ -34,8 +34,12 @@ const door = ['src/http/request', 'src/http/guards', 'src/http/observe', 'src/do
 const rooms: readonly Room[] = [
   {
     room: 'src/main.ts',
-    may: ['src/config', 'src/wiring.ts', 'src/workers.ts', 'src/app.ts', 'src/jobs.ts', 'src/http/observe'],
+    may: [
+      ...['src/config', 'src/engine.ts', 'src/wiring.ts', 'src/workers.ts'],
+      ...['src/app.ts', 'src/jobs.ts', 'src/http/observe'],
+    ],
   },
+  { room: 'src/engine.ts', packages: ['node:v8'] },
   { room: 'src/workers.ts', may: ['src/stores/ephemeral/decisions-workers.ts'] },
   { room: 'src/config', packages: ['node:', 'zod'] },
   {
@@ -263,7 +267,7 @@ const SQLITE_NAME =
 
 const keepsSqliteInOneFile: Rule = (files) =>
   files
-    .filter(({ path }) => path !== 'src/stores/sql/dialect-sqlite.ts')
+    .filter(({ path }) => !path.startsWith('src/stores/sql/dialect-sqlite'))
     .flatMap((file) =>
       [
         ...literalsOf(file).filter((text) => SQLITE_TEXT.test(text)),

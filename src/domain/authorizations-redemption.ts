@@ -48,7 +48,7 @@ export interface CodeRedemptionDependencies<Stores extends AuthorizationStores> 
   'findApproved'
 > {
   readonly inTransaction: InTransaction<Stores>;
-  readonly tokens: Pick<Tokens, 'openLinkedTool' | 'deriveRefreshToken' | 'signIssue'>;
+  readonly tokens: Pick<Tokens, 'makeLinkedTool' | 'keepLinkedTool' | 'deriveRefreshToken' | 'signIssue'>;
   readonly services: Pick<Services, 'pickTarget'>;
   readonly throttle: Pick<Throttle, 'giveBack'>;
   readonly audit: Audit;
@@ -142,7 +142,7 @@ export function createCodeRedemption<Stores extends AuthorizationStores>(
     const { client, code, proof, origin } = asked;
     const { approval } = found;
     const target = await targetOf(stores, found, asked.resources);
-    const issue = await tokens.openLinkedTool(stores, {
+    const opened = tokens.makeLinkedTool({
       linkId: approvalIdOf(found.authorizationId),
       door: 'oauth',
       scope: found.scope,
@@ -161,6 +161,8 @@ export function createCodeRedemption<Stores extends AuthorizationStores>(
       presented: code,
       origin,
     });
+    await tokens.keepLinkedTool(stores, opened);
+    const { issue } = opened;
     checkpoint('code:opened');
     const tool = await takePlace(stores, issue.tool, approval.isRemembered);
     await audit.record(stores, {

@@ -24,7 +24,7 @@ import { stateOf, type LinkStore, type PollGate } from './links.js';
 import { clientIdOf, identifierOf, LASTING_SCOPE } from './tokens-lasting.js';
 import type { ToolDescription } from './tokens.js';
 import { alphabetOf, STRONG_CODE_LENGTH, userCodeLength } from './user-code.js';
-import { DomainError, type LinkId, type Origin } from './vocabulary.js';
+import { DomainError, type InBatch, type LinkId, type Origin } from './vocabulary.js';
 import type { Caller, HoldAnswer, Waiting } from './waiting.js';
 
 export type { NumberedLink } from './links-numbered.js';
@@ -44,6 +44,7 @@ export type NumberedPoll =
 export interface LinksByNumberDependencies<Stores extends NumberedLinkStores>
   extends Omit<RedemptionDependencies<Stores>, 'store'>, NumberGuessesDependencies {
   readonly store: NumberedLinkStore;
+  readonly inBatch: InBatch<Stores>;
   readonly links: Pick<LinkStore, 'countLive'>;
   readonly gate: PollGate;
   readonly waiting: Waiting;
@@ -63,7 +64,7 @@ export type LinksByNumber = ReturnType<typeof createLinksByNumber> & ReturnType<
 export function createLinksByNumber<Stores extends NumberedLinkStores>(
   dependencies: LinksByNumberDependencies<Stores>,
 ) {
-  const { store, links, inTransaction, throttle, gate, waiting, userCodeMac, drawUserCode } = dependencies;
+  const { store, links, inBatch, throttle, gate, waiting, userCodeMac, drawUserCode } = dependencies;
   const { deviceKeys, now, newId } = dependencies;
   const guesses = createNumberGuesses(dependencies);
   const redemption = createRedemption(dependencies);
@@ -96,7 +97,7 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
           parentToolId: undefined,
         },
       };
-      if (await inTransaction((stores) => stores.numberedLinks.insert(link))) return { link, userCode };
+      if (await inBatch(({ numberedLinks }) => [numberedLinks.insert(link)])) return { link, userCode };
     }
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
   }

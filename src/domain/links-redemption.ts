@@ -2,24 +2,26 @@
 // Who may poll, and how links stand, is in `links-tool`; what a token is for, in `services`. RFC 8628 §3.5, RFC 8707.
 import type { Audit } from './audit.js';
 import type { Client } from './clients.js';
-import type { ApprovedLink, DeviceCodeKey, LinkCheckpoint, LinkStanding, LinkStores } from './links.js';
+import type {
+  ApprovedLink,
+  DeviceCodeKey,
+  LinkCheckpoint,
+  LinkRedeemer,
+  LinkStanding,
+  LinkStores,
+} from './links.js';
 import { recordWithdrawn } from './links-withdrawn.js';
 import { spendProofWithin, type Proof } from './dpop.js';
 import type { Services, Target } from './services.js';
 import { reopenLinkedTool } from './tokens-reopened.js';
-import type { Issue, LinkedTool, Tokens } from './tokens.js';
-import {
-  DomainError,
-  isRefusal,
-  type AccountId,
-  type Clock,
-  type InTransaction,
-  type LinkId,
-  type Origin,
-} from './vocabulary.js';
+import type { Issue, LinkedTool, NewLinkedTool, Tokens } from './tokens.js';
+import type { AccountId, Clock, InBatch, InTransaction, LinkId, Origin } from './vocabulary.js';
 
 export interface RedemptionDependencies<Stores extends LinkStores> {
+  /** For reading what has been committed. */
+  readonly stores: Stores;
   readonly inTransaction: InTransaction<Stores>;
+  readonly inBatch: InBatch<Stores>;
   readonly tokens: Tokens;
   readonly services: Pick<Services, 'pickTarget'>;
   readonly audit: Audit;
@@ -53,7 +55,14 @@ export function mayBeAnsweredAgain(
 }
 
 export function createRedemption<Stores extends LinkStores>(dependencies: RedemptionDependencies<Stores>) {
-  const { inTransaction, tokens, services, audit, now, mayReceiveToken, checkpoint } = dependencies;
+  const { stores, inTransaction, inBatch, tokens, services, audit, now } = dependencies;
+  const { mayReceiveToken, checkpoint } = dependencies;
+
+  const redeemerOf = ({ client, proof }: Redeemer): LinkRedeemer => ({
+    clientId: client.clientId,
+    keyThumbprint: proof?.thumbprint,
+    now: now(),
+  });
 
   /** Undefined where no service is in play: the token is for this provider, and for all that was granted. */
   async function targetOf(
@@ -65,27 +74,19 @@ export function createRedemption<Stores extends LinkStores>(dependencies: Redemp
     return services.pickTarget(stores, granted, { asked });
   }
 
-  /** One transaction: the state, the linked tool, the claims, the refresh token and the audit row, all or nothing. */
-  async function redeemInside(
-    stores: Stores,
-    key: DeviceCodeKey,
-    asked: Redeemer,
-  ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
-    const { deviceCode, client, origin, proof, resources } = asked;
-    const link = await stores.links.redeem(key, client.clientId, now(), proof?.thumbprint);
-    checkpoint('redeem:updated');
-    if (!link) return 'lost';
-    if (proof) await spendProofWithin(stores, proof);
+  /** What a link gives that can be redeemed now: nothing of it counts before it is kept. */
+  async function open(
+    link: ApprovedLink,
+    { deviceCode, client, origin, proof, resources }: Redeemer,
+  ): Promise<NewLinkedTool> {
     const { approval } = link;
-    // Looked at again here: an account that was locked or closed since the approval gets no token (CHECKLIST 5).
-    if (!(await mayReceiveToken(stores, approval.accountId))) throw new DomainError('account-closed');
     const isPlain = !link.resources && !resources;
     const target = isPlain ? undefined : await targetOf(stores, link, resources);
-    const issue = await tokens.openLinkedTool(stores, {
+    return tokens.makeLinkedTool({
       linkId: link.linkId,
       door: link.door,
       scope: link.scope,
-      keyThumbprint: link.keyThumbprint,
+      keyThumbprint: proof?.thumbprint ?? link.keyThumbprint,
       resources: link.resources,
       audience: target?.audience,
       tokenScope: target?.scope,
@@ -98,15 +99,28 @@ export function createRedemption<Stores extends LinkStores>(dependencies: Redemp
       presented: deviceCode,
       origin,
     });
-    checkpoint('redeem:opened');
-    await audit.record(stores, {
-      event: 'link-redeemed',
-      accountId: approval.accountId,
-      actor: client.clientId,
-      origin,
-      details: { tool: issue.tool.name, linkedTool: issue.tool.linkedToolId },
-    });
-    return { issue, link };
+  }
+
+  /**
+   * One transaction: the state, the proof, the linked tool, the claims, the refresh token and the audit row, all or nothing.
+   * What was looked at before still holds, or has moved the link: whoever closes an account, or takes it over, withdraws its
+   * links in the same transaction. A lock that falls in between comes as if it had fallen after.
+   */
+  async function keep(key: DeviceCodeKey, opened: NewLinkedTool, asked: Redeemer): Promise<boolean> {
+    const { client, origin, proof } = asked;
+    const { tool } = opened.issue;
+    return inBatch((inside) => [
+      inside.links.redeem(key, redeemerOf(asked)),
+      ...(proof ? [spendProofWithin(inside, proof)] : []),
+      tokens.keepLinkedTool(inside, opened),
+      audit.record(inside, {
+        event: 'link-redeemed',
+        accountId: tool.accountId,
+        actor: client.clientId,
+        origin,
+        details: { tool: tool.name, linkedTool: tool.linkedToolId },
+      }),
+    ]);
   }
 
   /** What was approved by an account that may have no token any more. */
@@ -118,18 +132,29 @@ export function createRedemption<Stores extends LinkStores>(dependencies: Redemp
   }
 
   return {
-    /** `lost` where the link is in no state to be redeemed, by this client, with this key; or its account in none. */
+    /**
+     * `lost` where the link is in no state to be redeemed, by this client, with this key; or its account in none. Refuses
+     * `dpop-proof-invalid` for a proof that was used before.
+     */
     async redeem(
       key: DeviceCodeKey,
       asked: Redeemer,
     ): Promise<{ issue: Issue; link: ApprovedLink } | 'lost'> {
-      try {
-        return await inTransaction((stores) => redeemInside(stores, key, asked));
-      } catch (error) {
-        if (!isRefusal(error, 'account-closed')) throw error;
+      const link = await stores.links.findRedeemable(key, redeemerOf(asked));
+      checkpoint('redeem:found');
+      if (!link) return 'lost';
+      // Looked at again here: an account that was locked or closed since the approval gets no token (CHECKLIST 5).
+      if (!(await mayReceiveToken(stores, link.approval.accountId))) {
         await withdraw(key, asked.client, asked.origin);
         return 'lost';
       }
+      const opened = await open(link, asked);
+      if (await keep(key, opened, asked)) return { issue: opened.issue, link };
+      // The link or the proof, one of them was used up by somebody else; for a proof this refuses.
+      const { proof } = asked;
+      if (proof && (await stores.links.findRedeemable(key, redeemerOf(asked))))
+        await inTransaction((inside) => spendProofWithin(inside, proof));
+      return 'lost';
     },
 
     /** What an earlier request redeemed, for a link that `mayBeAnsweredAgain`; undefined where it cannot be had any more. */

@@ -24,6 +24,7 @@ import {
   untilNone,
   type AccountId,
   type Clock,
+  type InBatch,
   type InTransaction,
   type LinkId,
   type Origin,
@@ -52,8 +53,10 @@ interface StartedLink {
 }
 
 export interface LinksForToolDependencies<Stores extends LinkStores> {
-  readonly store: LinkStore;
+  /** For reading what has been committed. */
+  readonly stores: Stores;
   readonly inTransaction: InTransaction<Stores>;
+  readonly inBatch: InBatch<Stores>;
   readonly tokens: Tokens;
   readonly services: Pick<Services, 'pickTarget'>;
   readonly throttle: Throttle;
@@ -109,11 +112,13 @@ function gateName({ kind, clientId, metadata }: Client): string {
 export function createLinksForTool<Stores extends LinkStores>(
   dependencies: LinksForToolDependencies<Stores>,
 ) {
-  const { store, inTransaction, tokens, throttle, gate, waiting, now, newId, newSecret } = dependencies;
+  const { stores, inTransaction, inBatch, tokens, throttle, gate, waiting, now, newId, newSecret } =
+    dependencies;
   const { userCodeMac, onFault, ttlSeconds, intervalSeconds } = dependencies;
   const { checkpoint = () => undefined } = dependencies;
+  const store = stores.links;
   const live = createLiveCount(store, now);
-  const findOwn = createFindOwn(dependencies);
+  const findOwn = createFindOwn({ ...dependencies, store });
   const redemption = createRedemption({ ...dependencies, checkpoint });
 
   async function insertWithFreshCode(
@@ -123,13 +128,11 @@ export function createLinksForTool<Stores extends LinkStores>(
     const length = userCodeLength(await live.count());
     const isUseDue =
       !client.lastUsedAt || now().getTime() - client.lastUsedAt.getTime() > USE_NOTED_EVERY_SECONDS * 1000;
+    if (isUseDue) await inTransaction(({ clients }) => clients.markUsed(client.clientId, now()));
     for (let draw = 0; draw < MOST_DRAWS; draw++) {
       const userCode = drawCode(USER_CODE_ALPHABET, length);
-      const isKept = await inTransaction(async (stores) => {
-        if (isUseDue) await stores.clients.markUsed(client.clientId, now());
-        return stores.links.insert(requestWith(userCodeMac(userCode)));
-      });
-      if (isKept) return userCode;
+      const request = requestWith(userCodeMac(userCode));
+      if (await inBatch(({ links }) => [links.insert(request)])) return userCode;
     }
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
   }
@@ -160,12 +163,6 @@ export function createLinksForTool<Stores extends LinkStores>(
     gate.admit({ ...entry, expiresAt: link.expiresAt.getTime() }, stamp);
     const verdict = askGate(key, gateName(client), keyThumbprint);
     return verdict === 'unknown' ? 'pending' : verdict;
-  }
-
-  async function isDecided(key: DeviceCodeKey): Promise<boolean> {
-    const link = await store.findByDeviceCode(key);
-    const state = link && stateOf(link, now());
-    return state !== 'pending' && state !== 'reserved';
   }
 
   /** For whom nothing was redeemed: what was a moment ago, again, or how the link stands. */
@@ -259,7 +256,11 @@ export function createLinksForTool<Stores extends LinkStores>(
         seconds,
         network,
         caller,
-        check: () => isDecided(key),
+        check: async () => {
+          const link = await store.findByDeviceCode(key);
+          const state = link && stateOf(link, now());
+          return state !== 'pending' && state !== 'reserved';
+        },
       });
     },
 

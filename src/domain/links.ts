@@ -124,6 +124,13 @@ export function keyOfDeviceCode(deviceCode: string): DeviceCodeKey {
   return lastKey;
 }
 
+/** Who redeems a link by its device code, with the key that was proved, and when. */
+export interface LinkRedeemer {
+  readonly clientId: string;
+  readonly keyThumbprint?: string | undefined;
+  readonly now: Date;
+}
+
 /** Each method that moves a link is one statement; false or undefined means that it was not in the state it must leave. */
 export interface LinkStore {
   /** False when the user code is in use: draw another, never overwrite. */
@@ -157,13 +164,10 @@ export interface LinkStore {
   deny(linkId: LinkId, holder: Holder, now: Date): Promise<Link | undefined>;
   /** Binds an undecided link to a key; true also where it is bound to that one already. */
   bindKey(key: DeviceCodeKey, clientId: string, keyThumbprint: string, now: Date): Promise<boolean>;
+  /** What this client can redeem now, if nobody is faster. */
+  findRedeemable(key: DeviceCodeKey, redeemer: LinkRedeemer): Promise<ApprovedLink | undefined>;
   /** A link that is bound to a key is redeemed with that one alone; one that is not is bound to what it is redeemed with. */
-  redeem(
-    key: DeviceCodeKey,
-    clientId: string,
-    now: Date,
-    keyThumbprint?: string,
-  ): Promise<ApprovedLink | undefined>;
+  redeem(key: DeviceCodeKey, redeemer: LinkRedeemer): Promise<boolean>;
   /** Approved to denied: the account lost its standing before the tool came back. */
   withdraw(key: DeviceCodeKey, now: Date): Promise<Link | undefined>;
   /** Reserved or approved to denied, whatever this account has under way: it is in other hands, or closed, from now on. */
@@ -226,6 +230,7 @@ export type LinkCheckpoint = (
     | 'approve:updated'
     | 'approve:committed'
     | 'redeem:before'
+    | 'redeem:found'
     | 'redeem:updated'
     | 'redeem:opened'
     | 'redeem:committed'

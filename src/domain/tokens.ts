@@ -204,6 +204,12 @@ export interface Issue {
   readonly keyThumbprint: string | undefined;
 }
 
+/** A linked tool with its first tokens, before it is kept. */
+export interface NewLinkedTool {
+  readonly issue: Issue;
+  readonly refreshRow: RefreshToken | undefined;
+}
+
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
 const REFRESH_IDLE_SECONDS = 30 * 24 * 3600;
 const REFRESH_ABSOLUTE_SECONDS = 90 * 24 * 3600;
@@ -242,10 +248,10 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
 
   return {
     /**
-     * Opens a linked tool inside the transaction that redeems its link, with the claims of its first access token and,
-     * for a client with the refresh grant, its first refresh token, derived from the device code.
+     * What a linked tool is opened with: the claims of its first access token and, for a client with the refresh grant, its
+     * first refresh token, derived from the device code. Nothing counts before it is kept.
      */
-    async openLinkedTool(stores: TokenStores, asked: OpeningTool): Promise<Issue> {
+    makeLinkedTool(asked: OpeningTool): NewLinkedTool {
       const { client, presented, origin } = asked;
       const access = stampAccess();
       const at = now();
@@ -273,16 +279,21 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
         redirectUri: asked.redirectUri,
         resources: asked.resources,
       };
-      await stores.tokens.insertLinkedTool(tool);
       const scope = asked.tokenScope ?? tool.scope;
       const { keyThumbprint } = tool;
+      const issue = { tool, client, access, scope, keyThumbprint };
       if (!client.metadata.grantTypes.includes('refresh_token'))
-        return { tool, client, access, scope, refreshToken: undefined, keyThumbprint };
+        return { issue: { ...issue, refreshToken: undefined }, refreshRow: undefined };
       const first = { presented, family: tool.linkedToolId, generation: 0, at };
       const refreshToken = deriveRefreshToken(derivingKeys.currentId, first);
       const row = { generation: 0, access, scope, keyThumbprint, createdAt: at };
-      await stores.tokens.insertRefreshToken(refreshTokenRow(refreshToken, tool, row));
-      return { tool, client, access, scope, refreshToken, keyThumbprint };
+      return { issue: { ...issue, refreshToken }, refreshRow: refreshTokenRow(refreshToken, tool, row) };
+    },
+
+    /** Keeps it, in the transaction that spends what it was opened with: all is asked for at once, as a batch needs it. */
+    async keepLinkedTool({ tokens }: TokenStores, { issue, refreshRow }: NewLinkedTool): Promise<void> {
+      const tool = tokens.insertLinkedTool(issue.tool);
+      await Promise.all([tool, refreshRow && tokens.insertRefreshToken(refreshRow)]);
     },
 
     signIssue,

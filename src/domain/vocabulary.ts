@@ -72,6 +72,13 @@ export function contextClass(methods: readonly AuthenticationMethod[]): 'aal2' |
  */
 export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<Result>) => Promise<Result>;
 
+/**
+ * Writes that need nothing of each other's answers, in a transaction of their own: the work asks for all of them at once, and
+ * waits for none. Each has to change one row; false, and nothing done, where one does not. Batches that come together share a
+ * COMMIT, and wait for the disk where they keep nobody else waiting.
+ */
+export type InBatch<Stores> = (work: (stores: Stores) => readonly Promise<unknown>[]) => Promise<boolean>;
+
 /** Does some of it, in a transaction of its own each time, until there is none left to do. Resolves to how much it was. */
 export async function untilNone(doSome: () => Promise<number>): Promise<number> {
   let all = 0;

@@ -9,6 +9,7 @@ import { redisUrl } from '../../src/config-redis.js';
 import { DEVICE_CODE_GRANT } from '../../src/domain/clients.js';
 import { keyOfDeviceCode, type Approval, type Holder } from '../../src/domain/links.js';
 import type { BrowserTicket } from '../../src/domain/vocabulary.js';
+import { tuneEngine } from '../../src/engine.js';
 import { wire } from '../../src/wiring.js';
 import { createSample, IDENTIFIER, obeyOrders, pickAtRandom, readOptions, REDIRECT_URI } from './contract.js';
 import { makeCode } from './linchpin-codes.js';
@@ -19,6 +20,7 @@ const PASSWORD = 'quartz lantern bicycle 42';
 const [AT_ONCE_GROUPED, AT_ONCE_SHARED] = [500, 32];
 const NO_LIMIT = { limit: 1_000_000_000 };
 
+tuneEngine();
 const { port, intervalSeconds, folder, shared, isOpenId = false } = readOptions();
 const SCOPE = isOpenId ? 'openid profile' : 'profile';
 const atOnce = shared ? AT_ONCE_SHARED : AT_ONCE_GROUPED;

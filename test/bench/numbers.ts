@@ -3,7 +3,7 @@
 // measured, one link is followed from its start to the account, in both formats.
 import { IDENTIFIER } from './contract.js';
 import { bareRequest, loadServer, sendOnce, type Answer } from './load.js';
-import type { Server } from './processes.js';
+import type { Server, Setting } from './processes.js';
 import type { Start } from './proven.js';
 import { createIssuers, createPollers, measureInTurn, type Contestant, type Effort } from './rounds.js';
 import { goal, presentRounds, ratioByLabel, type Section } from './table.js';
@@ -18,14 +18,19 @@ const TOKENS_USED = 200;
 /** Shown without a goal: what a poll costs that finds nothing in memory. */
 const BEYOND = 'polled, by number, JSON, all in turn';
 
+/** What starting needs the disk for is done beside the loop. */
+const BOTH_CORES: Setting = { areAllCoresIts: true };
+
 /** Starting and polling at both doors, each by a server of its own. */
 export async function measureNumbers(start: Start, effort: Effort, pendingLinks: number): Promise<Section> {
   const contestants: Contestant[] = [
-    { ...createIssuers(await start('linchpin')), label: 'started, OAuth' },
+    { ...createIssuers(await start('linchpin', BOTH_CORES)), label: 'started, OAuth' },
     await createPollers(await start('linchpin'), pendingLinks, 'polled, OAuth'),
   ];
   for (const format of FORMATS) {
-    contestants.push(createNumberStarters(await startProven(start), `started, by number, ${format}`, format));
+    contestants.push(
+      createNumberStarters(await startProven(start, BOTH_CORES), `started, by number, ${format}`, format),
+    );
     const label = `polled, by number, ${format}`;
     const polled = { pendingLinks, sample: NUMBERS_POLLED, label, format };
     contestants.push(await createNumberPollers(await startProven(start), polled));
@@ -94,8 +99,8 @@ async function createUserReaders(server: Server, label: string, format: Format):
 }
 
 /** Starts a server, and follows a link in each format through: pending, approved, the same token twice, an account. */
-async function startProven(start: Start): Promise<Server> {
-  const server = await start('linchpin');
+async function startProven(start: Start, setting: Setting = {}): Promise<Server> {
+  const server = await start('linchpin', setting);
   await Promise.all(FORMATS.map((format) => proveNumbers(server, format)));
   return server;
 }

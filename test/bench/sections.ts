@@ -172,6 +172,8 @@ interface Act {
   setting?: Setting;
 }
 
+const BOTH_CORES = 'Every server here may use the core of the load too, as far as that leaves it free.';
+
 async function measureAct(
   { names, effort }: Measuring,
   { act, title, atLeast, areRealOnly, setting }: Act,
@@ -180,9 +182,9 @@ async function measureAct(
   return withServers(async (start) => {
     const contestants: Contestant[] = [];
     for (const name of areRealOnly ? names.filter(isReal) : names)
-      contestants.push(createTraffic(await start(name, setting)));
+      contestants.push(createTraffic(await start(name, { ...setting, areAllCoresIts: true })));
     const measured = await measureInTurn(contestants, effort);
-    return presentRounds(
+    const section = presentRounds(
       title,
       measured,
       ['node:http', 'oidc-provider']
@@ -192,6 +194,7 @@ async function measureAct(
         ? []
         : goal(`${act} × oidc-provider`, ratioByLabel(measured, 'linchpin', 'oidc-provider'), { atLeast }),
     );
+    return { ...section, notes: [BOTH_CORES] };
   });
 }
 

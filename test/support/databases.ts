@@ -84,6 +84,7 @@ export function openTestPostgres<Stores>(
       change: async (statement, values) => (await reading()).change(statement, values),
     }),
     inTransaction: async (work) => (await opened()).database.inTransaction(({ stores }) => work(stores)),
+    inBatch: async (work) => (await opened()).database.inBatch(({ stores }) => work(stores)),
     ping: async () => (await opened()).database.ping(),
     now: () => new Date(),
     async close() {

@@ -85,7 +85,7 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
   const clock = options.clock ?? createTestClock(new Date('2026-03-01T12:00:00Z'));
   const { now } = clock;
   const database = options.database ?? openTestDatabase(createLinkRoomStores);
-  const { stores, inTransaction } = database;
+  const { stores, inTransaction, inBatch } = database;
   const keyring = createKeyring({ secret: options.secret ?? 's'.repeat(40) });
   const audit = createAudit({ now });
   const throttle = createThrottle({
@@ -146,8 +146,9 @@ export async function openLinkRooms(options: LinkRoomsOptions = {}) {
   const alarms: string[] = [];
   const checkpoint = options.checkpoint ? { checkpoint: options.checkpoint } : {};
   const tool = createLinksForTool({
-    store: stores.links,
+    stores,
     inTransaction,
+    inBatch,
     tokens,
     services,
     throttle,

@@ -1,9 +1,11 @@
 // A process that drives links through their life on a real database file, says each acknowledged step on a line of its
 // standard output, and ends itself with SIGKILL at the moment it was told to. Used by test/flows/kill.test.ts.
 import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createTestClock } from './clock.js';
 import { createLinkRoomStores, openLinkRooms, originFrom } from './link-rooms.js';
 import { openDatabase } from '../../src/stores/sql/database.js';
+import { openConnection } from '../../src/stores/sql/dialect-sqlite.js';
 import type { Client } from '../../src/domain/clients.js';
 
 export interface WorkerOrder {
@@ -11,6 +13,8 @@ export interface WorkerOrder {
   readonly links: number;
   /** How many links are driven at the same time. */
   readonly atOnce: number;
+  /** A thread commits the batches; there is no moment in it that has a name. */
+  readonly isInThread?: boolean;
   /** The moment to die at, and how often it is passed before; none: runs to its end, or until it is killed. */
   readonly killAt?: { readonly moment: string; readonly passed: number };
 }
@@ -34,7 +38,12 @@ function checkpoint(moment: string): void {
 const say = (line: Acknowledged): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const clock = createTestClock(new Date('2026-03-01T12:00:00Z'));
-const database = openDatabase({ file: order.file, createStores: createLinkRoomStores, checkpoint });
+const database = openDatabase({
+  file: order.file,
+  createStores: createLinkRoomStores,
+  checkpoint,
+  batchesInASecond: order.isInThread ? 1 : Infinity,
+});
 const limits = { 'live-links-by-network': { limit: 1e9 }, 'user-code-by-network': { limit: 1e9 } };
 const rooms = await openLinkRooms({ database, clock, checkpoint, limits });
 const origin = originFrom();
@@ -62,6 +71,19 @@ async function drive(client: Client, number: number): Promise<void> {
 }
 
 const client = await rooms.newClient();
+// In a batch that takes its time, whoever is killed is killed within it.
+if (order.isInThread) {
+  const connection = openConnection(order.file);
+  connection.execute(
+    'create trigger slow after insert on linked_tools begin select length(hex(randomblob(1000000))); end',
+  );
+  connection.close();
+}
+// Until the thread is there, which nobody tells.
+for (let turn = 0; order.isInThread && turn < 20; turn++) {
+  await database.inBatch(() => []);
+  await delay(10);
+}
 say({ step: 'client', link: client.clientId });
 for (let next = 0; next < order.links; next += order.atOnce) {
   const numbers = Array.from(

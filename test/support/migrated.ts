@@ -8,6 +8,7 @@ import { sha256 } from '../../src/crypto/secrets.js';
 import { openPostgres } from '../../src/stores/sql/database-postgres.js';
 import { openDatabase } from '../../src/stores/sql/database.js';
 import { postgresBuilder } from '../../src/stores/sql/dialect-postgres.js';
+import { openConnection } from '../../src/stores/sql/dialect-sqlite.js';
 import { migrations } from '../../src/stores/sql/migrations.js';
 import { newFolder } from './folder.js';
 
@@ -36,8 +37,12 @@ function readKept(): Buffer | undefined {
 function makeFile(): Buffer {
   const folder = newFolder('migrated');
   const file = join(folder, 'linchpin.sqlite');
-  // The last connection that closes leaves all in the file itself.
-  void openDatabase({ file, createStores }).close();
+  const database = openDatabase({ file, createStores });
+  // What is in the log belongs to the file too; closing, which would do it, takes until later.
+  const connection = openConnection(file);
+  connection.names('pragma wal_checkpoint(truncate)');
+  connection.close();
+  void database.close();
   const made = readFileSync(file);
   const kept = keptFile();
   if (kept !== undefined) renameSync(file, kept);

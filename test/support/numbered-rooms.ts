@@ -31,7 +31,7 @@ export const ELSEWHERE = originFrom('198.51.100.9');
 export async function openNumberedRooms(options: LinkRoomsOptions & { readonly ttlDays?: number } = {}) {
   const rooms = await openLinkRooms(options);
   const { database, clock, keyring, audit, newId, mayReceiveToken, standing, deviceTokens } = rooms;
-  const { stores, inTransaction } = database;
+  const { stores, inTransaction, inBatch } = database;
   const { now } = clock;
   /** Whether operator and account let tokens link; when accounts were made; what owners were told. */
   const upper = { mayLink: new Set<string>(), madeAt: new Map<string, Date>(), told: [] as string[] };
@@ -69,6 +69,7 @@ export async function openNumberedRooms(options: LinkRoomsOptions & { readonly t
     ...rooms,
     ...rooms.checkpoints,
     inTransaction,
+    inBatch,
     now,
     onAlarm: (message: string) => void rooms.alarms.push(message),
     userCodeMac: (code: string) => keyring.mac('user-code', code),

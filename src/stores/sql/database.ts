@@ -1,16 +1,20 @@
 // Opens one database and brings it up to date: a connection that writes in grouped transactions, another that reads what
 // is committed. Which stores there are is the caller's to say (stores.ts lists them all).
+import { commitWithin, createInBatch } from './batch.js';
 import { LONGEST_LOG, openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
 import { migrations } from './migrations.js';
 import { statement, type Sql } from './statement.js';
 import { createGroupedTransactions, type Checkpoint } from './transaction.js';
 import { createWalCheckpoints } from './wal-checkpoints.js';
-import type { InTransaction } from '../../domain/vocabulary.js';
+import { createWritingThread } from './writing-thread.js';
+import { createWritingTurn } from './writing-turn.js';
+import type { InBatch, InTransaction } from '../../domain/vocabulary.js';
 
 export interface Database<Stores> {
   /** For reading what has been committed; a write through these is refused. */
   readonly stores: Stores;
   readonly inTransaction: InTransaction<Stores>;
+  readonly inBatch: InBatch<Stores>;
   /** Rejects when the database does not answer. */
   ping(): Promise<void>;
   /** The time that counts for whatever is kept here: of the machine, or of the server that several machines share. */
@@ -25,6 +29,8 @@ export interface DatabaseOptions<Stores> {
   readonly checkpoint?: Checkpoint;
   /** An upper bound for the file, in pages of 4 KiB: how tests meet a full disk. */
   readonly maxPages?: number;
+  /** After how many batches in one second a thread commits them. */
+  readonly batchesInASecond?: number;
   /** No other process serves from this file; one that only administers may write to it now and then. */
   readonly isAlone?: boolean;
 }
@@ -35,8 +41,8 @@ const selectApplied = statement<Record<string, never>>()((db) =>
 
 /** Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. */
 export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database<Stores> {
-  const { file, createStores, checkpoint, maxPages, isAlone = false } = options;
-  const writing = openConnection(file, maxPages === undefined ? {} : { maxPages });
+  const { file, createStores, checkpoint, maxPages, batchesInASecond, isAlone = false } = options;
+  const writing = openConnection(file, { maxPages });
   migrate(writing);
   const reading = openConnection(file, { readOnly: true, sharesReads: isAlone });
   const checkpoints = createWalCheckpoints({
@@ -44,18 +50,37 @@ export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database
     // With the thread at work the log is long only where that cannot keep up.
     onChange: (isInThread) => writing.setLongestLog(isInThread ? 4 * LONGEST_LOG : LONGEST_LOG),
   });
+  const turn = createWritingTurn();
+  const inSqlTransaction = createGroupedTransactions<Sql>(writing, writing, {
+    turn,
+    checkpoint,
+    beforeCommit: reading.release,
+    afterCommit: checkpoints.note,
+  });
+  const writingStores = createStores(writing);
+  const thread = createWritingThread({
+    file,
+    maxPages,
+    turn,
+    batchesInASecond,
+    afterCommit(batches) {
+      reading.release();
+      checkpoints.note(batches);
+    },
+  });
   return {
     stores: createStores(reading),
-    inTransaction: createGroupedTransactions(writing, createStores(writing), {
-      checkpoint,
-      beforeCommit: reading.release,
-      afterCommit: checkpoints.note,
-    }),
+    inTransaction: (work) => inSqlTransaction(() => work(writingStores)),
+    inBatch: createInBatch(
+      createStores,
+      (writes) => thread.commit(writes) ?? commitWithin(inSqlTransaction, writes),
+    ),
     async ping() {
       await reading.one(selectApplied, {});
     },
     now: () => new Date(),
     async close() {
+      await thread.close();
       await checkpoints.close();
       reading.close();
       writing.close();

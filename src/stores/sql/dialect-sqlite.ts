@@ -36,7 +36,7 @@ export interface Connection extends Sql {
 }
 
 export interface ConnectionOptions {
-  readonly maxPages?: number;
+  readonly maxPages?: number | undefined;
   readonly readOnly?: boolean;
   /**
    * All reads of one turn of the event loop share one look at the database, instead of taking and leaving its locks each. Only
@@ -74,25 +74,40 @@ export function asStoreFault(error: unknown): unknown {
   return isUnavailable ? new StoreUnavailable(`SQLite answered ${code}`, { cause: error }) : error;
 }
 
+/** A fault that another thread's driver has told of. */
+export const toDriverError = ({
+  message,
+  code,
+}: {
+  readonly message: string;
+  readonly code: string;
+}): Error => new Database.SqliteError(message, code);
+
 /**
- * Opens one connection to a database file, made when missing.
- * Every connection sets synchronous=FULL itself: a WAL reopened without it runs at NORMAL, and a power loss could then
+ * What every connection sets itself. synchronous=FULL: a WAL reopened without it runs at NORMAL, and a power loss could then
  * bring a spent code back to life.
  */
+export function pragmasOf({ maxPages, readOnly }: Omit<ConnectionOptions, 'sharesReads'>): string[] {
+  return [
+    'busy_timeout = 5000',
+    // Small pages and a longer log: codes and hashes land all over their indexes, and each page so touched is written whole,
+    // once to the log and once at a checkpoint. Only a new file takes the page size.
+    'page_size = 2048',
+    'journal_mode = WAL',
+    'synchronous = FULL',
+    `wal_autocheckpoint = ${LONGEST_LOG}`,
+    'foreign_keys = ON',
+    `cache_size = ${readOnly ? -4000 : -8000}`,
+    ...(maxPages === undefined ? [] : [`max_page_count = ${maxPages}`]),
+    ...(readOnly ? ['query_only = ON'] : []),
+  ];
+}
+
+/** Opens one connection to a database file, made when missing. */
 export function openConnection(file: string, options: ConnectionOptions = {}): Connection {
-  const { maxPages, readOnly, sharesReads = false } = options;
+  const { sharesReads = false } = options;
   const driver = new Database(file);
-  driver.pragma('busy_timeout = 5000');
-  // Small pages and a longer log: codes and hashes land all over their indexes, and each page so touched is written whole,
-  // once to the log and once at a checkpoint. Only a new file takes the page size.
-  driver.pragma('page_size = 2048');
-  driver.pragma('journal_mode = WAL');
-  driver.pragma('synchronous = FULL');
-  driver.pragma(`wal_autocheckpoint = ${LONGEST_LOG}`);
-  driver.pragma('foreign_keys = ON');
-  driver.pragma(`cache_size = ${readOnly ? -4000 : -8000}`);
-  if (maxPages !== undefined) driver.pragma(`max_page_count = ${maxPages}`);
-  if (readOnly) driver.pragma('query_only = ON');
+  for (const pragma of pragmasOf(options)) driver.pragma(pragma);
   const prepared = new Map<Statement<never, unknown>, Prepared>();
   const controls = new Map<string, Database.Statement>();
 

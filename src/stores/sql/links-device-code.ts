@@ -4,7 +4,7 @@ import type { ExpressionBuilder } from 'kysely';
 import { statement, type Parameter, type Sql } from './statement.js';
 import type { Tables } from './tables.js';
 import { APPROVED_COLUMNS, toApprovedLink, toLink } from './links-rows.js';
-import type { Link, LinkStore } from '../../domain/links.js';
+import type { DeviceCodeKey, Link, LinkRedeemer, LinkStore } from '../../domain/links.js';
 
 type ByDeviceCode = { link_id: string; device_code_hash: string };
 
@@ -22,6 +22,18 @@ type Keyed = ByDeviceCode & { client_id: string; now: number; key_thumbprint: st
 const isOfKey = (p: Parameter<Keyed>) => (link: ExpressionBuilder<Tables, 'links'>) =>
   link.or([link('key_thumbprint', 'is', null), link('key_thumbprint', '=', p('key_thumbprint'))]);
 
+const selectRedeemable = statement<Keyed>()((db, p) =>
+  db
+    .selectFrom('links')
+    .select([...APPROVED_COLUMNS])
+    .where('link_id', '=', p('link_id'))
+    .where('device_code_hash', '=', p('device_code_hash'))
+    .where('client_id', '=', p('client_id'))
+    .where(isOfKey(p))
+    .where('state', '=', 'approved')
+    .where('expires_at', '>', p('now')),
+);
+
 const updateRedeemed = statement<Keyed>()((db, p) =>
   db
     .updateTable('links')
@@ -35,8 +47,7 @@ const updateRedeemed = statement<Keyed>()((db, p) =>
     .where('client_id', '=', p('client_id'))
     .where(isOfKey(p))
     .where('state', '=', 'approved')
-    .where('expires_at', '>', p('now'))
-    .returning([...APPROVED_COLUMNS]),
+    .where('expires_at', '>', p('now')),
 );
 
 const updateKey = statement<Keyed>()((db, p) =>
@@ -61,9 +72,20 @@ const updateWithdrawn = statement<ByDeviceCode & { now: number }>()((db, p) =>
     .returningAll(),
 );
 
+const toKeyed = (
+  { linkId, deviceCodeHash }: DeviceCodeKey,
+  { clientId, keyThumbprint, now }: LinkRedeemer,
+): Keyed => ({
+  link_id: linkId,
+  device_code_hash: deviceCodeHash,
+  client_id: clientId,
+  key_thumbprint: keyThumbprint ?? null,
+  now: now.getTime(),
+});
+
 export function createDeviceCodeStore(
   sql: Sql,
-): Pick<LinkStore, 'findByDeviceCode' | 'bindKey' | 'redeem' | 'withdraw'> {
+): Pick<LinkStore, 'findByDeviceCode' | 'bindKey' | 'findRedeemable' | 'redeem' | 'withdraw'> {
   return {
     async findByDeviceCode({ linkId, deviceCodeHash }) {
       const row = await sql.one(selectByDeviceCode, { link_id: linkId, device_code_hash: deviceCodeHash });
@@ -80,15 +102,12 @@ export function createDeviceCodeStore(
       const key = { link_id: linkId, device_code_hash: deviceCodeHash, key_thumbprint: keyThumbprint };
       return (await sql.change(updateKey, { ...key, client_id: clientId, now: now.getTime() })) === 1;
     },
-    async redeem({ linkId, deviceCodeHash }, clientId, now, keyThumbprint) {
-      const row = await sql.one(updateRedeemed, {
-        link_id: linkId,
-        device_code_hash: deviceCodeHash,
-        client_id: clientId,
-        key_thumbprint: keyThumbprint ?? null,
-        now: now.getTime(),
-      });
+    async findRedeemable(key, redeemer) {
+      const row = await sql.one(selectRedeemable, toKeyed(key, redeemer));
       return row && toApprovedLink(row);
+    },
+    async redeem(key, redeemer) {
+      return (await sql.change(updateRedeemed, toKeyed(key, redeemer))) === 1;
     },
     async withdraw({ linkId, deviceCodeHash }, now) {
       const key = { link_id: linkId, device_code_hash: deviceCodeHash };

@@ -4,6 +4,7 @@
 // Work inside a transaction touches its stores and nothing slow: everybody else is waiting for it.
 import { StoreUnavailable } from './statement.js';
 import type { Connection } from './dialect-sqlite.js';
+import type { WritingTurn } from './writing-turn.js';
 import type { InTransaction } from '../../domain/vocabulary.js';
 
 /** Callers in one COMMIT at most: one such commit blocks the loop for about 4 ms. */
@@ -23,6 +24,8 @@ interface Caller {
 type Settle = () => void;
 
 export interface GroupedTransactionsOptions {
+  /** Shared with whoever else writes in this process. */
+  readonly turn: WritingTurn;
   readonly checkpoint?: Checkpoint | undefined;
   /** Called right before each COMMIT, in the same turn. */
   readonly beforeCommit?: () => void;
@@ -34,18 +37,21 @@ export interface GroupedTransactionsOptions {
 export function createGroupedTransactions<Stores>(
   connection: Connection,
   stores: Stores,
-  options: GroupedTransactionsOptions = {},
+  options: GroupedTransactionsOptions,
 ): InTransaction<Stores> {
-  const { checkpoint = () => undefined, beforeCommit = () => undefined, afterCommit } = options;
+  const { turn, checkpoint = () => undefined, beforeCommit = () => undefined, afterCommit } = options;
   const waiting: Caller[] = [];
   let isRunning = false;
 
   /** Between two commits everything else has its turn: work that brings on more work must not keep the loop to itself. */
   async function runWaiting(): Promise<void> {
     await runBatch(waiting.splice(0, MOST_IN_ONE_COMMIT));
-    if (waiting.length > 0) setImmediate(() => void runWaiting());
+    turn.leave();
+    if (waiting.length > 0) runSoon();
     else isRunning = false;
   }
+
+  const runSoon = (): void => void setImmediate(() => turn.take(() => void runWaiting()));
 
   async function runBatch(batch: readonly Caller[]): Promise<void> {
     let settles: Settle[];
@@ -116,7 +122,7 @@ export function createGroupedTransactions<Stores>(
       waiting.push({ work: () => work(stores), resolve: resolve as (value: unknown) => void, reject });
       if (isRunning) return;
       isRunning = true;
-      setImmediate(() => void runWaiting());
+      runSoon();
     });
 }
 

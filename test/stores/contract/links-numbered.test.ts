@@ -191,7 +191,9 @@ describeOnBackends('a store of links with a number', ({ open }) => {
     for (const deviceCodeHash of ['', 'null', 'device']) {
       const key = { linkId: link.linkId, deviceCodeHash };
       expect(await stores.links.findByDeviceCode(key)).toBeUndefined();
-      expect(await inTransaction(({ links }) => links.redeem(key, 'pin:tv', NOW))).toBeUndefined();
+      const redeemer = { clientId: 'pin:tv', now: NOW };
+      expect(await stores.links.findRedeemable(key, redeemer)).toBeUndefined();
+      expect(await inTransaction(({ links }) => links.redeem(key, redeemer))).toBe(false);
       expect(await inTransaction(({ links }) => links.withdraw(key, NOW))).toBeUndefined();
     }
   });

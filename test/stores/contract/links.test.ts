@@ -1,7 +1,14 @@
 // What every link store must do (domain/links.ts): each move leaves exactly the state it names, for its holder, in time.
 import { createLinkStore } from '../../../src/stores/sql/links.js';
 import { SWEPT_AT_ONCE } from '../../../src/stores/sql/sweep.js';
-import type { Approval, Holder, Link, LinkRequest, LinkStore } from '../../../src/domain/links.js';
+import type {
+  Approval,
+  Holder,
+  Link,
+  LinkRedeemer,
+  LinkRequest,
+  LinkStore,
+} from '../../../src/domain/links.js';
 import {
   untilNone,
   type AccountId,
@@ -43,6 +50,13 @@ function newRequest(): LinkRequest {
   };
 }
 
+/** What is found to be redeemable can be redeemed, by the same, and nothing else. */
+async function redeem(links: LinkStore, link: LinkRequest, redeemer: LinkRedeemer) {
+  const found = await links.findRedeemable(link, redeemer);
+  expect(await links.redeem(link, redeemer)).toBe(found !== undefined);
+  return found;
+}
+
 type Moves = Record<string, (links: LinkStore, link: LinkRequest) => Promise<unknown>>;
 /** Every move, as its rightful holder would make it. */
 const moves: Moves = {
@@ -50,7 +64,7 @@ const moves: Moves = {
   release: (links, { linkId }) => links.release(linkId, anna, 2, NOW),
   approve: (links, { linkId }) => links.approve(linkId, anna, approval, NOW, later(120)),
   deny: (links, { linkId }) => links.deny(linkId, anna, NOW),
-  redeem: (links, link) => links.redeem(link, 'tv', NOW),
+  redeem: (links, link) => redeem(links, link, { clientId: 'tv', now: NOW }),
   withdraw: (links, link) => links.withdraw(link, NOW),
 };
 const paths: Record<Link['state'], string[]> = {
@@ -132,7 +146,7 @@ describeOnBackends('a link store', ({ open }) => {
         release: (links) => links.release(link.linkId, anna, 2, at),
         approve: (links) => links.approve(link.linkId, anna, approval, at, later(9999)),
         deny: (links) => links.deny(link.linkId, anna, at),
-        redeem: (links) => links.redeem(link, 'tv', at),
+        redeem: (links) => redeem(links, link, { clientId: 'tv', now: at }),
       };
       expect(await inStore((links) => late[move]!(links, link))).toBeUndefined();
       expect(await stateOf(link)).toBe(before);
@@ -141,23 +155,23 @@ describeOnBackends('a link store', ({ open }) => {
 
   it('is redeemed by its own client only', async () => {
     const link = await linkIn('approved');
-    expect(await inStore((links) => links.redeem(link, 'another', NOW))).toBeUndefined();
+    expect(await inStore((links) => redeem(links, link, { clientId: 'another', now: NOW }))).toBeUndefined();
     const stolen = { ...link, deviceCodeHash: 'another' };
-    expect(await inStore((links) => links.redeem(stolen, 'tv', NOW))).toBeUndefined();
+    expect(await inStore((links) => redeem(links, stolen, { clientId: 'tv', now: NOW }))).toBeUndefined();
     const { linkId, door, scope, network, keyThumbprint } = link;
     const redeemed = { linkId, door, scope, network, keyThumbprint, approval };
-    expect(await inStore((links) => links.redeem(link, 'tv', NOW))).toEqual(redeemed);
+    expect(await inStore((links) => redeem(links, link, { clientId: 'tv', now: NOW }))).toEqual(redeemed);
   });
 
   it('is redeemed with the key that it is bound to, and bound by the one that redeems it (RFC 9449 §5)', async () => {
     const redeemWith = (link: LinkRequest, key?: string) =>
-      inStore((links) => links.redeem(link, 'tv', NOW, key));
+      inStore((links) => redeem(links, link, { clientId: 'tv', now: NOW, keyThumbprint: key }));
     const bound = await linkIn('approved', { keyThumbprint: 'ours' });
     expect(await redeemWith(bound)).toBeUndefined();
     expect(await redeemWith(bound, 'other')).toBeUndefined();
     expect(await redeemWith(bound, 'ours')).toMatchObject({ keyThumbprint: 'ours' });
     const free = await linkIn('approved');
-    expect(await redeemWith(free, 'ours')).toMatchObject({ keyThumbprint: 'ours' });
+    expect(await redeemWith(free, 'ours')).toMatchObject({ keyThumbprint: undefined });
     expect(await database.stores.links.findByDeviceCode(free)).toMatchObject({
       ...{ state: 'redeemed', keyThumbprint: 'ours', redeemedAt: NOW },
     });
@@ -185,7 +199,9 @@ describeOnBackends('a link store', ({ open }) => {
     const resources = ['https://b.example', 'https://a.example'];
     const link = await linkIn('approved', { resources });
     expect(await database.stores.links.find(link.linkId)).toMatchObject({ resources });
-    expect(await inStore((links) => links.redeem(link, 'tv', NOW))).toMatchObject({ resources });
+    expect(await inStore((links) => redeem(links, link, { clientId: 'tv', now: NOW }))).toMatchObject({
+      resources,
+    });
   });
 
   it('gives back everything that was said of a link, with the facts of its state and no others', async () => {
@@ -277,7 +293,7 @@ describeOnBackends('a link store', ({ open }) => {
   it('lets one of fifty win who redeem at once', async () => {
     const link = await linkIn('approved');
     const ends = await Promise.all(
-      Array.from({ length: 50 }, () => inStore((links) => links.redeem(link, 'tv', NOW))),
+      Array.from({ length: 50 }, () => inStore((links) => redeem(links, link, { clientId: 'tv', now: NOW }))),
     );
     expect(ends.filter(Boolean)).toHaveLength(1);
   });

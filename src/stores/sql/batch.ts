@@ -1,0 +1,77 @@
+// Batches: what the work asks for is gathered first, and then done in one go, by whoever commits it. So a batch is data that
+// can be handed to another thread, or sent to a server without waiting in between.
+import type { Sql, Statement, Values } from './statement.js';
+import type { InBatch, InTransaction } from '../../domain/vocabulary.js';
+
+export interface Write {
+  readonly statement: Statement<never, unknown>;
+  readonly values: Values;
+}
+
+/** Commits all of them, in their order; false, and nothing done, where one of them does not change one row. */
+export type CommitWrites = (writes: readonly Write[]) => Promise<boolean>;
+
+interface Gathered extends Write {
+  readonly resolve: (changed: number) => void;
+}
+
+/** Makes `inBatch` for stores that are bound to nothing but the gathering of their writes. */
+export function createInBatch<Stores>(
+  createStores: (sql: Sql) => Stores,
+  commit: CommitWrites,
+): InBatch<Stores> {
+  /** Of the work that is asking now; it does so within one turn, so there is one at a time. */
+  let gathering: Gathered[] | undefined;
+
+  const refuse = (): Promise<never> => Promise.reject(new TypeError('a batch only writes, and all at once'));
+  const stores = createStores({
+    all: refuse,
+    one: refuse,
+    change(statement, values) {
+      const gathered = gathering;
+      if (!gathered) return refuse();
+      return new Promise((resolve) => gathered.push({ statement: statement, values, resolve }));
+    },
+  });
+
+  return async (work) => {
+    const gathered: Gathered[] = [];
+    gathering = gathered;
+    let asked: readonly Promise<unknown>[];
+    try {
+      asked = work(stores);
+    } finally {
+      gathering = undefined;
+    }
+    // Where nothing is committed they are never answered.
+    const answered = Promise.all(asked);
+    answered.catch(() => undefined);
+    if (!(await commit(gathered))) return false;
+    for (const { resolve } of gathered) resolve(1);
+    await answered;
+    return true;
+  };
+}
+
+class Undone extends Error {}
+
+/** Commits writes in a transaction as any other work. */
+export async function commitWithin(
+  inTransaction: InTransaction<Sql>,
+  writes: readonly Write[],
+): Promise<boolean> {
+  try {
+    return await inTransaction(async (sql) => {
+      for (const [at, { statement, values }] of writes.entries()) {
+        if ((await sql.change(statement, values as never)) === 1) continue;
+        // Nothing was written yet: there is nothing to undo.
+        if (at === 0) return false;
+        throw new Undone();
+      }
+      return true;
+    });
+  } catch (error) {
+    if (error instanceof Undone) return false;
+    throw error;
+  }
+}

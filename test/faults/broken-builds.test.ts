@@ -48,11 +48,24 @@ const BROKEN: readonly BrokenBuild[] = [
     changes: [
       {
         file: 'src/stores/sql/links-device-code.ts',
-        from: ".where('state', '=', 'approved')\n    .where('expires_at', '>', p('now'))\n    .returning([",
-        to: ".where('expires_at', '>', p('now'))\n    .returning([",
+        from: "link('state', '=', 'approved'),",
+        to: '',
       },
     ],
     // The schema would refuse the second one.
+    statement: 'alter table linked_tools drop constraint linked_tools_link_id_once',
+    fault: 'calm',
+    found: /\d tokens were given for one approval/,
+  },
+  {
+    title: 'looks whether a link is approved, and not again when it redeems it',
+    changes: [
+      {
+        file: 'src/stores/sql/links-device-code.ts',
+        from: "link.ref('key_thumbprint')),\n    }))\n    .where(isRedeemable(p)),",
+        to: "link.ref('key_thumbprint')),\n    }))\n    .where('link_id', '=', p('link_id')),",
+      },
+    ],
     statement: 'alter table linked_tools drop constraint linked_tools_link_id_once',
     fault: 'calm',
     found: /\d tokens were given for one approval/,

@@ -22,16 +22,22 @@ type Keyed = ByDeviceCode & { client_id: string; now: number; key_thumbprint: st
 const isOfKey = (p: Parameter<Keyed>) => (link: ExpressionBuilder<Tables, 'links'>) =>
   link.or([link('key_thumbprint', 'is', null), link('key_thumbprint', '=', p('key_thumbprint'))]);
 
+/** Approved, in time, asked for by its client with its code and its key. */
+const isRedeemable = (p: Parameter<Keyed>) => (link: ExpressionBuilder<Tables, 'links'>) =>
+  link.and([
+    link('link_id', '=', p('link_id')),
+    link('device_code_hash', '=', p('device_code_hash')),
+    link('client_id', '=', p('client_id')),
+    isOfKey(p)(link),
+    link('state', '=', 'approved'),
+    link('expires_at', '>', p('now')),
+  ]);
+
 const selectRedeemable = statement<Keyed>()((db, p) =>
   db
     .selectFrom('links')
     .select([...APPROVED_COLUMNS])
-    .where('link_id', '=', p('link_id'))
-    .where('device_code_hash', '=', p('device_code_hash'))
-    .where('client_id', '=', p('client_id'))
-    .where(isOfKey(p))
-    .where('state', '=', 'approved')
-    .where('expires_at', '>', p('now')),
+    .where(isRedeemable(p)),
 );
 
 const updateRedeemed = statement<Keyed>()((db, p) =>
@@ -42,12 +48,7 @@ const updateRedeemed = statement<Keyed>()((db, p) =>
       redeemed_at: p('now'),
       key_thumbprint: link.fn.coalesce(link.val(p('key_thumbprint')), link.ref('key_thumbprint')),
     }))
-    .where('link_id', '=', p('link_id'))
-    .where('device_code_hash', '=', p('device_code_hash'))
-    .where('client_id', '=', p('client_id'))
-    .where(isOfKey(p))
-    .where('state', '=', 'approved')
-    .where('expires_at', '>', p('now')),
+    .where(isRedeemable(p)),
 );
 
 const updateKey = statement<Keyed>()((db, p) =>

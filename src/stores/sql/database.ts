@@ -1,5 +1,6 @@
 // Opens one database and brings it up to date: a connection that writes in grouped transactions, another that reads what
 // is committed. Which stores there are is the caller's to say (stores.ts lists them all).
+import { availableParallelism } from 'node:os';
 import { commitWithin, createInBatch } from './batch.js';
 import { LONGEST_LOG, openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
 import { migrations } from './migrations.js';
@@ -29,7 +30,7 @@ export interface DatabaseOptions<Stores> {
   readonly checkpoint?: Checkpoint;
   /** An upper bound for the file, in pages of 4 KiB: how tests meet a full disk. */
   readonly maxPages?: number;
-  /** After how many batches in one second a thread commits them. */
+  /** After how many batches in one second a thread commits them; on one core alone never, unless it is said. */
   readonly batchesInASecond?: number;
   /** No other process serves from this file; one that only administers may write to it now and then. */
   readonly isAlone?: boolean;
@@ -41,7 +42,8 @@ const selectApplied = statement<Record<string, never>>()((db) =>
 
 /** Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. */
 export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database<Stores> {
-  const { file, createStores, checkpoint, maxPages, batchesInASecond, isAlone = false } = options;
+  const { file, createStores, checkpoint, maxPages, isAlone = false } = options;
+  const { batchesInASecond = availableParallelism() > 1 ? undefined : Infinity } = options;
   const writing = openConnection(file, { maxPages });
   migrate(writing);
   const reading = openConnection(file, { readOnly: true, sharesReads: isAlone });

@@ -16,7 +16,7 @@ const IDLE_LIMIT_MS = 60_000;
 /** After a fault of the thread itself nothing is tried for so long. */
 const PAUSE_MS = 60_000;
 /** So many are handed over before the turn of the event loop ends: the thread begins while the next ones are read. */
-const HANDED_OVER = 32;
+const HANDED_OVER = 16;
 
 export interface WritingThreadOptions {
   readonly file: string;

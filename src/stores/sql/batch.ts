@@ -11,32 +11,30 @@ export interface Write {
 /** Commits all of them, in their order; false, and nothing done, where one of them does not change one row. */
 export type CommitWrites = (writes: readonly Write[]) => Promise<boolean>;
 
-interface Gathered extends Write {
-  readonly resolve: (changed: number) => void;
-}
-
 /** Makes `inBatch` for stores that are bound to nothing but the gathering of their writes. */
 export function createInBatch<Stores>(
   createStores: (sql: Sql) => Stores,
   commit: CommitWrites,
 ): InBatch<Stores> {
   /** Of the work that is asking now; it does so within one turn, so there is one at a time. */
-  let gathering: Gathered[] | undefined;
+  let gathering: { readonly writes: Write[]; readonly done: Promise<number> } | undefined;
 
   const refuse = (): Promise<never> => Promise.reject(new TypeError('a batch only writes, and all at once'));
   const stores = createStores({
     all: refuse,
     one: refuse,
     change(statement, values) {
-      const gathered = gathering;
-      if (!gathered) return refuse();
-      return new Promise((resolve) => gathered.push({ statement: statement, values, resolve }));
+      if (!gathering) return refuse();
+      gathering.writes.push({ statement, values });
+      return gathering.done;
     },
   });
 
   return async (work) => {
-    const gathered: Gathered[] = [];
-    gathering = gathered;
+    const writes: Write[] = [];
+    let answer = (_changed: number): void => undefined;
+    const done = new Promise<number>((resolve) => (answer = resolve));
+    gathering = { writes, done };
     let asked: readonly Promise<unknown>[];
     try {
       asked = work(stores);
@@ -46,8 +44,8 @@ export function createInBatch<Stores>(
     // Where nothing is committed they are never answered.
     const answered = Promise.all(asked);
     answered.catch(() => undefined);
-    if (!(await commit(gathered))) return false;
-    for (const { resolve } of gathered) resolve(1);
+    if (!(await commit(writes))) return false;
+    answer(1);
     await answered;
     return true;
   };
@@ -62,10 +60,10 @@ export async function commitWithin(
 ): Promise<boolean> {
   try {
     return await inTransaction(async (sql) => {
-      for (const [at, { statement, values }] of writes.entries()) {
-        if ((await sql.change(statement, values as never)) === 1) continue;
-        // Nothing was written yet: there is nothing to undo.
-        if (at === 0) return false;
+      for (const write of writes) {
+        if ((await sql.change(write.statement, write.values as never)) === 1) continue;
+        // Where nothing was written yet, there is nothing to undo.
+        if (write === writes[0]) return false;
         throw new Undone();
       }
       return true;

@@ -283,8 +283,16 @@ export function createLinksForTool<Stores extends LinkStores>(
 
     /** Forgets links a day after they expired. Resolves to how many. */
     removeExpired: (): Promise<number> =>
-      untilNone(() =>
-        inTransaction(({ links }) => links.removeExpired(new Date(now().getTime() - KEPT_SECONDS * 1000))),
-      ),
+      untilNone(async () => {
+        const before = new Date(now().getTime() - KEPT_SECONDS * 1000);
+        const { linkIds, haveIntervals } = await store.findExpired(before);
+        if (linkIds.length === 0) return 0;
+        const isDone = await inBatch(({ links }) => [
+          links.remove(linkIds),
+          ...(haveIntervals ? [links.removeIntervals(linkIds)] : []),
+        ]);
+        // Another process was faster: it goes on with them.
+        return isDone ? linkIds.length : 0;
+      }),
   };
 }

@@ -176,8 +176,13 @@ export interface LinkStore {
   findInterval(linkId: LinkId): Promise<number | undefined>;
   /** Keeps a raised interval in seconds; it never goes down. */
   raiseInterval(linkId: LinkId, intervalSeconds: number): Promise<void>;
-  /** A few of them at a time; none, where none are left. */
-  removeExpired(before: Date): Promise<number>;
+  /** A few of those that expired before the time, the oldest, and whether intervals are kept of any. */
+  findExpired(
+    before: Date,
+  ): Promise<{ readonly linkIds: readonly LinkId[]; readonly haveIntervals: boolean }>;
+  /** Of a few links, as `findExpired` finds them: resolves to how many there were. */
+  remove(linkIds: readonly LinkId[]): Promise<number>;
+  removeIntervals(linkIds: readonly LinkId[]): Promise<number>;
 }
 
 /**

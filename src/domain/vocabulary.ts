@@ -74,7 +74,7 @@ export type InTransaction<Stores> = <Result>(work: (stores: Stores) => Promise<R
 
 /**
  * Writes that need nothing of each other's answers, in a transaction of their own: the work asks for all of them at once, and
- * waits for none. Each has to change one row; false, and nothing done, where one does not. Batches that come together share a
+ * waits for none. Each has to change something; false, and nothing done, where one does not. How many rows is not told: it is 1. Batches that come together share a
  * COMMIT, and wait for the disk where they keep nobody else waiting.
  */
 export type InBatch<Stores> = (work: (stores: Stores) => readonly Promise<unknown>[]) => Promise<boolean>;

@@ -8,7 +8,7 @@ export interface Write {
   readonly values: Values;
 }
 
-/** Commits all of them, in their order; false, and nothing done, where one of them does not change one row. */
+/** Commits all of them, in their order; false, and nothing done, where one of them changes nothing. */
 export type CommitWrites = (writes: readonly Write[]) => Promise<boolean>;
 
 /** Makes `inBatch` for stores that are bound to nothing but the gathering of their writes. */
@@ -61,7 +61,7 @@ export async function commitWithin(
   try {
     return await inTransaction(async (sql) => {
       for (const write of writes) {
-        if ((await sql.change(write.statement, write.values as never)) === 1) continue;
+        if ((await sql.change(write.statement, write.values as never)) > 0) continue;
         // Where nothing was written yet, there is nothing to undo.
         if (write === writes[0]) return false;
         throw new Undone();

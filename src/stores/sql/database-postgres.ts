@@ -53,7 +53,7 @@ export async function openPostgres<Stores>(options: PostgresOptions<Stores>): Pr
       const [only, another] = writes;
       if (!only) return true;
       // One statement is a transaction by itself: one way there and back in place of three.
-      if (!another) return (await alone.change(only.statement, only.values as never)) === 1;
+      if (!another) return (await alone.change(only.statement, only.values as never)) > 0;
       return commitWithin(inSqlTransaction, writes);
     }),
     async ping() {

@@ -182,24 +182,25 @@ const raiseInterval = statement<{ link_id: string; interval_seconds: number }>()
     ),
 );
 
-const deleteExpired = statement<{ before: number }>()((db, p) =>
+const selectExpired = statement<{ before: number }>()((db, p) =>
   db
-    .deleteFrom('links')
-    .where(
-      'link_id',
-      'in',
-      db
-        .selectFrom('links')
-        .select('link_id')
-        .where('expires_at', '<', p('before'))
-        .orderBy('expires_at')
-        .limit(SWEPT_AT_ONCE),
-    )
-    .returning('link_id'),
+    .selectFrom('links')
+    .leftJoin('link_intervals', 'link_intervals.link_id', 'links.link_id')
+    .select(['links.link_id', 'link_intervals.interval_seconds'])
+    .where('links.expires_at', '<', p('before'))
+    .orderBy('links.expires_at')
+    .limit(SWEPT_AT_ONCE),
 );
 
 /** A statement has one text: where there are fewer links, the other places name none. */
 const PLACES = Array.from({ length: SWEPT_AT_ONCE }, (_, place) => `link_${place}`);
+
+const placed = (linkIds: readonly LinkId[]): Record<string, string> =>
+  Object.fromEntries(PLACES.map((place, index) => [place, linkIds[index] ?? '']));
+
+const deleteLinks = statement<Record<string, string>>()((db, p) =>
+  db.deleteFrom('links').where('link_id', 'in', PLACES.map(p)),
+);
 
 const deleteIntervals = statement<Record<string, string>>()((db, p) =>
   db.deleteFrom('link_intervals').where('link_id', 'in', PLACES.map(p)),
@@ -272,12 +273,14 @@ export function createLinkStore(sql: Sql): LinkStore {
     async raiseInterval(linkId, intervalSeconds) {
       await sql.change(raiseInterval, { link_id: linkId, interval_seconds: intervalSeconds });
     },
-    async removeExpired(before) {
-      const removed = await sql.all(deleteExpired, { before: before.getTime() });
-      if (removed.length === 0) return 0;
-      const named = PLACES.map((place, index) => [place, removed[index]?.link_id ?? '']);
-      await sql.change(deleteIntervals, Object.fromEntries(named) as Record<string, string>);
-      return removed.length;
+    async findExpired(before) {
+      const rows = await sql.all(selectExpired, { before: before.getTime() });
+      return {
+        linkIds: rows.map(({ link_id }) => link_id as LinkId),
+        haveIntervals: rows.some(({ interval_seconds }) => interval_seconds !== null),
+      };
     },
+    remove: (linkIds) => sql.change(deleteLinks, placed(linkIds)),
+    removeIntervals: (linkIds) => sql.change(deleteIntervals, placed(linkIds)),
   };
 }

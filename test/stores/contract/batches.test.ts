@@ -14,6 +14,12 @@ const update = statement<{ name: string; value: string }>()((db, p) =>
     .set({ value: p('value') })
     .where('name', '=', p('name')),
 );
+const updateAll = statement<{ old: string; value: string }>()((db, p) =>
+  db
+    .updateTable('house')
+    .set({ value: p('value') })
+    .where('value', '=', p('old')),
+);
 const select = statement<{ name: string }>()((db, p) =>
   db.selectFrom('house').select('value').where('name', '=', p('name')),
 );
@@ -22,6 +28,7 @@ const createStores = (sql: Sql) => ({
   budgets: createBudgetStore(sql),
   make: (name: string, value = 'new') => sql.change(insert, { name, value }),
   change: (name: string, value: string) => sql.change(update, { name, value }),
+  changeAll: (old: string, value: string) => sql.change(updateAll, { old, value }),
   read: async (name: string) => (await sql.one(select, { name }))?.value,
 });
 type Stores = ReturnType<typeof createStores>;
@@ -57,16 +64,22 @@ function promises(open: () => Database<Stores>): void {
     expect(await database.inBatch(() => [])).toBe(true);
   });
 
+  it('takes a write that changes several rows for done', async () => {
+    const made = [newName(), newName()];
+    const value = `of ${made[0]}`;
+    await database.inBatch(({ make }) => made.map((name) => make(name, value)));
+    expect(await database.inBatch(({ changeAll }) => [changeAll(value, 'all')])).toBe(true);
+    expect(await Promise.all(made.map(read))).toEqual(['all', 'all']);
+  });
+
   it('does nothing of a batch of which one write changes no row, wherever it stands', async () => {
     for (const place of [0, 1, 2]) {
       const made = [newName(), newName()];
       const isDone = await database.inBatch(({ make, change }) => {
-        const asked = made.map((name) => make(name));
-        return place === 0
-          ? [change('nobody', 'x'), ...asked]
-          : asked.toSpliced(place, 0, change('nobody', 'x'));
+        const asks = made.map((name) => () => make(name));
+        asks.splice(place, 0, () => change('nobody', 'x'));
+        return asks.map((ask) => ask());
       });
-      // The first is asked for where the list begins, and not where it stands in it.
       expect(isDone).toBe(false);
       expect(await Promise.all(made.map(read))).toEqual([undefined, undefined]);
     }

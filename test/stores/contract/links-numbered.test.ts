@@ -224,7 +224,10 @@ describeOnBackends('a store of links with a number', ({ open }) => {
 
   it('is forgotten as every other link is', async () => {
     const link = await linkIn('pending');
-    await untilNone(() => inTransaction(({ links }) => links.removeExpired(later(901))));
+    await untilNone(async () => {
+      const { linkIds } = await stores.links.findExpired(later(901));
+      return inTransaction(({ links }) => links.remove(linkIds));
+    });
     expect(await stores.numbered.findByNumber(link.numbered.number)).toBeUndefined();
   });
 });

@@ -158,7 +158,7 @@ export function createLinksForTool<Stores extends LinkStores>(
     // There is something to be had: `redeemLink` gives it again.
     if (mayBeAnsweredAgain(link, keyThumbprint, now())) return 'approved';
     if (state !== 'pending' && state !== 'reserved') return state;
-    const interval = Math.max(intervalSeconds, (await store.findInterval(key.linkId)) ?? 0);
+    const interval = Math.max(intervalSeconds, link.raisedInterval ?? 0);
     const entry = { ...key, clientId: gateName(client), intervalSeconds: interval, keyThumbprint };
     gate.admit({ ...entry, expiresAt: link.expiresAt.getTime() }, stamp);
     const verdict = askGate(key, gateName(client), keyThumbprint);

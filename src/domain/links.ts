@@ -101,6 +101,8 @@ export type ApprovedLink = Pick<
 export type LinkStanding = Pick<LinkRequest, 'clientId' | 'expiresAt' | 'keyThumbprint'> & {
   readonly state: Link['state'];
   readonly redeemedAt: Date | undefined;
+  /** Between polls, in seconds, where it was raised. */
+  readonly raisedInterval: number | undefined;
 };
 
 /**
@@ -173,7 +175,6 @@ export interface LinkStore {
   /** Reserved or approved to denied, whatever this account has under way: it is in other hands, or closed, from now on. */
   withdrawByAccount(accountId: AccountId, now: Date): Promise<Link[]>;
   countLive(now: Date): Promise<number>;
-  findInterval(linkId: LinkId): Promise<number | undefined>;
   /** Keeps a raised interval in seconds; it never goes down. */
   raiseInterval(linkId: LinkId, intervalSeconds: number): Promise<void>;
   /** A few of those that expired before the time, the oldest, and whether intervals are kept of any. */

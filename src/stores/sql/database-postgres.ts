@@ -2,14 +2,9 @@
 import type pg from 'pg';
 import { commitWithin, createInBatch } from './batch.js';
 import { createDatabaseClock } from './clock-postgres.js';
-import {
-  asStoreFault,
-  createPool,
-  createReadingSql,
-  createSql,
-  postgresBuilder,
-} from './dialect-postgres.js';
+import { asStoreFault, createPool, createSql, postgresBuilder } from './dialect-postgres.js';
 import { migrations } from './migrations.js';
+import { createReadingSql } from './reading-postgres.js';
 import { createPostgresTransactions } from './transaction-postgres.js';
 import type { Database, DatabaseOptions } from './database.js';
 

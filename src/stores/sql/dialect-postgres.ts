@@ -65,7 +65,7 @@ export function asStoreFault(error: unknown): unknown {
   return isUnavailable ? new StoreUnavailable(`PostgreSQL answered ${state}`, { cause: error }) : error;
 }
 
-interface Prepared {
+export interface Prepared {
   /** Under this name each connection prepares it once. */
   readonly name: string;
   readonly text: string;
@@ -74,7 +74,7 @@ interface Prepared {
 
 const prepared = new Map<Statement<never, unknown>, Prepared>();
 
-function prepare<P extends Values, Row>(statement: Statement<P, Row>): Prepared {
+export function prepare<P extends Values, Row>(statement: Statement<P, Row>): Prepared {
   const key = statement as unknown as Statement<never, unknown>;
   const known = prepared.get(key);
   if (known) return known;
@@ -108,26 +108,5 @@ export function createSql(
     one: async <P extends Values, Row>(statement: Statement<P, Row>, values: P) =>
       (await run(statement, values)).rows[0] as Row | undefined,
     change: async (statement, values) => (await run(statement, values)).rowCount ?? 0,
-  };
-}
-
-/** For reading what has been committed: anything else is refused before it is sent. */
-export function createReadingSql(pool: pg.Pool): Sql {
-  const sql = createSql(pool);
-  const refuseWrites = <P extends Values, Row>(statement: Statement<P, Row>): void => {
-    if (!prepare(statement).text.startsWith('select')) throw new TypeError('these stores only read');
-  };
-  return {
-    async all(statement, values) {
-      refuseWrites(statement);
-      return sql.all(statement, values);
-    },
-    async one(statement, values) {
-      refuseWrites(statement);
-      return sql.one(statement, values);
-    },
-    async change() {
-      throw new TypeError('these stores only read');
-    },
   };
 }

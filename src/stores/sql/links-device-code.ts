@@ -11,8 +11,9 @@ type ByDeviceCode = { link_id: string; device_code_hash: string };
 const selectByDeviceCode = statement<ByDeviceCode>()((db, p) =>
   db
     .selectFrom('links')
-    .select(['client_id', 'state', 'expires_at', 'key_thumbprint', 'redeemed_at'])
-    .where('link_id', '=', p('link_id'))
+    .leftJoin('link_intervals', 'link_intervals.link_id', 'links.link_id')
+    .select(['client_id', 'state', 'expires_at', 'key_thumbprint', 'redeemed_at', 'interval_seconds'])
+    .where('links.link_id', '=', p('link_id'))
     .where('device_code_hash', '=', p('device_code_hash')),
 );
 
@@ -97,6 +98,7 @@ export function createDeviceCodeStore(
         expiresAt: new Date(row.expires_at),
         keyThumbprint: row.key_thumbprint ?? undefined,
         redeemedAt: row.redeemed_at === null ? undefined : new Date(row.redeemed_at),
+        raisedInterval: row.interval_seconds ?? undefined,
       };
     },
     async bindKey({ linkId, deviceCodeHash }, clientId, keyThumbprint, now) {

@@ -166,10 +166,6 @@ const countLive = statement<{ now: number }>()((db, p) =>
     .where('expires_at', '>', p('now')),
 );
 
-const selectInterval = statement<{ link_id: string }>()((db, p) =>
-  db.selectFrom('link_intervals').select('interval_seconds').where('link_id', '=', p('link_id')),
-);
-
 const raiseInterval = statement<{ link_id: string; interval_seconds: number }>()((db, p) =>
   db
     .insertInto('link_intervals')
@@ -266,9 +262,6 @@ export function createLinkStore(sql: Sql): LinkStore {
     },
     async countLive(now) {
       return (await sql.one(countLive, { now: now.getTime() }))!.live;
-    },
-    async findInterval(linkId) {
-      return (await sql.one(selectInterval, { link_id: linkId }))?.interval_seconds;
     },
     async raiseInterval(linkId, intervalSeconds) {
       await sql.change(raiseInterval, { link_id: linkId, interval_seconds: intervalSeconds });

@@ -49,6 +49,14 @@ export interface Server {
 }
 
 let isPinned = false;
+/** Of servers that have not been stopped. */
+const folders = new Set<string>();
+process.once('exit', () => folders.forEach(removeFolder));
+
+function removeFolder(folder: string): void {
+  folders.delete(folder);
+  rmSync(folder, { recursive: true, force: true });
+}
 
 /** Puts this process on its core; false where that cannot be done. */
 export function pinThisProcess(): boolean {
@@ -103,8 +111,7 @@ export async function findFreePort(): Promise<number> {
 export async function startServer(name: ServerName, setting: Setting = {}): Promise<Server> {
   const { areAllCoresIts, ...given } = setting;
   const folder = await makeFolder();
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove);
+  folders.add(folder);
   const options: ServerOptions = { port: await findFreePort(), intervalSeconds: 0, ...given, folder };
   const file = join(BUILT, `${SERVERS[name]}.js`);
   const [command, args] = nodeCommand(
@@ -120,8 +127,7 @@ export async function startServer(name: ServerName, setting: Setting = {}): Prom
   const stop = async (): Promise<void> => {
     const ended = new Promise((done) => child.once('exit', done));
     if (child.exitCode === null && child.signalCode === null && child.kill()) await ended;
-    process.off('exit', remove);
-    remove();
+    removeFolder(folder);
   };
   try {
     return { name, port: options.port, ready: await channel.ready, order: channel.order, stop };

@@ -70,6 +70,16 @@ export async function measureInTurn(contestants: Contestant[], effort: Effort): 
   return [...measured].map(([{ label, server }, windows]) => ({ label, server: server.name, windows }));
 }
 
+/** Several processes of one kind, which differ by chance as long as they live, as one: those of the same label. */
+export function mergeProcesses(measured: Measured[]): Measured[] {
+  const merged = new Map<string, Measured>();
+  for (const one of measured) {
+    const before = merged.get(one.label)?.windows ?? [];
+    merged.set(one.label, { ...one, windows: [...before, ...one.windows] });
+  }
+  return [...merged.values()];
+}
+
 /** Loads a server until its code has been optimised, or it has had its time; gives its rate at the end. */
 async function warmUp(contestant: Contestant, { seconds, warmAnswers }: Effort): Promise<number> {
   let rate = 500 / seconds;

@@ -6,6 +6,7 @@ import { measureBeside } from './beside.js';
 import { measureHolders } from './holders.js';
 import { measureMillion } from './million.js';
 import { measureNumbers, measureUser } from './numbers.js';
+import { measurePolls } from './polls.js';
 import type { Server, ServerName, Setting } from './processes.js';
 import { createProofPollers } from './proofs.js';
 import { withServers, type Start } from './proven.js';
@@ -21,17 +22,7 @@ import {
   type Contestant,
   type Measuring,
 } from './rounds.js';
-import {
-  count,
-  goal,
-  presentRounds,
-  ratioByLabel,
-  short,
-  spread,
-  spreadOf,
-  type Section,
-  type Spread,
-} from './table.js';
+import { count, goal, presentRounds, ratioByLabel, short, spread, spreadOf, type Section } from './table.js';
 
 /** A section; nothing where there is nothing to measure. */
 export type MeasureSection = (measuring: Measuring) => Promise<Section | undefined>;
@@ -89,44 +80,6 @@ export const LONG_SECTIONS: Record<string, MeasureSection> = {
 };
 
 const isReal = (name: ServerName): boolean => name === 'linchpin' || name === 'oidc-provider';
-
-async function measurePolls({ names, sizes, many, effort }: Measuring): Promise<Section> {
-  return withServers(async (start) => {
-    const contestants: Contestant[] = [];
-    for (const name of names) {
-      const isBare = name === 'node:http' || name === 'koa';
-      for (const size of isBare ? [many] : sizes) {
-        const server = await start(name);
-        contestants.push(await createPollers(server, size, isBare ? name : at(name, size)));
-      }
-    }
-    const measured = await measureInTurn(contestants, effort);
-    const ratio = (one: string, other: string): Spread | undefined => ratioByLabel(measured, one, other);
-    return presentRounds(
-      'Pending polls, by links pending',
-      measured,
-      [
-        { heading: '÷ node:http', against: () => 'node:http' },
-        { heading: '× oidc-provider', against: (label) => at('oidc-provider', sizeIn(sizes, label)) },
-        {
-          heading: '÷ itself at 1 k',
-          against: (label) => (sizeIn(sizes, label) ? at(label.split(',')[0] ?? '', 1000) : undefined),
-        },
-      ],
-      [
-        ...goal('pending poll × oidc-provider', ratio(at('linchpin', many), at('oidc-provider', many)), {
-          atLeast: 7,
-        }),
-        ...goal('pending poll ÷ bare node:http', ratio(at('linchpin', many), 'node:http'), { atLeast: 0.8 }),
-        ...sizes.slice(1).flatMap((size) =>
-          goal(`poll at ${short(size)} ÷ at 1 k`, ratio(at('linchpin', size), at('linchpin', 1000)), {
-            atLeast: 0.95,
-          }),
-        ),
-      ],
-    );
-  });
-}
 
 async function measureProofs({ names, effort }: Measuring): Promise<Section | undefined> {
   return withServers(async (start) => {
@@ -305,13 +258,4 @@ async function ours(
   work: (start: Start) => Promise<Section>,
 ): Promise<Section | undefined> {
   return names.includes('linchpin') ? withServers(work) : undefined;
-}
-
-function at(name: string, links: number | undefined): string {
-  return links === undefined ? name : `${name}, ${short(links)}`;
-}
-
-/** The number of links that a label of `at` names. */
-function sizeIn(sizes: readonly number[], label: string): number | undefined {
-  return sizes.find((size) => label.endsWith(`, ${short(size)}`));
 }

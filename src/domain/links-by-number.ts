@@ -59,6 +59,54 @@ const STRONG_LIFE_SECONDS = 1800;
 const MOST_DRAWS = 5;
 const UNKNOWN = { outcome: 'unknown' } as const;
 
+/** A link that may be started, before anything was drawn for it. */
+interface Started {
+  readonly clientId: string;
+  readonly tool: ToolDescription;
+  readonly isStrong: boolean;
+  readonly deviceKey: DeviceKeyMaterial | undefined;
+  readonly origin: Origin;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+interface Drawn {
+  readonly linkId: LinkId;
+  readonly userCodeMac: string;
+  readonly userCodeLength: number;
+}
+
+/** Field by field: where a spread makes it, the engine keeps what every link left until the next collection of everything. */
+function toRequest(
+  started: Started,
+  { linkId, userCodeMac, userCodeLength: length }: Drawn,
+): NumberedLinkRequest {
+  const { clientId, tool, deviceKey, origin, createdAt, expiresAt } = started;
+  return {
+    linkId,
+    door: 'pin',
+    clientId,
+    deviceCodeHash: '',
+    userCodeMac,
+    scope: LASTING_SCOPE,
+    networkAddress: origin.networkAddress,
+    network: origin.network,
+    webOrigin: origin.webOrigin,
+    userAgent: (origin.userAgent ?? '').slice(0, 300),
+    keyThumbprint: deviceKey?.thumbprint,
+    createdAt,
+    expiresAt,
+    numbered: {
+      number: randomNumber(HIGHEST_NUMBER),
+      userCodeLength: length,
+      tool,
+      deviceKey,
+      forwardAddress: undefined,
+      parentToolId: undefined,
+    },
+  };
+}
+
 export type LinksByNumber = ReturnType<typeof createLinksByNumber> & ReturnType<typeof createLinksByToken>;
 
 export function createLinksByNumber<Stores extends NumberedLinkStores>(
@@ -72,31 +120,13 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
   const { present, admit, isPending } = createPending(dependencies);
 
   async function insertWithFreshCode(
-    request: Omit<NumberedLinkRequest, 'linkId' | 'userCodeMac' | 'numbered'>,
-    {
-      tool,
-      isStrong,
-      deviceKey,
-    }: { tool: ToolDescription; isStrong: boolean; deviceKey: DeviceKeyMaterial | undefined },
+    started: Started,
   ): Promise<{ link: NumberedLinkRequest; userCode: string }> {
-    const cleaned = cleanDescription(tool);
-    const length = isStrong ? STRONG_CODE_LENGTH : userCodeLength(await live.count());
+    const length = started.isStrong ? STRONG_CODE_LENGTH : userCodeLength(await live.count());
     for (let draw = 0; draw < MOST_DRAWS; draw++) {
       const linkId = newId() as LinkId;
       const userCode = drawUserCode(linkId, { alphabet: alphabetOf(length), length });
-      const link: NumberedLinkRequest = {
-        ...request,
-        linkId,
-        userCodeMac: userCodeMac(userCode),
-        numbered: {
-          number: randomNumber(HIGHEST_NUMBER),
-          userCodeLength: length,
-          tool: cleaned,
-          deviceKey,
-          forwardAddress: undefined,
-          parentToolId: undefined,
-        },
-      };
+      const link = toRequest(started, { linkId, userCodeMac: userCodeMac(userCode), userCodeLength: length });
       if (await inBatch(({ numberedLinks }) => [numberedLinks.insert(link)])) return { link, userCode };
     }
     throw new DomainError('service-busy', { retryAfterSeconds: 5 });
@@ -166,27 +196,17 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
       deviceKey?: unknown;
       origin: Origin;
     }): Promise<NumberedLink> {
-      const { identifier, tool, isStrong, origin } = asked;
-      const clientId = clientIdOf(identifier);
+      const { isStrong, origin } = asked;
+      const clientId = clientIdOf(asked.identifier);
       const deviceKey = asked.deviceKey === undefined ? undefined : readDeviceKey(asked.deviceKey);
       await throttle.spend('live-links-by-network', origin.network);
       const createdAt = now();
       const seconds = isStrong ? STRONG_LIFE_SECONDS : SHORT_LIFE_SECONDS;
-      const request = {
-        door: 'pin' as const,
-        clientId,
-        deviceCodeHash: '',
-        scope: LASTING_SCOPE,
-        networkAddress: origin.networkAddress,
-        network: origin.network,
-        webOrigin: origin.webOrigin,
-        userAgent: (origin.userAgent ?? '').slice(0, 300),
-        keyThumbprint: deviceKey?.thumbprint,
-        createdAt,
-        expiresAt: new Date(createdAt.getTime() + seconds * 1000),
-      };
+      const expiresAt = new Date(createdAt.getTime() + seconds * 1000);
+      const tool = cleanDescription(asked.tool);
       const stamp = gate.stamp();
-      const { link, userCode } = await insertWithFreshCode(request, { tool, isStrong, deviceKey });
+      const started = { clientId, tool, isStrong, deviceKey, origin, createdAt, expiresAt };
+      const { link, userCode } = await insertWithFreshCode(started);
       live.started();
       return admit(link, stamp, userCode);
     },

@@ -1,22 +1,21 @@
 // The answers to polls of pending links, rendered once and kept for the next second: of such a link nothing changes but how
 // long it still lives. Bounded, and only in memory; who may read one is decided before it is looked for.
-import { writeBody, type Format } from './answers.js';
-import { presentLink, secondsLeft } from './present-link.js';
+import type { Format } from './answers.js';
+import { PENDING_END, presentPending, secondsLeft } from './present-link.js';
 import type { NumberedLink } from '../../domain/links-by-number.js';
 import type { Clock } from '../../domain/vocabulary.js';
 
-/** The text before and behind the seconds that are left. */
-interface Pieces {
-  readonly head: string;
-  readonly tail: string;
-  /** Of both, in UTF-8. */
-  readonly bytes: number;
-}
-
-interface Kept extends Partial<Record<Format, Pieces>> {
+/** Flat and small: one for each link that is started, and the garbage collector carries them all. */
+interface Kept {
   /** With the number, these say which link it is, and as which it was rendered. */
   readonly userCode: string;
   readonly expiresAt: number;
+  /** The answer but for its end, with 0 for the seconds that are left. */
+  readonly text: string;
+  /** Where that 0 is. */
+  readonly secondsAt: number;
+  /** Of the answer without the seconds, in UTF-8. */
+  readonly bytes: number;
 }
 
 export interface PendingBody {
@@ -28,6 +27,7 @@ export interface PendingBody {
 export interface PendingAnswersDependencies {
   readonly publicUrl: string;
   readonly now: Clock;
+  /** In each format. */
   readonly most?: number;
 }
 
@@ -36,42 +36,55 @@ const SECONDS = { json: '"expiresIn":0', xml: ' expiresIn="0' } as const satisfi
 
 export type PendingAnswers = ReturnType<typeof createPendingAnswers>;
 
-export function createPendingAnswers({ publicUrl, now, most = 20_000 }: PendingAnswersDependencies) {
-  const kept = new Map<number, Kept>();
+export function createPendingAnswers(dependencies: PendingAnswersDependencies) {
+  const shelves = { json: createShelf('json', dependencies), xml: createShelf('xml', dependencies) };
+  return {
+    /** The answer for a pending link, which is kept; the oldest link makes room. */
+    present: (link: NumberedLink, format: Format): PendingBody => shelves[format].present(link),
 
-  function render(link: NumberedLink, format: Format): Pieces {
-    const text = writeBody(format, presentLink({ link, secondsLeft: 0 }, publicUrl));
-    const end = text.indexOf(SECONDS[format]) + SECONDS[format].length;
-    const head = text.slice(0, end - 1);
-    const tail = text.slice(end);
-    return { head, tail, bytes: Buffer.byteLength(head) + Buffer.byteLength(tail) };
+    /** The answer that was kept; undefined where there is none in this format, or once the number may be another link's. */
+    find: (number: number, format: Format): PendingBody | undefined => shelves[format].find(number),
+  };
+}
+
+function createShelf(format: Format, { publicUrl, now, most = 20_000 }: PendingAnswersDependencies) {
+  const kept = new Map<number, Kept>();
+  /** Goes through them as they came. A new one each time would have to pass over all that has left. */
+  const oldest = kept.keys();
+  const end = PENDING_END[format];
+  const endBytes = Buffer.byteLength(end);
+
+  function render(link: NumberedLink): Kept {
+    const text = presentPending(link, { secondsLeft: 0, publicUrl, format });
+    return {
+      userCode: link.userCode,
+      expiresAt: link.expiresAt.getTime(),
+      text,
+      secondsAt: text.indexOf(SECONDS[format]) + SECONDS[format].length - 1,
+      bytes: Buffer.byteLength(text) - 1 + endBytes,
+    };
   }
 
-  function fill({ head, tail, bytes }: Pieces, expiresAt: number): PendingBody {
+  function fill({ expiresAt, text, secondsAt, bytes }: Kept): PendingBody {
     const seconds = String(secondsLeft({ expiresAt: new Date(expiresAt) }, now()));
-    return { body: head + seconds + tail, bytes: bytes + seconds.length };
+    const body = text.slice(0, secondsAt) + seconds + text.slice(secondsAt + 1) + end;
+    return { body, bytes: bytes + seconds.length };
   }
 
   return {
-    /** The answer for a pending link, which is kept; the oldest link makes room. */
-    present(link: NumberedLink, format: Format): PendingBody {
-      const { number, userCode } = link;
-      const expiresAt = link.expiresAt.getTime();
-      const before = kept.get(number);
-      const known = before?.userCode === userCode && before.expiresAt === expiresAt ? before : undefined;
-      const pieces = known?.[format] ?? render(link, format);
-      if (!known?.[format]) {
-        kept.set(number, { ...(known ?? { userCode, expiresAt }), [format]: pieces });
-        if (kept.size > most) kept.delete(kept.keys().next().value!);
-      }
-      return fill(pieces, expiresAt);
+    present(link: NumberedLink): PendingBody {
+      const { number, userCode, expiresAt } = link;
+      const known = kept.get(number);
+      if (known?.userCode === userCode && known.expiresAt === expiresAt.getTime()) return fill(known);
+      const made = render(link);
+      kept.set(number, made);
+      if (kept.size > most) kept.delete(oldest.next().value!);
+      return fill(made);
     },
 
-    /** The answer that was kept; undefined where there is none in this format, or once the number may be another link's. */
-    find(number: number, format: Format): PendingBody | undefined {
+    find(number: number): PendingBody | undefined {
       const known = kept.get(number);
-      const pieces = known?.[format];
-      return pieces && known.expiresAt > now().getTime() ? fill(pieces, known.expiresAt) : undefined;
+      return known && known.expiresAt > now().getTime() ? fill(known) : undefined;
     },
   };
 }

@@ -79,18 +79,18 @@ export function createPoll({ linksByNumber, pendingAnswers, publicUrl, now }: Po
 
   const pollLink: Endpoint = async (ctx, call) => {
     const found = await poll(ctx, call.parameter);
-    if (found.issued) {
-      const about = { ...found, secondsLeft: secondsLeft(found.link, now()) };
+    const { link, issued } = found;
+    if (issued) {
+      const about = { link, issued, secondsLeft: secondsLeft(link, now()) };
       return answer(ctx, call, 200, presentLink(about, publicUrl));
     }
     ctx.set('Content-Type', contentTypeOf(call.format));
     ctx.status = 200;
-    ctx.body = pendingAnswers.present(found.link, call.format).body;
+    ctx.body = pendingAnswers.present(link, call.format).body;
   };
 
   const pollOlderLink: Endpoint = async (ctx, call) => {
-    const found = await poll(ctx, call.parameter);
-    answer(ctx, call, 200, presentOlderLink({ ...found, secondsLeft: secondsLeft(found.link, now()) }));
+    answer(ctx, call, 200, presentOlderLink(await poll(ctx, call.parameter)));
   };
 
   return { pollLink, pollOlderLink };

@@ -5,19 +5,17 @@ import { originOf } from '../request.js';
 import { answer, contentTypeOf, type Call, type Endpoint } from './answers.js';
 import { fieldOf, flagOf, readMessage } from './message.js';
 import type { PendingAnswers } from './pending-answers.js';
-import { presentOlderLink, secondsLeft } from './present-link.js';
+import { presentOlderLink } from './present-link.js';
 import { readToolValues, requireIdentifier } from './tool-values.js';
 import type { LinksByNumber, NumberedLink } from '../../domain/links-by-number.js';
-import type { Clock } from '../../domain/vocabulary.js';
 
 export interface StartDependencies {
   readonly linksByNumber: Pick<LinksByNumber, 'startNumberedLink'>;
   readonly pendingAnswers: PendingAnswers;
   readonly publicUrl: string;
-  readonly now: Clock;
 }
 
-export function createStart({ linksByNumber, pendingAnswers, publicUrl, now }: StartDependencies) {
+export function createStart({ linksByNumber, pendingAnswers, publicUrl }: StartDependencies) {
   async function start(ctx: RequestContext): Promise<NumberedLink> {
     const message = await readMessage(ctx);
     const { tool, ...values } = readToolValues(ctx, message);
@@ -43,7 +41,7 @@ export function createStart({ linksByNumber, pendingAnswers, publicUrl, now }: S
   const startOlderLink: Endpoint = async (ctx, call: Call) => {
     const link = await start(ctx);
     ctx.set('Location', `${publicUrl}/pins/${link.number}.${call.format}`);
-    answer(ctx, call, 201, presentOlderLink({ link, secondsLeft: secondsLeft(link, now()) }));
+    answer(ctx, call, 201, presentOlderLink({ link }));
   };
 
   return { startLink, startOlderLink };

@@ -53,7 +53,7 @@ export function commitBatches(load: NodeJS.Require): void {
   function countDone(batch: readonly Step[]): number {
     let done = 0;
     for (const [statement, values] of batch) {
-      if (known[statement]!.run(values).changes === 0) break;
+      if (known[statement]!.run(...values).changes === 0) break;
       done++;
     }
     return done;

@@ -3,11 +3,13 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
 
 export interface Asked {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly headers?: Record<string, string>;
   /** Posted as a form. */
   readonly form?: Record<string, string>;
+  /** Sent as JSON, where there is no form. */
+  readonly json?: object;
   /** From where it seems to come; the replicas trust this machine to say so. */
   readonly from: string;
   readonly atMostMs?: number;
@@ -29,10 +31,15 @@ export type Answer =
 
 const PATIENCE_MS = 45_000;
 
-export function ask(port: number, { method = 'POST', path, headers = {}, form, from, atMostMs }: Asked) {
+function written({ form, json }: Pick<Asked, 'form' | 'json'>): { body: string; type?: string } {
+  if (form) return { body: new URLSearchParams(form).toString(), type: 'application/x-www-form-urlencoded' };
+  return json ? { body: JSON.stringify(json), type: 'application/json' } : { body: '' };
+}
+
+export function ask(port: number, { method = 'POST', path, headers = {}, from, atMostMs, ...rest }: Asked) {
   return new Promise<Answer>((resolve) => {
-    const body = form === undefined ? '' : new URLSearchParams(form).toString();
-    const about = form === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const { body, type } = written(rest);
+    const about = type === undefined ? {} : { 'Content-Type': type };
     const sent = request({
       ...{ host: '127.0.0.1', port, method, path, agent: false },
       headers: {

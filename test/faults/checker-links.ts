@@ -1,10 +1,10 @@
 // The rules of one link: one reservation, one decision for good, at most one token, none without an approval, none after its time.
 // DESIGN 3; RFC 8628 §3.5, §5.5.
+import { isWithdrawn } from './checker-by-tool.js';
 import { isOpen, mayHaveHappened, type Act, type Op } from './history.js';
-import type { Story } from './schedule.js';
+import type { ToolKind } from './schedule.js';
 import type { LinkTruth } from './truth.js';
 
-export type ToolKind = Pick<Story, 'door' | 'isKeyed'>;
 /** It polls with a device code, and has no key. */
 export const PLAIN: ToolKind = { door: 'device', isKeyed: false };
 
@@ -48,7 +48,8 @@ function checkDecisions({ kind, of, done, open, polls, tokens, before }: Sorted)
   // Signed again from what is kept, with keys whose signatures are always the same.
   if (kind.door === 'number' && new Set(tokens.map(({ got }) => got!.access)).size > 1)
     wrong.push('a token that is read again is not the same');
-  if (done('misuse').length > 0) wrong.push('somebody got something who had only seen what another had');
+  for (const { how } of done('misuse'))
+    wrong.push(`somebody got something who had only seen what another had${how ? `: ${how}` : ''}`);
   for (const token of tokens) {
     if (before(token.endedAt, open('approve')).length === 0)
       wrong.push('a token was given without an approval');
@@ -63,9 +64,12 @@ function checkDecisions({ kind, of, done, open, polls, tokens, before }: Sorted)
     if (approval.askedAt > earliest(sawDenied))
       wrong.push('it was approved after a poll had said that it was declined');
   }
+  /** A token approves what is pending alone; it is told no more than that it is not. */
+  const decidedBefore = (over: Op) => [...open('reserve'), ...open('approve')].filter((op) => op !== over);
   for (const over of of('approve').filter(({ said }) => said === 'over')) {
-    const why = [...before(over.endedAt, open('deny')), ...before(over.endedAt, open('expire'))];
-    if (why.length === 0) wrong.push('an approval was refused, though nothing speaks against it');
+    const against = [...open('deny'), ...open('expire'), ...(kind.isByTool ? decidedBefore(over) : [])];
+    if (before(over.endedAt, against).length === 0)
+      wrong.push('an approval was refused, though nothing speaks against it');
   }
   return wrong;
 }
@@ -75,13 +79,14 @@ const namesOf = (tokens: readonly Op[]): string[] => [
   ...new Set(tokens.map(({ got }) => `${got!.jti} ${got!.refresh ?? ''}`)),
 ];
 
-function checkReservations({ of, done, open, before }: Sorted): string[] {
+function checkReservations({ kind, of, done, open, before }: Sorted): string[] {
+  const byTool = kind.isByTool ? open('approve') : [];
   const holders = new Set(done('reserve').map(({ by }) => by));
   const wrong = holders.size > 1 ? [`it is reserved by ${[...holders].join(' and ')}`] : [];
   for (const { by, endedAt, said } of of('reserve')) {
     if (said === 'too-many') wrong.push(`${by} was refused for guessing, and did not guess`);
     const others = before(endedAt, open('reserve')).filter((op) => op.by !== by);
-    const isTaken = others.length > 0 || before(endedAt, open('expire')).length > 0;
+    const isTaken = [...others, ...before(endedAt, [...open('expire'), ...byTool])].length > 0;
     if (said === 'unknown' && !isTaken) wrong.push('a right code was unknown');
   }
   return wrong;
@@ -103,7 +108,8 @@ function checkPoll(poll: Op, { kind, done, open, redemptions, before }: Sorted):
   // A code whose time is over is refused like any other.
   const mayBeSpent = mayBeRedeemed || (kind.door === 'redirect' && may('expire'));
   const mayBeGone =
-    may('expire') || may('deny') || may('revoke') || (kind.door === 'redirect' && mayBeRedeemed);
+    (['expire', 'deny', 'revoke', 'end-parent'] as const).some(may) ||
+    (kind.door === 'redirect' && mayBeRedeemed);
   if (poll.said === 'gone' && !mayBeGone) wrong.push('a poll said that there is nothing, and there is');
   if (poll.said === 'spent' && !mayBeSpent) wrong.push('a good code was refused as invalid_grant');
   if (poll.said === 'spent' && !may('approve')) wrong.push('a code was spent without an approval');
@@ -139,13 +145,16 @@ function allowedStates({ kind, done, open, tokens, redemptions }: Sorted): strin
   if (tokens.length > 0) return ['redeemed'];
   const mayBeRedeemed = redemptions.length > 0;
   if (done('deny').length > 0) return ['denied'];
-  if (done('approve').length > 0) return mayBeRedeemed ? ['approved', 'redeemed'] : ['approved'];
+  // Its tool comes too late where the one has ended that approved it.
+  const withdrawn = open('end-parent').length > 0 ? ['denied'] : [];
+  if (done('approve').length > 0)
+    return [...(mayBeRedeemed ? ['approved', 'redeemed'] : ['approved']), ...withdrawn];
   const reserved = done('reserve').length > 0 ? ['reserved'] : ['pending', 'reserved'];
   const undecided = kind.door === 'redirect' ? ['asked'] : reserved;
   return [
     ...undecided,
     ...(open('approve').length > 0 ? ['approved', 'redeemed'] : []),
-    ...(open('deny').length > 0 ? ['denied'] : []),
+    ...(open('deny').length > 0 ? ['denied'] : withdrawn),
   ];
 }
 
@@ -158,8 +167,9 @@ export function checkLinkTruth(ops: readonly Op[], kept: LinkTruth | undefined, 
   const allowed = allowedStates(sorted);
   if (!allowed.includes(state)) wrong.push(`it is kept as ${state}, and can only be ${allowed.join(' or ')}`);
   const expected = {
-    approved: ['approved', 'redeemed'].includes(state) ? 1 : 0,
-    denied: state === 'denied' ? 1 : 0,
+    approved: ['approved', 'redeemed'].includes(state) || isWithdrawn(kept) ? 1 : 0,
+    denied: state === 'denied' && !isWithdrawn(kept) ? 1 : 0,
+    withdrawn: isWithdrawn(kept) ? 1 : 0,
   };
   for (const [event, count] of Object.entries(expected))
     if ((audit[event] ?? 0) !== count)

@@ -1,12 +1,19 @@
 // The rules of the tokens of one linked tool: one successor for each refresh token, revoked for good, and everywhere, and never
 // refused while they are good. DESIGN 7; RFC 6749 §6, RFC 7009 §2.2, RFC 9700 §4.14.2.
 import { createHash } from 'node:crypto';
-import { isOpen, mayHaveHappened, nameOf, type Op } from './history.js';
-import { PLAIN, type ToolKind } from './checker-links.js';
+import { isOpen, mayHaveHappened, nameOf, type Act, type Op } from './history.js';
+import { PLAIN } from './checker-links.js';
+import type { ToolKind } from './schedule.js';
 import type { LinkTruth } from './truth.js';
 
 /** Shown once, and three times more where the answer was lost; whoever shows it again is taken for a thief. */
 const MOST_SHOWN = 4;
+
+const CALLED: Readonly<Partial<Record<Act, string>>> = {
+  use: 'access token',
+  refresh: 'refresh token',
+  renew: 'proof of its key',
+};
 
 /** What a refresh token is kept under: the moment that it begins with, if it does, and its hash. */
 const keyOf = (token: string): string =>
@@ -22,8 +29,8 @@ function replaysOf(ops: readonly Op[], { door }: ToolKind): Op[] {
 }
 
 /** When the tokens of this tool may have ended, at the earliest: asked to, or because something was shown too often. */
-function mayHaveEndedAt(ops: readonly Op[], kind: ToolKind): number {
-  const revoked = ops.filter((op) => op.act === 'revoke' && mayHaveHappened(op));
+export function mayHaveEndedAt(ops: readonly Op[], kind: ToolKind): number {
+  const revoked = ops.filter((op) => ['revoke', 'end-parent'].includes(op.act) && mayHaveHappened(op));
   const overshown = [...groupByShown(ops).values()].flatMap((shown) => shown.slice(MOST_SHOWN));
   const ending = [...revoked, ...overshown, ...replaysOf(ops, kind)];
   return Math.min(Infinity, ...ending.map(({ askedAt }) => askedAt));
@@ -48,10 +55,12 @@ function groupByShown(ops: readonly Op[]): Map<string, Op[]> {
 export function checkTokens(ops: readonly Op[], kind = PLAIN): string[] {
   const wrong: string[] = [];
   const [ended, mayHaveEnded] = [endedAt(ops, kind), mayHaveEndedAt(ops, kind)];
-  for (const op of ops.filter(({ act }) => act === 'use' || act === 'refresh')) {
+  for (const op of ops.filter(({ act }) => CALLED[act] !== undefined)) {
     const isRefused = op.said === 'refused' || op.said === 'spent';
-    const token = `${op.act === 'use' ? 'access' : 'refresh'} token ${nameOf(op.shown!)}`;
-    if (isRefused && op.endedAt < mayHaveEnded) wrong.push(`the good ${token} was refused`);
+    const token = `${CALLED[op.act]} ${nameOf(op.shown!)}`;
+    // A proof may have been shown before: that is among the rules of what counts once.
+    if (isRefused && op.act !== 'renew' && op.endedAt < mayHaveEnded)
+      wrong.push(`the good ${token} was refused`);
     if (op.said === 'done' && op.askedAt > ended) wrong.push(`the ${token} was taken after it was revoked`);
     if (['pending', 'denied', 'expired'].includes(op.said))
       wrong.push(`the ${token} was answered ${op.said}`);

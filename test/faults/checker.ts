@@ -1,11 +1,14 @@
 // Judges one round by its history and by what the database holds in the end. It knows the rules of links and tokens, and nothing
 // of how they are kept. What may have happened counts as either; what was acknowledged has happened (CHECKLIST 4).
 import { checkAnswers } from './checker-answers.js';
+import { checkByTool, checkByToolTruth } from './checker-by-tool.js';
 import { checkCounters, type Guessed } from './checker-counters.js';
-import { checkLink, checkLinkTruth, PLAIN, type ToolKind } from './checker-links.js';
-import { checkTokens, checkToolTruth } from './checker-tokens.js';
+import { checkLink, checkLinkTruth, PLAIN } from './checker-links.js';
+import { checkOnce } from './checker-once.js';
+import { checkTokens, checkToolTruth, mayHaveEndedAt } from './checker-tokens.js';
 import type { Excuse } from './fault-hands.js';
 import { presentOps, type Op } from './history.js';
+import type { ToolKind } from './schedule.js';
 import type { LinkTruth } from './truth.js';
 
 export interface Round {
@@ -32,8 +35,11 @@ export function checkRound({ ops, excuses, links, tools, truth, guessed, stuck }
     const wrong = [
       ...checkLink(own, kind),
       ...checkTokens(own, kind),
+      ...checkOnce(own, mayHaveEndedAt(own, kind)),
+      ...(kind.isByTool ? checkByTool(own) : []),
       ...(linkId === undefined ? [] : checkLinkTruth(own, kept, kind)),
       ...(kept ? checkToolTruth(own, kept, kind) : []),
+      ...(kept && kind.isByTool ? checkByToolTruth(own, kept) : []),
     ];
     if (wrong.length === 0) continue;
     const state = kept ? `kept as ${kept.state} with ${kept.tools.length} linked tools` : 'not kept';

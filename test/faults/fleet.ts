@@ -45,6 +45,7 @@ async function startReplica(index: number, { service, postgresUrl, redisUrl }: F
     TRUSTED_PROXIES: '127.0.0.1',
     LOG_LEVEL: 'info',
     DATABASE_CONNECTIONS: '9',
+    PIN_LINK: 'on',
   };
   let running: StartedService | undefined;
 

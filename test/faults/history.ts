@@ -4,13 +4,19 @@ import { createHash } from 'node:crypto';
 
 export type Act =
   | 'start'
+  /** A browser takes up a request that its tool has pushed. */
+  | 'begin'
   | 'poll'
   | 'reserve'
   | 'approve'
   | 'deny'
   | 'refresh'
+  /** Shows a proof of its own key for a new token. */
+  | 'renew'
   | 'use'
   | 'revoke'
+  /** Signs out the tool whose token may have approved it. */
+  | 'end-parent'
   /** What somebody else tries with what they may have seen. */
   | 'misuse'
   /** Its time is over; done in the database, as time itself would. */
@@ -61,9 +67,11 @@ export interface Op {
   readonly replica: number;
   /** Who did it, where it may be one of several people. */
   readonly by?: string;
-  /** The token that was shown. */
+  /** The token, the proof or the pushed request that was shown. */
   readonly shown?: string;
   readonly isHeld?: boolean;
+  /** With what somebody tries it who may not. */
+  readonly how?: string;
   /** Milliseconds of the round. */
   readonly askedAt: number;
   readonly endedAt: number;
@@ -75,7 +83,7 @@ export interface Op {
 }
 
 export type Outcome = Pick<Op, 'said' | 'got' | 'isCodeless' | 'detail'>;
-export type About = Pick<Op, 'act' | 'story' | 'replica' | 'by' | 'shown' | 'isHeld'>;
+export type About = Pick<Op, 'act' | 'story' | 'replica' | 'by' | 'shown' | 'isHeld' | 'how'>;
 
 /** It may have happened all the same. */
 export const isOpen = ({ said }: Pick<Op, 'said'>): boolean =>
@@ -110,10 +118,11 @@ export function presentOps(ops: readonly Op[]): string {
   const time = (at: number): string => at.toFixed(0).padStart(6);
   return [...ops]
     .sort((one, other) => one.askedAt - other.askedAt)
-    .map(({ act, story, replica, by, shown, isHeld, askedAt, endedAt, said, got, detail }) =>
+    .map(({ act, story, replica, by, shown, isHeld, how, askedAt, endedAt, said, got, detail }) =>
       [
         `${time(askedAt)} –${time(endedAt)} ms  replica ${replica}  ${story.padEnd(8)} ${act}${isHeld ? ' (held)' : ''}`,
         ...(by === undefined ? [] : [`by ${by}`]),
+        ...(how === undefined ? [] : [how]),
         ...(shown === undefined ? [] : [`with ${nameOf(shown)}`]),
         `→ ${said}`,
         ...(got === undefined

@@ -9,11 +9,13 @@ import { createFaultHands, type Excuse, type Servers } from './fault-hands.js';
 import { RECOVERY_MS, type Fleet } from './fleet.js';
 import { createHistory, type History } from './history.js';
 import { createPersonHands, type PersonHands } from './person-hands.js';
+import { createParentHands } from './parent-hands.js';
 import type { Registrar, SignedIn } from './registrar.js';
 import type { Guess, Schedule, Story } from './schedule.js';
 import { liveThrough, lookAgain, type Lived, type StoryWorld } from './stories.js';
 import { createDeviceHands, type ToolHands } from './tool-hands.js';
 import { createNumberHands } from './tool-hands-number.js';
+import { createNumberKey } from './tool-hands-number-key.js';
 import { createRedirectHands } from './tool-hands-redirect.js';
 import type { CounterSample, Truth } from './truth.js';
 
@@ -57,37 +59,37 @@ async function insistOn<Found>(find: () => Promise<Found>): Promise<Found> {
   return find();
 }
 
-function openPeople({ fleet, registrar }: Place, history: History, seed: number) {
-  return async (name: string, index: number, make: () => Promise<SignedIn> = registrar.makeOwner) => {
-    const { accountId, sessionCookie } = await insistOn(make);
+function openPeople({ fleet }: Place, history: History, seed: number) {
+  return async <Made extends SignedIn>(name: string, index: number, make: () => Promise<Made>) => {
+    const made = await insistOn(make);
+    const { sessionCookie } = made;
     const from = networkOf(seed, 100 + index);
-    return {
-      accountId,
-      hands: createPersonHands({ history, portOf: fleet.portOf, sessionCookie, name, from }),
-    };
+    const { portOf } = fleet;
+    return { made, hands: createPersonHands({ history, portOf, sessionCookie, name, from }) };
   };
 }
 
 /** The tool of one story, with a key of its own where it has one. */
 function openTool(
-  { name, door, isKeyed, seed }: Story,
+  { name, door, isKeyed, isPushed = false, seed }: Story,
   { fleet: { portOf }, registrar, truth }: Place,
   history: History,
   owner: { readonly browse: PersonHands['browse'] },
 ): ToolHands {
   const given = { history, portOf, key: isKeyed ? createProofKey() : undefined };
+  const identifier = `tool ${seed} ${name}`;
   const tools: Readonly<Record<Story['door'], () => ToolHands>> = {
     device: () =>
       createDeviceHands({ ...given, clientId: registrar.clientId, isBoundFromStart: seed % 2 === 0 }),
     number: () =>
       createNumberHands({
-        ...given,
-        identifier: `tool ${seed} ${name}`,
+        ...{ history, portOf, identifier },
+        key: isKeyed ? createNumberKey(identifier) : undefined,
         findLink: (number) => insistOn(() => truth.findByNumber(number)),
       }),
     redirect: () =>
       createRedirectHands({
-        ...{ ...given, ...registrar.redirecting },
+        ...{ ...given, ...registrar.redirecting, isPushed },
         browse: (replica, path) => owner.browse(replica, path),
         findLink: (handle) => insistOn(() => truth.findByHandle(handle)),
       }),
@@ -95,18 +97,49 @@ function openTool(
   return tools[door]();
 }
 
+/** Everybody who is in a story, with what they have. */
+function createWorlds(place: Place, history: History, seed: number) {
+  const { registrar, truth, fleet } = place;
+  const { portOf } = fleet;
+  const meet = openPeople(place, history, seed);
+  const meetOwner = async (story: Story, index: number, from: string) => {
+    const name = `owner of ${story.name}`;
+    if (!story.isByTool) {
+      const { hands: owner } = await meet(name, index, registrar.makeOwner);
+      return { owner, parent: undefined };
+    }
+    const { hands: owner, made } = await meet(name, index, registrar.makeWithTool);
+    const { token, endedToken } = made;
+    const away = networkOf(seed, 70 + index);
+    return { owner, parent: createParentHands({ history, portOf, token, endedToken, from, away }) };
+  };
+
+  return async (story: Story, index: number): Promise<Omit<StoryWorld, 'isOver'>> => {
+    const from = networkOf(seed, index);
+    const { owner, parent } = await meetOwner(story, index, from);
+    const replicas = fleet.replicas.length;
+    const met = story.hasThief
+      ? await meet(`thief of ${story.name}`, 20 + index, registrar.makeOwner)
+      : undefined;
+    return {
+      ...{ history, owner, parent, thief: met?.hands, replicas, from, expire: truth.expire },
+      tool: openTool(story, place, history, owner),
+    };
+  };
+}
+
 /** The counters of one who guesses user codes and of one whose second factor is guessed, all the time. */
 async function guess(guesses: readonly Guess[], place: Place, history: History, seed: number) {
   const meet = openPeople(place, history, seed);
   const [guesser, careful] = [
-    await meet('guesser', 50),
+    await meet('guesser', 50, place.registrar.makeOwner),
     await meet('careful', 51, place.registrar.makeCareful),
   ];
   const samples: CounterSample[] = [];
   let isEnding = false;
 
   async function sample(): Promise<boolean> {
-    const counters = await place.truth.readCounters(guesser.accountId, careful.accountId);
+    const counters = await place.truth.readCounters(guesser.made.accountId, careful.made.accountId);
     if (counters) samples.push({ at: history.elapsed(), ...counters });
     return counters !== undefined;
   }
@@ -145,26 +178,17 @@ export async function runRound(
 ): Promise<RoundReport> {
   const { seed, stories } = schedule;
   const { fleet, servers, truth } = place;
-  const replicas = fleet.replicas.length;
   const startedAt = performance.now();
   const turns = monitorEventLoopDelay({ resolution: 20 });
   turns.enable();
   let liftedAt = Infinity;
   const history = createHistory(() => performance.now() - startedAt);
   const faultHands = createFaultHands(fleet, servers, history.elapsed);
-  const meet = openPeople(place, history, seed);
 
+  const openWorld = createWorlds(place, history, seed);
+  const isOver = (): boolean => history.elapsed() > liftedAt + patienceMs;
   const worlds = await Promise.all(
-    stories.map(async (story, index): Promise<StoryWorld> => {
-      const { name, hasThief } = story;
-      const owner = (await meet(`owner of ${name}`, index)).hands;
-      return {
-        ...{ history, owner, replicas, from: networkOf(seed, index), expire: truth.expire },
-        tool: openTool(story, place, history, owner),
-        thief: hasThief ? (await meet(`thief of ${name}`, 20 + index)).hands : undefined,
-        isOver: () => history.elapsed() > liftedAt + patienceMs,
-      };
-    }),
+    stories.map(async (story, index) => ({ ...(await openWorld(story, index)), isOver })),
   );
   await truth.forgetGuesses();
   const guesses = await guess(schedule.guesses, place, history, seed);

@@ -14,14 +14,24 @@ export type Decision =
 
 export type Afterwards = 'refresh' | 'refresh twice at once' | 'use' | 'revoke';
 
+export type ParentEnds = 'never' | 'before the token is collected' | 'meanwhile' | 'afterwards';
+
 /** How its tool is linked: it polls with a device code or by a number, or sends its person along and gets a code. */
 export type Door = 'device' | 'number' | 'redirect';
 
-export interface Story {
-  readonly name: string;
+/** What kind of tool it is, and what kind of link. */
+export interface ToolKind {
   readonly door: Door;
-  /** Its tool has a key, to which all that it gets is bound. */
+  /** Its tool has a key, to which all that it gets is bound; by number, for a proof of which alone it gets anything. */
   readonly isKeyed: boolean;
+  /** By number: another tool of its person approves it, with its token. */
+  readonly isByTool?: boolean;
+  /** By redirect: the tool pushes its request first. */
+  readonly isPushed?: boolean;
+}
+
+export interface Story extends ToolKind {
+  readonly name: string;
   /** For what is chosen while it runs: a replica, a pause. */
   readonly seed: number;
   readonly startsAtMs: number;
@@ -35,6 +45,8 @@ export interface Story {
   /** How many replicas are polled at once for the token. */
   readonly collectors: number;
   readonly afterwards: readonly Afterwards[];
+  /** When the tool is signed out that may have approved it. */
+  readonly parentEnds: ParentEnds;
 }
 
 export const FAULTS_OF_REPLICAS = [
@@ -87,7 +99,7 @@ export interface Asked {
   readonly hasRedis: boolean;
   readonly links?: number;
   /** Which tools there are, in turn. */
-  readonly tools?: readonly Pick<Story, 'door' | 'isKeyed'>[];
+  readonly tools?: readonly ToolKind[];
   /** Instead of the fault whose turn it is. */
   readonly fault?: FaultKind;
 }
@@ -99,25 +111,40 @@ const DECISIONS: readonly Decision[] = [
 
 const CODE_LETTERS = [...'BCDFGHJKLMNPQRSTVWXZ'];
 
-const TOOLS: readonly Pick<Story, 'door' | 'isKeyed'>[] = [
-  { door: 'device', isKeyed: false },
-  { door: 'device', isKeyed: false },
-  { door: 'device', isKeyed: true },
-  { door: 'number', isKeyed: false },
-  { door: 'number', isKeyed: false },
-  { door: 'redirect', isKeyed: false },
-  { door: 'redirect', isKeyed: true },
+const PARENT_ENDS: readonly ParentEnds[] = [
+  'never',
+  'before the token is collected',
+  'meanwhile',
+  'afterwards',
+  'afterwards',
 ];
 
-function drawStory(random: Random, index: number, tool: Pick<Story, 'door' | 'isKeyed'>): Story {
+/** The tools of a round. Some are of one kind or the other: a round with each of both would take longer. */
+function toolsOf(seed: number): readonly ToolKind[] {
+  // Apart from what else is drawn, and from the fault whose turn it is.
+  const { chance } = createRandom(~seed);
+  return [
+    { door: 'device', isKeyed: false },
+    { door: 'device', isKeyed: true },
+    { door: 'number', isKeyed: false },
+    { door: 'number', isKeyed: true },
+    { door: 'number', isKeyed: chance(0.5), isByTool: true },
+    { door: 'redirect', isKeyed: false, isPushed: chance(0.5) },
+    { door: 'redirect', isKeyed: true, isPushed: chance(0.5) },
+  ];
+}
+
+function drawStory(random: Random, index: number, tool: ToolKind): Story {
   const decision = random.pick(DECISIONS);
   const middle = (['refresh', 'refresh twice at once', 'use', 'refresh', 'use'] as const).filter(() =>
     random.chance(0.6),
   );
+  const seed = random.below(2 ** 31);
   return {
     name: String.fromCharCode(97 + index),
     ...tool,
-    seed: random.below(2 ** 31),
+    seed,
+    parentEnds: PARENT_ENDS[seed % PARENT_ENDS.length]!,
     startsAtMs: random.below(300),
     pollsBefore: random.below(3),
     // Nobody is woken by time.
@@ -148,8 +175,9 @@ function drawFault(random: Random, kind: FaultKind, replicas: number): Fault {
 const familyOf = (kind: FaultKind): string => /^\w+/.exec(kind)![0];
 
 /** The same for the same seed. Faults take turns by the seed; in every third round there are two. */
-export function drawSchedule({ seed, replicas, hasRedis, links = 7, fault, tools = TOOLS }: Asked): Schedule {
+export function drawSchedule({ seed, replicas, hasRedis, links = 7, fault, ...asked }: Asked): Schedule {
   const random = createRandom(seed);
+  const { tools = toolsOf(seed) } = asked;
   const kinds: readonly FaultKind[] = hasRedis
     ? [...FAULTS_OF_REPLICAS, ...FAULTS_OF_REDIS]
     : FAULTS_OF_REPLICAS;

@@ -2,16 +2,20 @@
 // was unavailable or nobody answered, as tools and people do. What was right is not decided here.
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom, type Random } from '../support/random.js';
+import { decideAtPage, decideByTool, type DecidersAsked } from './deciding.js';
 import { isOpen, type History, type Op, type Tokens } from './history.js';
-import type { PersonHands, Review } from './person-hands.js';
+import type { ParentHands } from './parent-hands.js';
+import type { PersonHands } from './person-hands.js';
 import type { Afterwards, Story } from './schedule.js';
-import type { ReviewPlace, StartedLink, ToolHands } from './tool-hands.js';
+import type { StartedLink, ToolHands } from './tool-hands.js';
 
 export interface StoryWorld {
   readonly history: History;
   readonly tool: ToolHands;
   readonly owner: PersonHands;
   readonly thief: PersonHands | undefined;
+  /** The tool of the owner that decides, instead of the owner. */
+  readonly parent: ParentHands | undefined;
   readonly replicas: number;
   /** The network address of the tool. */
   readonly from: string;
@@ -33,12 +37,11 @@ export interface Lived {
 /** A tool may show the same refresh token once, and three times more where the answers were lost. */
 const MOST_REFRESHES = 3;
 const HELD_SECONDS = 6;
-const SOONEST_MS = 1060;
 
 class Stuck extends Error {}
 
 export async function liveThrough(story: Story, world: StoryWorld): Promise<Lived> {
-  const { history, tool, owner, thief } = world;
+  const { history, tool, owner, thief, parent } = world;
   const random = createRandom(story.seed);
   const anywhere = (): number => random.below(world.replicas);
   // One replica hears of the link when it is decided, and no sooner: it has nothing to go by but the database.
@@ -62,24 +65,12 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
   async function begin(): Promise<StartedLink> {
     await pause(story.startsAtMs);
     for (;;) {
-      const { op, link } = await tool.start(at(early()));
+      const { op, link } = await tool.start(at(early()), early());
       if (link) return link;
       if (world.isOver()) throw new Stuck(`start: ${op.said}`);
       await pause(random.between(30, 120));
     }
   }
-
-  async function review({ review: place }: StartedLink): Promise<Review> {
-    for (;;) {
-      const found = await owner.review(story.name, anywhere(), place);
-      if (found) return found;
-      if (world.isOver()) throw new Stuck('the page with the decision was not to be had');
-      await pause(random.between(30, 120));
-    }
-  }
-
-  const decideOnce = (act: 'approve' | 'deny', place: ReviewPlace, page: Review) => () =>
-    owner.decide({ story: story.name, replica: anywhere() }, act, place, page);
 
   const expire = (linkId: string): Promise<Op> =>
     history.record({ act: 'expire', story: story.name, replica: -1 }, () =>
@@ -89,20 +80,17 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
       ),
     );
 
-  /** Resolves to what waits for somebody else who has seen the code. */
-  async function reserve({ userCode }: StartedLink): Promise<() => Promise<unknown>> {
-    if (userCode === undefined) return async () => undefined;
-    await insist('reserve', () => owner.reserve(story.name, anywhere(), userCode));
-    const stolen = thief?.reserve(story.name, anywhere(), userCode);
-    return async () => stolen;
-  }
+  const deciding: DecidersAsked = {
+    ...{ story: story.name, owner, thief, random, anywhere, insist, isAnswered: answered },
+    elapsed: () => history.elapsed(),
+    notOver(what) {
+      if (world.isOver()) throw new Stuck(what);
+    },
+  };
 
   async function decide(link: StartedLink): Promise<void> {
-    const stolen = await reserve(link);
-    const page = await review(link);
-    await pause(Math.max(0, page.seenAt + SOONEST_MS + random.below(300) - history.elapsed()));
-    const approve = () => insist('approve', decideOnce('approve', link.review, page), isDecided);
-    const deny = () => insist('deny', decideOnce('deny', link.review, page), isDecided);
+    const deciders = parent ? decideByTool(deciding, link, parent) : decideAtPage(deciding, link);
+    const { approve, deny, ended } = await deciders;
     const decisions: Readonly<Record<Story['decision'], () => Promise<unknown>>> = {
       approve,
       'approve twice at once': () => Promise.all([approve(), approve()]),
@@ -120,8 +108,12 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
       nothing: async () => undefined,
     };
     await decisions[story.decision]();
-    await stolen();
+    await ended();
   }
+
+  const endParent = () => insist('end-parent', () => parent!.end({ story: story.name, replica: anywhere() }));
+  const isParentEnded = (when: Story['parentEnds']): boolean =>
+    parent !== undefined && story.parentEnds === when;
 
   /** Polls until there is a last word, or nothing will come. */
   async function collect(link: StartedLink): Promise<Op[]> {
@@ -129,6 +121,7 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     const polls = Array.from({ length: story.collectors }, () =>
       insist('poll', () => tool.poll(at(), link), isLastWord),
     );
+    if (isParentEnded('meanwhile')) await endParent();
     return Promise.all(polls);
   }
 
@@ -144,13 +137,24 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     return undefined;
   }
 
+  /** What it had is good all the same. */
+  async function renew(held: Tokens, times: number): Promise<Tokens> {
+    for (let tries = 0; tries < MOST_REFRESHES; tries++) {
+      const ops = await tool.renew!(at(), Array.from({ length: times }, anywhere));
+      const got = ops.find((op) => op.got)?.got;
+      if (got || ops.some((op) => op.said === 'refused')) return got ?? held;
+      await pause(random.between(30, 120));
+    }
+    return held;
+  }
+
   /** Undefined: the tool holds nothing any more of which it knows what it is worth. */
   async function live(held: Tokens, act: Afterwards): Promise<Tokens | undefined> {
     await pause(random.below(150));
     if (act === 'use') await insist('use', () => tool.use(at(), held.access));
     if (act === 'revoke') await insist('revoke', () => tool.revoke(at(), held));
-    if (act === 'refresh') return refresh(held, 1);
-    return act === 'refresh twice at once' ? refresh(held, 2) : held;
+    if (act !== 'refresh' && act !== 'refresh twice at once') return held;
+    return (tool.renew ? renew : refresh)(held, act === 'refresh' ? 1 : 2);
   }
 
   try {
@@ -158,6 +162,7 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     for (let polls = 0; polls < story.pollsBefore; polls++) await tool.poll(at(early()), link);
     const held = story.isHeld ? tool.poll(at(early()), link, HELD_SECONDS) : undefined;
     await decide(link);
+    if (isParentEnded('before the token is collected')) await endParent();
     if (random.chance(0.5)) await tool.misuse?.(at(), link, { tokens: undefined, elsewhere: anywhere() });
     const collected = await collect(link);
     if (held) collected.push(await held);
@@ -168,6 +173,7 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
       if (!lived.tokens) break;
       lived.tokens = await live(lived.tokens, act);
     }
+    if (isParentEnded('afterwards')) await endParent();
   } catch (error) {
     if (!(error instanceof Stuck)) throw error;
     lived.stuck = error.message;
@@ -176,7 +182,6 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
 }
 
 const answered = (op: Op): boolean => !isOpen(op) && op.said !== 'unsent';
-const isDecided = (op: Op): boolean => answered(op) && op.said !== 'hasty';
 const isLastWord = (op: Op): boolean => answered(op) && op.said !== 'pending';
 
 /** Asks everybody at the end, when everything is whole again: what was acknowledged is known everywhere. */
@@ -194,6 +199,7 @@ export async function lookAgain(
   if (tokens) {
     await useEverywhere(tokens.access);
     if (tokens.refresh !== undefined) await tool.refresh?.(at(), tokens.refresh);
+    await tool.renew?.(at(), [random.below(replicas)]);
   }
   if (story.door !== 'redirect') return;
   await tool.poll(at(), link);

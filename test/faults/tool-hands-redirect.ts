@@ -1,9 +1,11 @@
-// What a tool does that sends its person to a replica and gets a code back: the request, the code as the person's browser brings it,
-// and what it redeems it for; with a key of its own or without. RFC 6749 §4.1; RFC 7636 §4; RFC 9449 §5.
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+// What a tool does that sends its person to a replica and gets a code back: the request, in the address or pushed ahead, the code as
+// the person's browser brings it, and what it redeems it for; with a key of its own or without. RFC 6749 §4.1; RFC 7636 §4;
+// RFC 9126; RFC 9449 §5.
+import { randomBytes } from 'node:crypto';
 import type { Answer } from './asking.js';
 import type { Op, Outcome } from './history.js';
 import type { StartedLink, ToolHands } from './tool-hands.js';
+import { createBeginning } from './tool-hands-redirect-begin.js';
 import {
   createToolRequests,
   judged,
@@ -18,6 +20,9 @@ import {
 
 export interface RedirectHandsDependencies extends ToolRequestsDependencies {
   readonly redirectUri: string;
+  /** Another tool, with the same address. */
+  readonly strangerId: string;
+  readonly isPushed: boolean;
   /** The browser of its person. */
   readonly browse: (replica: number, path: string) => Promise<Answer>;
   /** By the handle of its request. Rejects while nobody can be asked. */
@@ -47,28 +52,17 @@ function codeOf(answer: Answered): Brought {
 }
 
 export function createRedirectHands(dependencies: RedirectHandsDependencies): ToolHands {
-  const { history, clientId, redirectUri, browse, findLink, key } = dependencies;
+  const { history, redirectUri, browse, findLink } = dependencies;
   const requests = createToolRequests(dependencies);
   const { post, use, refresh } = requests;
   const verifier = randomBytes(32).toString('base64url');
   /** Once it is here, nobody has to fetch it again. */
   let code: string | undefined;
 
-  async function begin({ replica }: Where): Promise<{ outcome: Outcome; handle?: string }> {
-    const asked = new URLSearchParams({
-      ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, scope: 'openid' },
-      ...{ code_challenge: createHash('sha256').update(verifier).digest('base64url') },
-      ...{ code_challenge_method: 'S256', state: randomUUID() },
-      ...(key ? { dpop_jkt: key.thumbprint } : {}),
-    });
-    const answer = await browse(replica, `/oauth/authorize?${asked.toString()}`);
-    if (answer.kind !== 'answer') return { outcome: judged(answer, wrong) };
-    const to = new URL(answer.headers.location ?? '/', 'http://here');
-    const handle = to.searchParams.get('request');
-    if (answer.status === 303 && handle) return { handle, outcome: { said: 'done' } };
-    if (to.pathname !== '/authorize/refused') return { outcome: judged(answer, wrong) };
-    return { outcome: judged(await browse(replica, to.pathname + to.search), wrong) };
-  }
+  const begin = createBeginning({
+    ...{ ...dependencies, post, verifier },
+    keyThumbprint: dependencies.key?.thumbprint,
+  });
 
   const redeem = (where: Where, shown: string, shownVerifier: string): Promise<Answer> =>
     post(where, '/oauth/token', {
@@ -94,14 +88,8 @@ export function createRedirectHands(dependencies: RedirectHandsDependencies): To
     refresh,
     revoke: (where, tokens) => requests.revoke(where, tokens.refresh!),
 
-    async start(where: Where): Promise<{ op: Op; link: StartedLink | undefined }> {
-      const held: { handle?: string } = {};
-      const op = await history.record({ act: 'start', ...pick(where) }, async () => {
-        const { outcome, handle } = await begin(where);
-        if (handle !== undefined) held.handle = handle;
-        return outcome;
-      });
-      const { handle: secret } = held;
+    async start(where: Where, elsewhere: number): Promise<{ op: Op; link: StartedLink | undefined }> {
+      const { op, handle: secret } = await begin(where, elsewhere);
       if (secret === undefined) return { op, link: undefined };
       const linkId = await findLink(secret);
       if (linkId === undefined) throw new Error('a request that was begun is not kept');

@@ -38,14 +38,16 @@ export interface Seen {
 }
 
 export interface ToolHands {
-  /** Resolves to the link too, where it was started. */
-  start(where: Where): Promise<{ op: Op; link: StartedLink | undefined }>;
+  /** Resolves to the link too, where it was started. `elsewhere`: where its browser may go as well. */
+  start(where: Where, elsewhere: number): Promise<{ op: Op; link: StartedLink | undefined }>;
   /** Asks for the token; `waitSeconds`: for so long, if need be. */
   poll(where: Where, link: StartedLink, waitSeconds?: number): Promise<Op>;
   use(where: Where, token: string): Promise<Op>;
   revoke(where: Where, tokens: Tokens): Promise<Op>;
   /** Only where there is something to refresh. */
   refresh?: (where: Where, token: string) => Promise<Op>;
+  /** Shows one proof of its own key to each of these replicas at once, for a new token; only where there is such a key. */
+  renew?: (where: Where, replicas: readonly number[]) => Promise<readonly Op[]>;
   /** What somebody else would do with what they may have seen of it, which nobody may succeed with. */
   misuse?: (where: Where, link: StartedLink, seen: Seen) => Promise<Op | undefined>;
 }

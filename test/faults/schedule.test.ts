@@ -23,6 +23,28 @@ describe('the rounds of a run', () => {
       expect(times.get(kind) ?? 0).toBeGreaterThanOrEqual(2);
   });
 
+  it('hold a link of each way each, and what alternates on both sides among fifty', () => {
+    const rounds = Array.from({ length: 50 }, (_, index) =>
+      drawSchedule({ seed: 20260301 + index, replicas: 3, hasRedis: true }),
+    );
+    for (const { stories } of rounds) {
+      expect(stories.some(({ door, isKeyed, isByTool }) => door === 'number' && isKeyed && !isByTool)).toBe(
+        true,
+      );
+      expect(stories.filter(({ isByTool }) => isByTool)).toHaveLength(1);
+    }
+    const byTool = rounds.flatMap(({ stories }) => stories.filter(({ isByTool }) => isByTool));
+    const sides = rounds.flatMap(({ stories }) =>
+      stories.map(({ door, isKeyed, isByTool, isPushed }) =>
+        JSON.stringify({ door, isKeyed, isByTool, isPushed }),
+      ),
+    );
+    // By device and by number, with a key and without; by another tool likewise; by redirect each of these, pushed and not.
+    expect(new Set(sides).size).toBe(10);
+    expect(new Set(byTool.map(({ parentEnds }) => parentEnds)).size).toBe(4);
+    expect(byTool.filter(({ decision }) => decision.startsWith('approve')).length).toBeGreaterThan(20);
+  });
+
   it('are the same for the same seed', () => {
     const [one] = drawn('with Redis', [20260307]);
     expect(drawn('with Redis', [20260307])).toEqual([one]);

@@ -88,7 +88,7 @@ export function describeWith(name: EquipmentName, title: string, body: (address:
 }
 
 /** Debian keeps PostgreSQL's programs out of PATH, in a folder per version: the newest first. */
-function postgresFolders(): string[] {
+export function postgresFolders(): string[] {
   const root = '/usr/lib/postgresql';
   return listFolder(root)
     .sort((a, b) => Number(b) - Number(a))

@@ -58,8 +58,17 @@ export async function startRedis({
 }
 
 /** Starts an empty PostgreSQL that never flushes to disk. Refuses where it is not installed or does not come up. */
-export async function startPostgres(): Promise<Service> {
-  const { command, folder, url } = await makePostgres({ synchronous_commit: 'off', full_page_writes: 'off' });
+export function startPostgres(): Promise<Service> {
+  return startPostgresWith({ synchronous_commit: 'off', full_page_writes: 'off' });
+}
+
+/** As a service would be run: what it has acknowledged is on the disk. */
+export function startDurablePostgres(): Promise<Service> {
+  return startPostgresWith({ fsync: 'on' });
+}
+
+async function startPostgresWith(settings: Record<string, string>): Promise<Service> {
+  const { command, folder, url } = await makePostgres(settings);
   return whenReady(launch(command, folder), () => removeFolder(folder), url);
 }
 

@@ -18,14 +18,14 @@ export interface StartDependencies {
 export function createStart({ linksByNumber, pendingAnswers, publicUrl }: StartDependencies) {
   async function start(ctx: RequestContext): Promise<NumberedLink> {
     const message = await readMessage(ctx);
-    const { tool, ...values } = readToolValues(ctx, message);
+    const values = readToolValues(ctx, message);
     // In a field it is no key, and refused as such: a tool that sends one never gets a PIN without.
     const deviceKey = message.json['jwk'] === undefined ? fieldOf(message, 'jwk') : message.json['jwk'];
     return linksByNumber.startNumberedLink({
       identifier: requireIdentifier(values),
-      tool,
+      tool: values.tool,
       isStrong: flagOf(message, 'strong'),
-      ...(deviceKey === undefined ? {} : { deviceKey }),
+      deviceKey,
       origin: originOf(ctx),
     });
   }

@@ -1,9 +1,8 @@
 // Owns randomness, hashes, constant-time comparison, and the keyring that every sealed or keyed value is made with.
-// Keyed hashes are in mac.ts, passwords in passwords.ts, one-time codes in totp.ts, signed tokens in jwt.ts. It keeps nothing
-// and reads no settings. Specification: RFC 5869 (HKDF), NIST SP 800-38D (AES-GCM), RFC 4648 §5 (base64url).
+// Passwords are in passwords.ts, one-time codes in totp.ts, signed tokens in jwt.ts. It keeps nothing and reads no settings.
+// Specification: RFC 2104 (HMAC), RFC 5869 (HKDF), NIST SP 800-38D (AES-GCM), RFC 4648 §5 (base64url).
 
 import * as nodeCrypto from 'node:crypto';
-import { framed, hmac, hmacText, type MacPart } from './mac.js';
 
 const POOL_BYTES = 4096;
 const pool = Buffer.alloc(POOL_BYTES);
@@ -68,6 +67,30 @@ export function sha256(text: string): string {
 /** SHA-256 of the text's UTF-8 bytes, as 32 bytes. */
 export function sha256Bytes(text: string): Buffer {
   return nodeCrypto.hash('sha256', text, 'buffer');
+}
+
+export type MacPart = string | Buffer | number;
+
+/** One part as bytes: a tag for its kind, its length (32 bits, big-endian), itself. Two part lists never encode alike. */
+function framed(part: MacPart): Buffer {
+  if (typeof part === 'number' && !Number.isFinite(part))
+    throw new RangeError('a part must be a finite number');
+  const kind = typeof part === 'string' ? 's' : typeof part === 'number' ? 'n' : 'b';
+  const body = typeof part === 'number' ? String(part) : part;
+  const length = Buffer.byteLength(body);
+  const frame = Buffer.allocUnsafe(5 + length);
+  frame.writeUInt8(kind.charCodeAt(0), 0);
+  frame.writeUInt32BE(length, 1);
+  if (typeof body === 'string') frame.write(body, 5, 'utf8');
+  else body.copy(frame, 5);
+  return frame;
+}
+
+/** HMAC-SHA-256 (RFC 2104) over the framed parts, 32 bytes. `'ab','c'` and `'a','bc'` differ, and so do `1` and `'1'`. */
+export function hmac(key: Buffer, ...parts: MacPart[]): Buffer {
+  const mac = nodeCrypto.createHmac('sha256', key);
+  for (const part of parts) mac.update(framed(part));
+  return mac.digest();
 }
 
 /** Whether two texts are the same, in a time that depends on neither's content, nor on where they differ. */
@@ -238,7 +261,7 @@ export function createKeyring({ secret, previous }: { secret: string; previous?:
   const roots = previous === undefined || previous === secret ? [current] : [current, createRoot(previous)];
   const rootOf = (keyId: string): Root | undefined => roots.find((root) => root.id === keyId);
   const macFrom = (root: Root, purpose: Purpose, parts: MacPart[]): string =>
-    `${root.id}.${hmacText(root.derive(`mac/${purpose}`), parts, 'base64url')}`;
+    `${root.id}.${hmac(root.derive(`mac/${purpose}`), ...parts).toString('base64url')}`;
 
   return {
     currentId: current.id,

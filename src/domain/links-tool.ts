@@ -208,8 +208,9 @@ export function createLinksForTool<Stores extends LinkStores>(
       live.started();
       // Nobody knows the code yet, so nobody can have decided it.
       const stamp = gate.stamp();
-      const entry = { deviceCodeHash, clientId: gateName(client), intervalSeconds, keyThumbprint };
-      gate.admit({ ...entry, expiresAt: expiresAt.getTime() }, stamp);
+      const clientId = gateName(client);
+      const until = expiresAt.getTime();
+      gate.admit({ deviceCodeHash, clientId, intervalSeconds, expiresAt: until, keyThumbprint }, stamp);
       return {
         deviceCode,
         userCode: presentUserCode(userCode),

@@ -2,8 +2,7 @@
 // moment at which it was made, and so does what it is kept under: an index grows at its end then, where bare hashes would land
 // all over it, each on a page of its own to be written. What is kept, and when it is spent: `tokens`, `tokens-refresh`.
 // DESIGN 7, RFC 6749 §10.10.
-import { hmac } from '../crypto/mac.js';
-import { sha256 } from '../crypto/secrets.js';
+import { hmac, sha256 } from '../crypto/secrets.js';
 import { DomainError } from './vocabulary.js';
 
 /** Keys that derive refresh tokens, by id, so that a changed root secret does not end families in use. */

@@ -281,13 +281,15 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       };
       const scope = asked.tokenScope ?? tool.scope;
       const { keyThumbprint } = tool;
-      const issue = { tool, client, access, scope, keyThumbprint };
-      if (!client.metadata.grantTypes.includes('refresh_token'))
-        return { issue: { ...issue, refreshToken: undefined }, refreshRow: undefined };
+      if (!client.metadata.grantTypes.includes('refresh_token')) {
+        const issue = { tool, client, access, scope, refreshToken: undefined, keyThumbprint };
+        return { issue, refreshRow: undefined };
+      }
       const first = { presented, family: tool.linkedToolId, generation: 0, at };
       const refreshToken = deriveRefreshToken(derivingKeys.currentId, first);
       const row = { generation: 0, access, scope, keyThumbprint, createdAt: at };
-      return { issue: { ...issue, refreshToken }, refreshRow: refreshTokenRow(refreshToken, tool, row) };
+      const issue = { tool, client, access, scope, refreshToken, keyThumbprint };
+      return { issue, refreshRow: refreshTokenRow(refreshToken, tool, row) };
     },
 
     /** Keeps it, in the transaction that spends what it was opened with: all is asked for at once, as a batch needs it. */

@@ -5,6 +5,7 @@ import {
   createKeyring,
   drawCode,
   equal,
+  hmac,
   leastTimeOrderedId,
   randomSecret,
   SecretUnreadable,
@@ -12,7 +13,7 @@ import {
   sha256Bytes,
   timeOrderedId,
 } from '../../src/crypto/secrets.js';
-import { hmac } from '../../src/crypto/mac.js';
+import type { MacPart } from '../../src/crypto/secrets.js';
 
 const secret = 'a root secret of at least thirty-two characters';
 const other = 'another root secret, just as long as the first one';
@@ -64,6 +65,42 @@ describe('hashes', () => {
 
   it('take text as UTF-8', () => {
     expect(sha256('é ✓')).toBe(createHash('sha256').update('é ✓', 'utf8').digest('base64url'));
+  });
+
+  it('are HMAC-SHA-256 over the framed parts (RFC 2104 §2)', () => {
+    const key = Buffer.alloc(20, 0x0b);
+    const framed = Buffer.concat([Buffer.from('s\0\0\0\x08', 'latin1'), Buffer.from('Hi There')]);
+    expect(hmac(key, 'Hi There')).toEqual(createHmac('sha256', key).update(framed).digest());
+    // With no part there is no frame, so a published value holds: the empty message under the empty key.
+    expect(hmac(Buffer.alloc(0)).toString('hex')).toBe(
+      'b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad',
+    );
+  });
+
+  it('tell every two lists of parts apart', () => {
+    const part = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.integer({ min: -9, max: 99 }),
+      fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)),
+    );
+    const parts = fc.array(part, { maxLength: 4 });
+    const name = (list: readonly MacPart[]): string =>
+      list
+        .map((p) => `${typeof p}:${Buffer.isBuffer(p) ? p.toString('hex') : encodeURIComponent(p)}`)
+        .join('|') + `/${list.length}`;
+    const key = Buffer.alloc(32, 1);
+    fc.assert(
+      fc.property(parts, parts, (a, b) => {
+        expect(hmac(key, ...a).equals(hmac(key, ...b))).toBe(name(a) === name(b));
+      }),
+    );
+    const macs = [hmac(key, 'ab', 'c'), hmac(key, 'a', 'bc'), hmac(key, 'abc'), hmac(key, 'abc', '')];
+    const kinds = [hmac(key, 1), hmac(key, '1'), hmac(key, Buffer.from('1'))];
+    expect(new Set([...macs, ...kinds].map((mac) => mac.toString('hex'))).size).toBe(7);
+  });
+
+  it('refuse a number that is none', () => {
+    expect(() => hmac(Buffer.alloc(32), Number.NaN)).toThrow(RangeError);
   });
 });
 

@@ -172,7 +172,8 @@ export function createCodeRedemption<Stores extends AuthorizationStores>(
       origin,
       details: { tool: tool.name, linkedTool: tool.linkedToolId },
     });
-    return { ...issue, tool, nonce: found.nonce };
+    const { access, scope, refreshToken, audience, keyThumbprint } = issue;
+    return { tool, client, access, scope, refreshToken, nonce: found.nonce, audience, keyThumbprint };
   }
 
   /** Undefined where no service is in play: the token is for this provider, and for all that was granted. */

@@ -37,8 +37,22 @@ export function createSignIssue({ keys, now, claimsOf }: SigningDependencies) {
     const alg = keys.algFor(issue.client.metadata.idTokenAlg ?? 'RS256');
     const at_hash = halfHash(accessToken, alg);
     const aud = issue.tool.clientId;
-    const person = { sub, auth_time, amr, acr, household_id, member_kind };
-    return keys.sign(alg, { typ: 'JWT' }, { iss, aud, iat, exp, ...person, at_hash, nonce: issue.nonce });
+    const { nonce } = issue;
+    const claims = {
+      iss,
+      aud,
+      iat,
+      exp,
+      sub,
+      auth_time,
+      amr,
+      acr,
+      household_id,
+      member_kind,
+      at_hash,
+      nonce,
+    };
+    return keys.sign(alg, { typ: 'JWT' }, claims);
   }
 
   /** Signs what a committed transaction stored. Called again with the same issue, it names the same token (same jti). */

@@ -82,9 +82,15 @@ export function readPublicKey(jwk: unknown): PublicKey | undefined {
   return key && { ...bare, thumbprint: thumbprint(bare.publicJwk), key };
 }
 
-/** The header of a JWT, unless it is none or demands what is not understood. Nothing is believed yet. */
+/** NUL, as JSON writes it: no text that is kept can hold it, and PostgreSQL refuses to be asked for one. */
+const NUL = /(?<!\\)(?:\\\\)*\\u0000/;
+
+const bytesOf = (part: string): Buffer => Buffer.from(part, 'base64url');
+const holdsNul = (json: Buffer): boolean => json.includes('\\u0000') && NUL.test(json.toString('latin1'));
+
+/** The header of a JWT, unless it is none, holds NUL, or demands what is not understood. Nothing is believed yet. */
 export function headerOf(jwt: string): Members | undefined {
-  if (!isCompact(jwt)) return undefined;
+  if (!isCompact(jwt) || holdsNul(bytesOf(jwt.slice(0, jwt.indexOf('.'))))) return undefined;
   try {
     const header = decodeProtectedHeader(jwt) as Members;
     return NOT_UNDERSTOOD.some((name) => Object.hasOwn(header, name)) ? undefined : header;
@@ -93,11 +99,12 @@ export function headerOf(jwt: string): Members | undefined {
   }
 }
 
-/** The claims of a JWT, unread and unchecked; undefined for what holds none. */
+/** The claims of a JWT, unread and unchecked; undefined for what holds none, or holds NUL. */
 export function claimsOfUnchecked(jwt: string): Members | undefined {
   if (!isCompact(jwt)) return undefined;
   try {
-    return readClaims(Buffer.from(jwt.slice(jwt.indexOf('.') + 1, jwt.lastIndexOf('.')), 'base64url'));
+    const claims = bytesOf(jwt.slice(jwt.indexOf('.') + 1, jwt.lastIndexOf('.')));
+    return holdsNul(claims) ? undefined : readClaims(claims);
   } catch {
     return undefined;
   }

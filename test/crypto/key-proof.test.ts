@@ -90,6 +90,19 @@ describe('a signature of a foreign key', () => {
     expect(readSignedBy(thief.signed(claims, { jwk: thief.jwk }), read, key.jwk.kid)).toBeUndefined();
   });
 
+  it('is none where its header or its claims hold NUL, which no database could be asked for (CHECKLIST 4)', () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const written = (text: string): string => `${part({ kid: text })}.${part({ iss: text })}.AAAA`;
+    for (const text of ['\0', 'a\0b', '\\\0', '\\\\\0']) {
+      expect(kidOf(written(text))).toBeUndefined();
+      expect(claimsOfUnchecked(written(text))).toBeUndefined();
+    }
+    for (const text of ['\\u0000', '\\\\u0000', 'u0000']) {
+      expect(kidOf(written(text))).toBe(text);
+      expect(claimsOfUnchecked(written(text))).toEqual({ iss: text });
+    }
+  });
+
   it('tells whose key to ask for before it counts, and nothing of what is no JWT', () => {
     expect([kidOf(signed), claimsOfUnchecked(signed)]).toEqual([key.jwk.kid, claims]);
     for (const text of ['', 'x', 'a.b.c', `${signed}.x`, key.signed({}, { kid: 7 })])

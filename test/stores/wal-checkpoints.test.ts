@@ -110,3 +110,11 @@ it('starts nothing after it was closed', async () => {
   expect(checkpoints.told).toEqual([]);
   await close();
 });
+
+it('leaves it to the writing connection where the system gives no thread', async () => {
+  // What cannot be handed to a thread stops it from being made, in the same moment as a limit of the system does.
+  const checkpoints = watched((() => 'no text') as never);
+  for (let turn = 0; turn < 3; turn++) checkpoints.note(10);
+  expect(checkpoints.told).toEqual([]);
+  await checkpoints.close();
+});

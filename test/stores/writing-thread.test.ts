@@ -148,6 +148,13 @@ it('leaves it to the writing connection where the thread fails, and tells those 
   await close();
 });
 
+it('leaves it to the writing connection where the system gives no thread', async () => {
+  // What cannot be handed to a thread stops it from being made, in the same moment as a limit of the system does.
+  const { commit, close } = watched((() => 'no text') as never);
+  for (let asked = 0; asked < 3; asked++) expect(commit([aWrite()])).toBeUndefined();
+  await close();
+});
+
 it('is missed by nobody: the same batches go through the writing connection', async () => {
   const file = newFile();
   const database = openDatabase({

@@ -66,6 +66,16 @@ export function createWalCheckpoints(options: WalCheckpointsOptions) {
     return made;
   }
 
+  /** The system may allow no more threads: then it is as if one had ended at once. */
+  function startIfAllowed(): Worker | undefined {
+    try {
+      return start();
+    } catch {
+      pausedUntil = performance.now() + PAUSE_MS;
+      return undefined;
+    }
+  }
+
   function forget(): void {
     clearTimeout(idle);
     worker = undefined;
@@ -88,7 +98,8 @@ export function createWalCheckpoints(options: WalCheckpointsOptions) {
       written += transactions;
       if (isBusy || written < transactionsBetween || performance.now() < pausedUntil) return;
       written = 0;
-      worker ??= start();
+      worker ??= startIfAllowed();
+      if (!worker) return;
       isBusy = true;
       worker.postMessage('checkpoint');
       clearTimeout(idle);

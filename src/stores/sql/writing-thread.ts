@@ -86,6 +86,16 @@ export function createWritingThread(options: WritingThreadOptions) {
     return made;
   }
 
+  /** The system may allow no more threads: then it is as if one had ended at once. */
+  function startIfAllowed(): Worker | undefined {
+    try {
+      return start();
+    } catch {
+      pausedUntil = performance.now() + PAUSE_MS;
+      return undefined;
+    }
+  }
+
   /** Whether it ended by itself or was told to. What it was sent may have been committed or not: nobody knows. */
   function forget(): void {
     clearTimeout(idle);
@@ -116,7 +126,7 @@ export function createWritingThread(options: WritingThreadOptions) {
     const now = performance.now();
     if (now - secondBegan > 1000) [secondBegan, inThisSecond] = [now, 0];
     if (++inThisSecond !== batchesInASecond || now < pausedUntil) return;
-    worker ??= start();
+    worker ??= startIfAllowed();
     clearTimeout(idle);
     idle = setTimeout(end, idleLimitMs).unref();
   }

@@ -8,7 +8,7 @@ import {
 } from './authorizations-redemption.js';
 import type { AuthorizationAsked, AuthorizationRequest } from './authorizations.js';
 import type { Client } from './clients.js';
-import type { Throttle } from './throttle.js';
+import { spendOn, type Throttle } from './throttle.js';
 import { untilNone, type AuthorizationId, type ClientId, type Origin } from './vocabulary.js';
 
 export interface AuthorizationsForToolDependencies<
@@ -42,7 +42,6 @@ export function createAuthorizationsForTool<Stores extends AuthorizationStores>(
     state: 'pushed' | 'asked',
     { asked, client, origin }: { asked: AuthorizationAsked; client: Client; origin: Origin },
   ): Promise<string> {
-    await throttle.spend('live-authorizations-by-network', origin.network);
     const handle = newSecret();
     const request: AuthorizationRequest = {
       ...asked,
@@ -52,11 +51,13 @@ export function createAuthorizationsForTool<Stores extends AuthorizationStores>(
       ...(state === 'pushed' ? { expiresAt: inSeconds(PUSHED_SECONDS) } : {}),
     };
     const usedAt = client.lastUsedAt?.getTime() ?? 0;
-    await inTransaction(async (stores) => {
-      if (now().getTime() - usedAt > USE_NOTED_EVERY_SECONDS * 1000)
-        await stores.clients.markUsed(client.clientId, now());
-      await stores.authorizations.insert(request, state);
-    });
+    await spendOn(throttle, 'live-authorizations-by-network', origin.network, () =>
+      inTransaction(async (stores) => {
+        if (now().getTime() - usedAt > USE_NOTED_EVERY_SECONDS * 1000)
+          await stores.clients.markUsed(client.clientId, now());
+        await stores.authorizations.insert(request, state);
+      }),
+    );
     return handle;
   }
 

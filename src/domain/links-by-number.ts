@@ -21,6 +21,7 @@ import {
 } from './links-numbered.js';
 import { createLiveCount } from './links-tool.js';
 import { stateOf, type LinkStore, type PollGate } from './links.js';
+import { spendOn } from './throttle.js';
 import { clientIdOf, identifierOf, LASTING_SCOPE } from './tokens-lasting.js';
 import type { ToolDescription } from './tokens.js';
 import { alphabetOf, STRONG_CODE_LENGTH, userCodeLength } from './user-code.js';
@@ -199,14 +200,15 @@ export function createLinksByNumber<Stores extends NumberedLinkStores>(
       const { isStrong, origin } = asked;
       const clientId = clientIdOf(asked.identifier);
       const deviceKey = asked.deviceKey === undefined ? undefined : readDeviceKey(asked.deviceKey);
-      await throttle.spend('live-links-by-network', origin.network);
       const createdAt = now();
       const seconds = isStrong ? STRONG_LIFE_SECONDS : SHORT_LIFE_SECONDS;
       const expiresAt = new Date(createdAt.getTime() + seconds * 1000);
       const tool = cleanDescription(asked.tool);
       const stamp = gate.stamp();
       const started = { clientId, tool, isStrong, deviceKey, origin, createdAt, expiresAt };
-      const { link, userCode } = await insertWithFreshCode(started);
+      const { link, userCode } = await spendOn(throttle, 'live-links-by-network', origin.network, () =>
+        insertWithFreshCode(started),
+      );
       live.started();
       return admit(link, stamp, userCode);
     },

@@ -16,7 +16,7 @@ import type {
 import { createFindOwn, type Poller } from './links-own.js';
 import { createRedemption, mayBeAnsweredAgain, type Redeemer } from './links-redemption.js';
 import type { Services } from './services.js';
-import type { Throttle } from './throttle.js';
+import { spendOn, type Throttle } from './throttle.js';
 import type { IssuedTokens, Tokens } from './tokens.js';
 import { presentUserCode, USER_CODE_ALPHABET, userCodeLength } from './user-code.js';
 import {
@@ -183,13 +183,12 @@ export function createLinksForTool<Stores extends LinkStores>(
      */
     async startLink(asked: LinkAsked): Promise<StartedLink> {
       const { client, scope, origin, keyThumbprint, resources } = asked;
-      await throttle.spend('live-links-by-network', origin.network);
       const linkId = newId() as LinkId;
       const deviceCode = `${linkId}.${newSecret()}`;
       const createdAt = now();
       const expiresAt = new Date(createdAt.getTime() + ttlSeconds * 1000);
       const deviceCodeHash = sha256(deviceCode);
-      const userCode = await insertWithFreshCode(client, (mac) => ({
+      const requestWith = (mac: string): LinkRequest => ({
         linkId,
         door: 'oauth',
         clientId: client.clientId,
@@ -204,7 +203,10 @@ export function createLinksForTool<Stores extends LinkStores>(
         createdAt,
         expiresAt,
         resources,
-      }));
+      });
+      const userCode = await spendOn(throttle, 'live-links-by-network', origin.network, () =>
+        insertWithFreshCode(client, requestWith),
+      );
       live.started();
       // Nobody knows the code yet, so nobody can have decided it.
       const stamp = gate.stamp();

@@ -253,3 +253,19 @@ export function createThrottle({ now, budgets, inTransaction, coarse, limits = {
     },
   };
 }
+
+/** Spends one for what the work starts, and gives it back where that fails: then there is nothing that could end. */
+export async function spendOn<Done>(
+  throttle: Pick<Throttle, 'spend' | 'giveBack'>,
+  name: CoarseBudgetName,
+  spender: string,
+  work: () => Promise<Done>,
+): Promise<Done> {
+  await throttle.spend(name, spender);
+  try {
+    return await work();
+  } catch (error) {
+    await throttle.giveBack(name, spender);
+    throw error;
+  }
+}

@@ -249,7 +249,7 @@ describe('limits', () => {
   });
 
   it('answers 503 with Retry-After when the link cannot be kept (CHECKLIST 4, disk full)', async () => {
-    const small = await startOAuthHouse({ maxPages: 200 });
+    const small = await startOAuthHouse({ maxPages: 200, config: { liveLinksPerNetwork: 60 } });
     const id = await small.register();
     await small.disk.fill();
     let response = await small.post(PATH, { client_id: id });
@@ -259,6 +259,9 @@ describe('limits', () => {
     }
     expectRefusal(response, 503, 'temporarily_unavailable');
     expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+    // Whatever was asked for in vain does not count as live.
+    for (let more = 0; more < 60; more++)
+      expectRefusal(await small.post(PATH, { client_id: id }), 503, 'temporarily_unavailable');
     await small.disk.free();
     expect((await small.post(PATH, { client_id: id })).status).toBe(200);
     await small.close();

@@ -211,13 +211,15 @@ it('stands below the path of PUBLIC_URL, and names it in its addresses (DESIGN 4
 });
 
 it('answers 503 and Retry-After while the store cannot be written, and works again after (CHECKLIST 4)', async () => {
-  const full = await startPinHouse({ maxPages: 200 });
+  const full = await startPinHouse({ maxPages: 200, config: { liveLinksPerNetwork: 60 } });
   await full.disk.fill();
   let refused = await full.create();
   // The last page of the table still has room for a few.
   for (let more = 0; more < 50 && refused.status === 201; more++) refused = await full.create();
   expectRefusal(refused, 503, 1007);
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  // Whatever was asked for in vain does not count as live.
+  for (let more = 0; more < 60; more++) expectRefusal(await full.create(), 503, 1007);
   await full.disk.free();
   await full.create().expect(201);
   await full.close();

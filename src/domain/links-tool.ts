@@ -89,14 +89,21 @@ export function createLiveCount(store: Pick<LinkStore, 'countLive'>, now: Clock)
   let counted = 0;
   let countedAt = -Infinity;
   let startedSince = 0;
+  let counting: Promise<void> | undefined;
+
+  async function countAnew(): Promise<void> {
+    const at = now();
+    const before = startedSince;
+    counted = await store.countLive(at);
+    countedAt = at.getTime();
+    startedSince -= before;
+  }
+
   return {
+    /** Nobody goes by what was counted long ago: whoever comes meanwhile waits too. Rejects where it cannot be counted. */
     async count(): Promise<number> {
-      const at = now().getTime();
-      if (Math.abs(at - countedAt) > LIVE_COUNTED_EVERY_MS) {
-        countedAt = at;
-        startedSince = 0;
-        counted = await store.countLive(now());
-      }
+      const isOld = Math.abs(now().getTime() - countedAt) > LIVE_COUNTED_EVERY_MS;
+      if (isOld) await (counting ??= countAnew().finally(() => (counting = undefined)));
       return counted + startedSince;
     },
     started: (): void => void startedSince++,

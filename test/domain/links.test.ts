@@ -264,6 +264,17 @@ describe('budgets of links', () => {
     await rooms.close();
   });
 
+  it('draws longer codes where many links are live, for all who come while they are counted (RFC 8628 §5.1)', async () => {
+    const rooms = await openLinkRooms({ limits: { 'live-links-by-network': { limit: 10_000 } } });
+    const client = await rooms.newClient();
+    const start = (count: number) =>
+      Promise.all(Array.from({ length: count }, () => rooms.tool.startLink({ client, scope: '', origin })));
+    await start(1700);
+    rooms.clock.advance(61);
+    for (const { userCode } of await start(3)) expect(userCode.replaceAll('-', '')).toHaveLength(9);
+    await rooms.close();
+  });
+
   it('lets one account try five codes, however many it sends at once (RFC 8628 §5.1)', async () => {
     const rooms = await openLinkRooms();
     const client = await rooms.newClient();

@@ -59,6 +59,12 @@ describe('the rules of a link that a tool approves with its token', () => {
       [start, approve(50), endParent(80), op(100, 'poll', 'gone')],
       WITHDRAWN,
     ],
+    ['an approval that comes after the end', [start, endParent(45), approve(50, 'refused')], kept('pending')],
+    [
+      'one beside the end, of which nothing comes',
+      [start, endParent(50), approve(51), op(100, 'poll', 'gone')],
+      WITHDRAWN,
+    ],
     ['an end that nobody may know of', [start, approve(50), read(100), endParent(150, 'lost')], REDEEMED],
     ['a token that is given beside the end', [start, approve(50), endParent(100), read(105)], ENDED],
   ] as const)('let %s pass (PIN-API 3.3, Decided)', (_, ops, truth) => expect(check(ops, truth)).toBe(''));
@@ -87,6 +93,18 @@ describe('the rules of a link that a tool approves with its token', () => {
       [start, approve(50, 'over')],
       kept('pending'),
       /nothing speaks against it/,
+    ],
+    [
+      'an approval with a token that has ended',
+      [start, endParent(20), approve(50)],
+      kept('approved', { approved: 1 }),
+      /with the token of a tool that had ended/,
+    ],
+    [
+      'a good token that is refused',
+      [start, approve(50, 'refused')],
+      kept('pending'),
+      /a good token was refused/,
     ],
     ['a token without an approval', [start, read(100)], REDEEMED, /without an approval/],
     ['a tool without an approval', [start], REDEEMED, /it is kept as redeemed/],

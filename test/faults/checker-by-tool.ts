@@ -1,6 +1,6 @@
 // The rules of a link that another tool approves with its token: that counts once, only while nobody has entered its code, and
 // what comes of it ends with that tool. DESIGN 3; PIN-API 3.3 and "Decided".
-import { nameOf, type Act, type Op } from './history.js';
+import { mayHaveHappened, nameOf, type Act, type Op } from './history.js';
 import type { LinkTruth } from './truth.js';
 
 const done = (ops: readonly Op[], act: Act): Op[] => ops.filter((op) => op.act === act && op.said === 'done');
@@ -17,6 +17,13 @@ export function checkByTool(ops: readonly Op[]): string[] {
   if (approvals > 0 && done(ops, 'reserve').length > 0)
     wrong.push('it was reserved, and approved with a token, both acknowledged');
   const ended = parentEndedAt(ops);
+  const mayHaveEnded = ops.filter((op) => op.act === 'end-parent' && mayHaveHappened(op));
+  for (const { said, askedAt, endedAt } of ops.filter(({ act }) => act === 'approve')) {
+    if (said === 'done' && askedAt > ended)
+      wrong.push('it was approved with the token of a tool that had ended');
+    if (said === 'refused' && !mayHaveEnded.some((op) => op.askedAt < endedAt))
+      wrong.push('an approval with a good token was refused');
+  }
   for (const { act, got, said, shown, askedAt } of ops) {
     const token = act === 'use' ? shown : got?.access;
     const counts = GIVES_OR_TAKES.includes(act) && said === 'done' && token !== undefined;

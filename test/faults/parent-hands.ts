@@ -23,7 +23,9 @@ export type ParentHands = ReturnType<typeof createParentHands>;
 function linkOutcome(answer: Answered): Outcome {
   if (answer.status === 204) return { said: 'done' };
   // It is not pending: decided, reserved, over.
-  return answer.status === 404 ? { said: 'over' } : wrong(answer);
+  if (answer.status === 404) return { said: 'over' };
+  // The token counts no more, or did not when it was looked at again.
+  return answer.status === 401 || answer.status === 403 ? { said: 'refused' } : wrong(answer);
 }
 
 export function createParentHands(dependencies: ParentHandsDependencies) {

@@ -41,7 +41,7 @@ describe('the rounds of a run', () => {
     );
     // By device and by number, with a key and without; by another tool likewise; by redirect each of these, pushed and not.
     expect(new Set(sides).size).toBe(10);
-    expect(new Set(byTool.map(({ parentEnds }) => parentEnds)).size).toBe(4);
+    expect(new Set(byTool.map(({ parentEnds }) => parentEnds)).size).toBe(5);
     expect(byTool.filter(({ decision }) => decision.startsWith('approve')).length).toBeGreaterThan(20);
   });
 

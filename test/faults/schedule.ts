@@ -14,7 +14,9 @@ export type Decision =
 
 export type Afterwards = 'refresh' | 'refresh twice at once' | 'use' | 'revoke';
 
-export type ParentEnds = 'never' | 'before the token is collected' | 'meanwhile' | 'afterwards';
+/** `beside the approval`: at the same time, perhaps at another replica; `meanwhile`: while the token is collected. */
+export type ParentEnds =
+  'never' | 'beside the approval' | 'before the token is collected' | 'meanwhile' | 'afterwards';
 
 /** How its tool is linked: it polls with a device code or by a number, or sends its person along and gets a code. */
 export type Door = 'device' | 'number' | 'redirect';
@@ -113,6 +115,7 @@ const CODE_LETTERS = [...'BCDFGHJKLMNPQRSTVWXZ'];
 
 const PARENT_ENDS: readonly ParentEnds[] = [
   'never',
+  'beside the approval',
   'before the token is collected',
   'meanwhile',
   'afterwards',
@@ -140,15 +143,18 @@ function drawStory(random: Random, index: number, tool: ToolKind): Story {
     random.chance(0.6),
   );
   const seed = random.below(2 ** 31);
+  const parentEnds = PARENT_ENDS[seed % PARENT_ENDS.length]!;
+  const mayBeLate = tool.isByTool === true && parentEnds === 'beside the approval';
   return {
     name: String.fromCharCode(97 + index),
     ...tool,
     seed,
-    parentEnds: PARENT_ENDS[seed % PARENT_ENDS.length]!,
-    startsAtMs: random.below(300),
+    parentEnds,
+    // Nobody waits for a page before a tool approves: else it would be over before most faults begin.
+    startsAtMs: random.below(300) + (tool.isByTool ? seed % 1100 : 0),
     pollsBefore: random.below(3),
-    // Nobody is woken by time.
-    isHeld: !['nothing', 'expire, then approve'].includes(decision) && random.chance(0.4),
+    // Nobody is woken by time, nor by an approval that comes too late.
+    isHeld: !['nothing', 'expire, then approve'].includes(decision) && random.chance(0.4) && !mayBeLate,
     hasThief: random.chance(0.2),
     decision,
     collectors: random.chance(0.3) ? 3 : 1,

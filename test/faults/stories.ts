@@ -88,9 +88,15 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     },
   };
 
+  const endParent = () => insist('end-parent', () => parent!.end({ story: story.name, replica: anywhere() }));
+  const isParentEnded = (when: Story['parentEnds']): boolean =>
+    parent !== undefined && story.parentEnds === when;
+
   async function decide(link: StartedLink): Promise<void> {
     const deciders = parent ? decideByTool(deciding, link, parent) : decideAtPage(deciding, link);
-    const { approve, deny, ended } = await deciders;
+    const { approve: approveAlone, deny, ended } = await deciders;
+    const approve = () =>
+      isParentEnded('beside the approval') ? Promise.all([approveAlone(), endParent()]) : approveAlone();
     const decisions: Readonly<Record<Story['decision'], () => Promise<unknown>>> = {
       approve,
       'approve twice at once': () => Promise.all([approve(), approve()]),
@@ -111,13 +117,14 @@ export async function liveThrough(story: Story, world: StoryWorld): Promise<Live
     await ended();
   }
 
-  const endParent = () => insist('end-parent', () => parent!.end({ story: story.name, replica: anywhere() }));
-  const isParentEnded = (when: Story['parentEnds']): boolean =>
-    parent !== undefined && story.parentEnds === when;
+  /** The tool that was to approve it had ended before. */
+  const isRefused = (): boolean =>
+    history.ops.some((op) => op.story === story.name && op.act === 'approve' && op.said === 'refused');
 
   /** Polls until there is a last word, or nothing will come. */
   async function collect(link: StartedLink): Promise<Op[]> {
-    if (story.decision === 'nothing') return [await insist('poll', () => tool.poll(at(), link))];
+    if (story.decision === 'nothing' || isRefused())
+      return [await insist('poll', () => tool.poll(at(), link))];
     const polls = Array.from({ length: story.collectors }, () =>
       insist('poll', () => tool.poll(at(), link), isLastWord),
     );

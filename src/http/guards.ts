@@ -26,6 +26,8 @@ export interface RequestState {
   browserId?: string;
   /** Counted under this name instead of logged; set by `countOnly` (observe.ts). */
   countedAs?: string;
+  /** For the line of the request; set by `noteUnavailable` (observe.ts). */
+  whyUnavailable?: string;
 }
 
 export type RequestContext = ParameterizedContext<RequestState>;

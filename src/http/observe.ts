@@ -4,11 +4,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pino, type DestinationStream, type Logger } from 'pino';
-import type { Origin } from '../domain/vocabulary.js';
+import { isRefusal, isUnavailable, type Origin } from '../domain/vocabulary.js';
 
 export type Log = Logger;
 
 const LONGEST_PATH = 200;
+const LONGEST_REASON = 300;
 const DEEPEST_CAUSE = 5;
 const LARGEST_BACKLOG = 4_194_304;
 
@@ -112,7 +113,7 @@ export interface ObservedContext {
   readonly path: string;
   status: number;
   body: unknown;
-  readonly state: { origin?: Origin; countedAs?: string };
+  readonly state: { origin?: Origin; countedAs?: string; whyUnavailable?: string };
   set(field: string, value: string): void;
 }
 
@@ -134,6 +135,17 @@ export function newRequestId(): string {
 /** Marks a request that is counted under this name and gets no line of its own: a poll. */
 export function countOnly(ctx: { readonly state: { countedAs?: string } }, name: string): void {
   ctx.state.countedAs = name;
+}
+
+/**
+ * Leaves for the line of a request why no store could answer it: the caller is told to come again, and only the operator can mend
+ * what is wrong. Nothing for any other error.
+ */
+export function noteUnavailable(ctx: { readonly state: { whyUnavailable?: string } }, error: unknown): void {
+  const fault = isRefusal(error, 'store-unavailable') ? error.cause : error;
+  if (!(fault instanceof Error) || !isUnavailable(fault)) return;
+  const why = fault.cause instanceof Error ? `${fault.message}: ${fault.cause.message}` : fault.message;
+  ctx.state.whyUnavailable = withoutSecrets(why).slice(0, LONGEST_REASON);
 }
 
 export interface ObserveDependencies {
@@ -186,6 +198,7 @@ export function createObserve({
         ms: Math.round(elapsed() - startedAt),
         from: state.origin?.networkAddress,
         ...(isCut ? { isCut } : {}),
+        ...(state.whyUnavailable === undefined ? {} : { why: state.whyUnavailable }),
       },
       'request',
     );

@@ -390,6 +390,11 @@ it('answers 503 and keeps the approval when the redemption cannot be written (CH
   const refusedOnce = await small.poll(id, device_code);
   expectRefusal(refusedOnce, 503, 'temporarily_unavailable');
   expect(Number(refusedOnce.headers['retry-after'])).toBeGreaterThan(0);
+  // Why is for the operator alone.
+  expect(small.lines.at(-1)).toMatch(
+    /"path":"\/oauth\/token","status":503.*"why":"SQLite answered SQLITE_FULL/,
+  );
+  expect(refusedOnce.text).not.toContain('SQLITE');
   await small.disk.free();
   const answer = await small.poll(id, device_code);
   const { status } = answer;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import Koa from 'koa';
 import request from 'supertest';
+import { DomainError } from '../../src/domain/vocabulary.js';
 import type { RequestState } from '../../src/http/guards.js';
 import {
   countOnly,
@@ -10,6 +11,7 @@ import {
   createHealth,
   createLog,
   createObserve,
+  noteUnavailable,
   withoutSecrets,
 } from '../../src/http/observe.js';
 import { createOriginReader } from '../../src/http/request-origin.js';
@@ -37,6 +39,32 @@ function serve(handler: Koa.Middleware<RequestState & { countedAs?: string }>) {
 
 const TOKEN = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6';
 const JWT = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2ln';
+
+describe('a request that no store could answer', () => {
+  const unavailable = (message: string, cause?: Error) =>
+    Object.assign(new Error(message, { cause }), { name: 'StoreUnavailable' });
+  const whyOf = async (error: unknown) => {
+    const { agent, lines } = serve((ctx) => {
+      noteUnavailable(ctx, error);
+      ctx.status = 503;
+    });
+    await agent.get('/');
+    return lines[0]!['why'];
+  };
+
+  it('says why on its line, without secrets, and in a few words (ASVS 16.2.5)', async () => {
+    const fault = unavailable('PostgreSQL answered driver', new Error(`no route, ${TOKEN}`));
+    expect(await whyOf(fault)).toBe('PostgreSQL answered driver: no route, [removed]');
+    expect(await whyOf(new DomainError('store-unavailable', { cause: unavailable('gone') }))).toBe('gone');
+    expect(await whyOf(unavailable('long '.repeat(200)))).toHaveLength(300);
+  });
+
+  it('says nothing of what was refused for another reason', async () => {
+    expect(await whyOf(new DomainError('too-many'))).toBeUndefined();
+    expect(await whyOf(new DomainError('store-unavailable'))).toBeUndefined();
+    expect(await whyOf(new Error('of ours'))).toBeUndefined();
+  });
+});
 
 describe('a request', () => {
   it('gets an answer whose type no browser guesses, a fault of ours included (ASVS 3.4.4)', async () => {

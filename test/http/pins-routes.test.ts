@@ -220,6 +220,7 @@ it('answers 503 and Retry-After while the store cannot be written, and works aga
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
   // Whatever was asked for in vain does not count as live.
   for (let more = 0; more < 60; more++) expectRefusal(await full.create(), 503, 1007);
+  expect(full.lines.at(-1)).toMatch(/"status":503.*"why":"SQLite answered SQLITE_FULL/);
   await full.disk.free();
   await full.create().expect(201);
   await full.close();

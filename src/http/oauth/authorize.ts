@@ -2,6 +2,7 @@
 // which ask whatever is to be asked; no session is looked at here. A fault goes back to the tool, once its address is known for
 // its own; before that, a page tells the person. RFC 6749 §3.1, §4.1.2.1; RFC 9126 §4; RFC 9207; RFC 9700 §4.11.
 import type { RequestContext } from '../guards.js';
+import { noteUnavailable } from '../observe.js';
 import { originOf, readForm, readQuery, requireField, MessageFault, type Form } from '../request.js';
 import type { Handover } from '../request-handover.js';
 import { addressWith, answerFields } from '../request-way-back.js';
@@ -73,6 +74,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies) {
     const isTheirs = error instanceof FaultForPerson || error instanceof MessageFault;
     const isBusy = isUnavailable(error) || isRefusal(error, 'store-unavailable');
     if (!isTheirs && !isBusy) reportFault(ctx, error);
+    noteUnavailable(ctx, error);
     const why =
       error instanceof FaultForPerson ? error.why : isTheirs ? 'request' : isBusy ? 'busy' : 'fault';
     leadTo(ctx, addressWith(addresses.pages.refused, { why }));

@@ -2,6 +2,7 @@
 // It stands before all that pages need: no cookie and no session is read here. Every answer is JSON, and none is kept by a
 // cache unless its endpoint says so.
 import { onlyMethods, openToScripts, NO_STORE, type Guard, type RequestContext } from '../guards.js';
+import { noteUnavailable } from '../observe.js';
 import { createAddresses } from './addresses.js';
 import { createRequestReader, type RequestReaderDependencies } from './authorization-request.js';
 import { createAuthorize, type AuthorizeDependencies } from './authorize.js';
@@ -104,6 +105,7 @@ export function createOAuthDoor(dependencies: OAuthDoorDependencies): {
         await endpoint(ctx);
       } catch (error) {
         if (!answerOf(error)) dependencies.reportFault(ctx, error);
+        noteUnavailable(ctx, error);
         writeError(ctx, error);
       }
     };

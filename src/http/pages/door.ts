@@ -4,6 +4,7 @@ import Router from '@koa/router';
 import type { Middleware, Next } from 'koa';
 import { isRefusal } from '../../domain/vocabulary.js';
 import { ForgeryRefusal, type Guard } from '../guards.js';
+import { noteUnavailable } from '../observe.js';
 import type { Form } from '../request.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain, methodNotAllowed, notFound } from './errors.js';
@@ -71,6 +72,7 @@ function createErrorPages(table: readonly Route[], renderer: Renderer): Guard {
       const address = staleAddress(ctx, error) ?? proofAddress(ctx, error);
       if (address !== undefined) return leadTo(ctx, address);
       if (explain(error).isFault) ctx.app.emit('error', error, ctx);
+      noteUnavailable(ctx, error);
       renderer.showError(ctx, error);
     }
   };

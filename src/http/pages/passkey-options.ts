@@ -1,6 +1,7 @@
 // What the script of a page asks for before a browser looks for a passkey: a challenge for that one form, as JSON. It decides
 // nothing; which passkeys will do, and who has to answer, is the domain's. Faults are told in the words that pages have for them.
 import { DomainError } from '../../domain/vocabulary.js';
+import { noteUnavailable } from '../observe.js';
 import type { PagesDependencies } from './dependencies.js';
 import { explain } from './errors.js';
 import { faultOf } from './render.js';
@@ -41,6 +42,7 @@ export function createPasskeyOptions({
       } catch (error) {
         const { status, isFault } = explain(error);
         if (isFault) throw error;
+        noteUnavailable(ctx, error);
         const { title, text, retryAfterSeconds } = faultOf(language, error);
         if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
         ctx.status = status;

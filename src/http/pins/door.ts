@@ -2,6 +2,7 @@
 // whether scripts of other sites may call it, and what becomes of whatever goes wrong. The table itself is in routes.ts.
 // PIN-API 1.2 (formats and suffixes), 2 (errors); RFC 9110 §15.5.5, §15.5.6.
 import { NO_STORE, type RequestContext } from '../guards.js';
+import { noteUnavailable } from '../observe.js';
 import { wantsJson, type Call, type Endpoint, type Era, type Format } from './answers.js';
 import { answerPreflight, OPEN_TO_SCRIPTS } from './cross-origin.js';
 import { answerOf, DoorRefusal, refusals, writeError } from './errors.js';
@@ -173,6 +174,7 @@ export function createDoor({ publicUrl, folders, table, reportFault }: DoorDepen
         await serve(ctx, place, call);
       } catch (error) {
         if (!answerOf(error)) reportFault(ctx, error);
+        noteUnavailable(ctx, error);
         writeError(ctx, call, error);
       }
     },

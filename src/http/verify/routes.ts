@@ -4,7 +4,7 @@
 // Remote-User and its kin as Authelia's users know them; OWASP ASVS 7.2; CHECKLIST 1.9.
 import { NO_STORE, onlyMethods, type Guard, type RequestContext } from '../guards.js';
 import { createCookies } from '../guards-cookies.js';
-import { countOnly } from '../observe.js';
+import { countOnly, noteUnavailable } from '../observe.js';
 import { originOf, parseForm } from '../request.js';
 import { answerOf, signInFirst, writeAnswer, writeError } from './errors.js';
 import {
@@ -99,6 +99,7 @@ export function createVerifyDoor(dependencies: VerifyDoorDependencies): {
       await verify(ctx);
     } catch (error) {
       if (!answerOf(error)) reportFault(ctx, error);
+      noteUnavailable(ctx, error);
       writeError(ctx, error);
     }
   }

@@ -55,6 +55,15 @@ export function createPasswordStrength(settings: PasswordStrengthSettings) {
     return made;
   }
 
+  /** Undefined where the system allows no more threads. */
+  function startIfAllowed(): Worker | undefined {
+    try {
+      return start();
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The thread works on the first in the queue, and on nothing else. */
   function answer(settle: (asker: Asker) => void): void {
     const asker = queue.shift();
@@ -76,7 +85,9 @@ export function createPasswordStrength(settings: PasswordStrengthSettings) {
       timer = setTimeout(stop, idleLimitMs).unref();
       return;
     }
-    const asked = (worker ??= start());
+    const asked = (worker ??= startIfAllowed());
+    // Whoever comes next may have more luck.
+    if (!asked) return answer((asker) => asker.reject(busy()));
     asked.ref();
     asked.postMessage({ text: next.text, words: next.words });
     timer = setTimeout(() => fail(asked, busy()), timeLimitMs);

@@ -1,4 +1,5 @@
 // The password rule with the real estimator: what is refused, what is taken, and what an estimate may cost.
+import { setEnvironmentData } from 'node:worker_threads';
 import { createPasswordRule, passwordLength } from '../../src/domain/password-rule.js';
 import { DomainError } from '../../src/domain/vocabulary.js';
 import { createPasswordStrength } from '../../src/outside/password-strength.js';
@@ -120,6 +121,18 @@ describe('the estimator', () => {
     await expect(hasty.estimate('vex quilt jumbo', [])).rejects.toMatchObject({ code: 'service-busy' });
     hasty.close();
     expect(await strength.estimate('vex quilt jumbo', [])).toBe(4);
+  });
+
+  it('turns callers away where the system gives no thread, and goes on as soon as it does', async () => {
+    const starved = createPasswordStrength({ busy: () => new DomainError('service-busy') });
+    // What cannot be handed to a thread stops each from being made, in the same moment as a limit of the system does.
+    setEnvironmentData('no thread', () => undefined);
+    const asked = await Promise.allSettled([1, 2].map((n) => starved.estimate(`vex quilt ${n}`, [])));
+    setEnvironmentData('no thread', undefined);
+    for (const outcome of asked)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'service-busy' } });
+    expect(await starved.estimate('vex quilt jumbo', [])).toBe(4);
+    starved.close();
   });
 
   it('tells whoever waits when it is closed', async () => {

@@ -32,9 +32,13 @@ export function withSecret(loaded: LoadedConfig): Config {
     return Object.freeze({ ...loaded, secret: existsSync(file) ? readKept(file) : makeSecret(loaded, file) });
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw fault(
-      `cannot be read or made at ${file} (${(error as NodeJS.ErrnoException).code ?? 'unknown fault'})`,
-    );
+    const { code = 'unknown fault' } = error as NodeJS.ErrnoException;
+    throw new ConfigError([
+      {
+        name: 'DATA_DIR',
+        problem: `must be a folder of this user: ${file} cannot be read or made (${code})`,
+      },
+    ]);
   }
 }
 

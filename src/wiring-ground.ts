@@ -27,6 +27,7 @@ import { createRedisCounters } from './stores/ephemeral/redis-counters.js';
 import { createRedisLine, type RedisLine } from './stores/ephemeral/redis-line.js';
 import { openPostgres } from './stores/sql/database-postgres.js';
 import { openDatabase, type Database } from './stores/sql/database.js';
+import { DatabaseNewer } from './stores/sql/migrations.js';
 import { createStores, type Stores } from './stores/sql/stores.js';
 import type { Checkpoint } from './stores/sql/transaction.js';
 
@@ -76,7 +77,7 @@ export function userCodesOf(keyring: Keyring): DrawUserCode {
 
 /** The rooms that everybody uses: clock, database, keys of the house, budgets, memory of what happened. */
 export async function openGround(config: Config, options: WiringOptions) {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(config);
   const database = await openStorage(config, options);
   const now = options.now ?? database.now;
   const { stores, inTransaction, inBatch } = database;
@@ -140,6 +141,37 @@ function lineToRedis({ redis, publicUrl, databaseUrl, workers }: Config, log: Lo
   });
 }
 
+function makeFolder({ dataDir }: Config): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError([
+      { name: 'DATA_DIR', problem: `must be a folder of this user: ${dataDir} cannot be made (${code})` },
+    ]);
+  }
+}
+
+/** What the driver answers where the file is not as it should be, and what then helps. */
+const SQLITE_FAULTS: Readonly<Record<string, string>> = {
+  SQLITE_CANTOPEN: 'its folder must be there, and this user must be able to write to both',
+  SQLITE_READONLY: 'this user must be able to write to it and to its folder',
+  SQLITE_NOTADB: 'it is damaged, or something else; put a backup in its place',
+  SQLITE_CORRUPT: 'it is damaged; put a backup in its place',
+};
+
+/** A file that cannot be the database is the operator's to mend; any other fault is passed on as it is. */
+function asFileFault(error: unknown, file: string): unknown {
+  const { cause = error } = error as Error;
+  const { code = '', message } = cause as Error & { readonly code?: string };
+  // The driver looks for the folder itself, and that fault has no code.
+  const answer = message.endsWith('directory does not exist') ? 'SQLITE_CANTOPEN' : code;
+  const help = SQLITE_FAULTS[/^SQLITE_[A-Z]+/.exec(answer)?.[0] ?? ''];
+  if (help === undefined && !(cause instanceof DatabaseNewer)) return error;
+  const reason = help === undefined ? message : `${message} (${help})`;
+  return new ConfigError([{ name: 'DATABASE_URL', problem: `${file} cannot be the database: ${reason}` }]);
+}
+
 /** SQLite, or PostgreSQL where the settings name one. */
 async function openStorage(
   { databaseFile: file, databaseUrl: url, databaseConnections: mostConnections, workers }: Config,
@@ -155,5 +187,9 @@ async function openStorage(
     });
   }
   const isAlone = workers === 1;
-  return openDatabase({ ...given, file, isAlone, ...(maxPages === undefined ? {} : { maxPages }) });
+  try {
+    return openDatabase({ ...given, file, isAlone, ...(maxPages === undefined ? {} : { maxPages }) });
+  } catch (error) {
+    throw asFileFault(error, file);
+  }
 }

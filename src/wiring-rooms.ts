@@ -1,9 +1,9 @@
 // The rooms of the house over one database: each is handed what it declares it needs. wiring.ts puts doors and jobs around
 // them, and the admin CLI uses them as they are.
 import { randomUUID } from 'node:crypto';
-import type { Config } from './config.js';
+import { ConfigError, type Config } from './config.js';
 import { createPasswords } from './crypto/passwords.js';
-import { randomSecret, sha256 } from './crypto/secrets.js';
+import { randomSecret, SecretUnreadable, sha256 } from './crypto/secrets.js';
 import { createAccountSwitches } from './domain/account-switches.js';
 import { createAccounts } from './domain/accounts.js';
 import { createActivity } from './domain/activity.js';
@@ -230,14 +230,26 @@ export type Rooms = Ground &
   ReturnType<typeof openFactorRooms> &
   ReturnType<typeof openFallback>;
 
+/** The first that is opened of what is sealed: a secret that is not the database's is noticed here, at the start. */
+async function openKeys({ database }: Ground, rings: readonly { open(): Promise<void> }[]): Promise<void> {
+  try {
+    for (const ring of rings) await ring.open();
+  } catch (error) {
+    await database.close();
+    if (!(error instanceof SecretUnreadable)) throw error;
+    const problem =
+      'is not the one that the signing keys in the database are sealed with: set that one, or name it as LINCHPIN_SECRET_PREVIOUS beside this one';
+    throw new ConfigError([{ name: 'LINCHPIN_SECRET', problem }]);
+  }
+}
+
 /** Opens every room. Signing keys are made where there are none yet. */
 export async function openRooms(config: Config, options: WiringOptions): Promise<Rooms> {
   const ground = await openGround(config, options);
   const toolRooms = openToolRooms(config, ground, options);
   const people = openPeopleRooms(config, ground, options);
   const linkRooms = openLinkRooms(config, ground, toolRooms, people, options);
-  await toolRooms.keys.open();
-  await linkRooms.deviceKeyRing.open();
+  await openKeys(ground, [toolRooms.keys, linkRooms.deviceKeyRing]);
   await linkRooms.decisions?.open();
   const fallbackRooms = openFallback(config, ground, toolRooms, people, linkRooms);
   const credentialRooms = openCredentialRooms(config, ground, { ...toolRooms, ...people, ...linkRooms });

@@ -598,7 +598,7 @@ describe('the secret of a house that was given none', () => {
 
   it('stops the start where the folder cannot be made', () => {
     writeFileSync(home(), '');
-    expect(() => open()).toThrow(ConfigError);
+    expect(() => open()).toThrow(/DATA_DIR must be a folder of this user/);
   });
 });
 

@@ -106,6 +106,22 @@ describe('starting', () => {
     expect(second.written().err).toContain(`PORT 127.0.0.1:${first.port} is taken by another program`);
   });
 
+  it('says so when the secret is not the one that the data was sealed with, and does not stay', async () => {
+    const folder = service.newFolder();
+    const kept = { DATA_DIR: join(folder, 'data') };
+    const first = await startReady(kept);
+    first.child.kill('SIGTERM');
+    await first.ended;
+    const second = await service.start({
+      ...kept,
+      LINCHPIN_SECRET: 'another secret of forty characters or so',
+    });
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.written().err).toMatch(
+      /^These settings cannot be used:\n {2}LINCHPIN_SECRET is not the one/,
+    );
+  });
+
   it('warns when few files may be open, since each held request is one', async () => {
     const limited = ['sh', '-c', `ulimit -n 512; exec "${process.execPath}" "$0"`];
     const started = await service.start({}, limited);

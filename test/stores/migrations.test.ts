@@ -1,5 +1,5 @@
 // A database of an earlier release comes up to date by itself, with everything that is in it.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openConnection, sqliteBuilder } from '../../src/stores/sql/dialect-sqlite.js';
@@ -58,6 +58,16 @@ it('keeps the links, accounts and keys of the first release, with what is new at
     migrations.map(({ name }) => name),
   );
   connection.close();
+});
+
+it('refuses a database that a newer version has changed, and leaves it as it is', () => {
+  const file = join(folder, 'newer.sqlite');
+  makeOlder(file, [`insert into migrations (name, applied_at) values ('999-later', 2)`]);
+  const before = readFileSync(file);
+  expect(() => openDatabase({ file, createStores: () => ({}) })).toThrow(
+    /changed by a newer version \(999-later\)/,
+  );
+  expect(readFileSync(file).equals(before)).toBe(true);
 });
 
 it('has each migration under a name of its own, in order', () => {

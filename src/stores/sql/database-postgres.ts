@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { commitWithin, createInBatch } from './batch.js';
 import { createDatabaseClock } from './clock-postgres.js';
 import { asStoreFault, createPool, createSql, postgresBuilder } from './dialect-postgres.js';
-import { migrations } from './migrations.js';
+import { missingAfter } from './migrations.js';
 import { createReadingSql } from './reading-postgres.js';
 import { createPostgresTransactions } from './transaction-postgres.js';
 import type { Database, DatabaseOptions } from './database.js';
@@ -81,8 +81,7 @@ async function migrate(pool: pg.Pool): Promise<void> {
       'create table if not exists migrations (name text primary key, applied_at bigint not null)',
     );
     const { rows } = await client.query<{ name: string }>('select name from migrations');
-    const applied = new Set(rows.map(({ name }) => name));
-    for (const migration of migrations.filter(({ name }) => !applied.has(name))) {
+    for (const migration of missingAfter(rows.map(({ name }) => name))) {
       for (const made of migration.statements(postgresBuilder)) await client.query(made.compile().sql);
       await client.query('insert into migrations (name, applied_at) values ($1, $2)', [
         migration.name,

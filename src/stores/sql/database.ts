@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { commitWithin, createInBatch } from './batch.js';
 import { LONGEST_LOG, openConnection, sqliteBuilder, type Connection } from './dialect-sqlite.js';
-import { migrations } from './migrations.js';
+import { missingAfter } from './migrations.js';
 import { statement, type Sql } from './statement.js';
 import { createGroupedTransactions, type Checkpoint } from './transaction.js';
 import { createWalCheckpoints } from './wal-checkpoints.js';
@@ -40,12 +40,20 @@ const selectApplied = statement<Record<string, never>>()((db) =>
   db.selectFrom('house').select('value').limit(1),
 );
 
-/** Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. */
+/**
+ * Opens the file, made when missing, and applies the migrations that it lacks, all in one transaction. Throws DatabaseNewer, and
+ * leaves the file as it is, where a newer version has changed it.
+ */
 export function openDatabase<Stores>(options: DatabaseOptions<Stores>): Database<Stores> {
   const { file, createStores, checkpoint, maxPages, isAlone = false } = options;
   const { batchesInASecond = availableParallelism() > 1 ? undefined : Infinity } = options;
   const writing = openConnection(file, { maxPages });
-  migrate(writing);
+  try {
+    migrate(writing);
+  } catch (error) {
+    writing.close();
+    throw error;
+  }
   const reading = openConnection(file, { readOnly: true, sharesReads: isAlone });
   const checkpoints = createWalCheckpoints({
     file,
@@ -97,8 +105,7 @@ function migrate(connection: Connection): void {
     connection.execute(
       'create table if not exists migrations (name text primary key, applied_at bigint not null)',
     );
-    const applied = new Set(connection.names('select name from migrations'));
-    for (const migration of migrations.filter(({ name }) => !applied.has(name))) {
+    for (const migration of missingAfter(connection.names('select name from migrations'))) {
       for (const made of migration.statements(sqliteBuilder)) connection.execute(made.compile().sql);
       connection.execute(
         `insert into migrations (name, applied_at) values ('${migration.name}', ${Date.now()})`,

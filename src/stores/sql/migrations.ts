@@ -16,6 +16,24 @@ export interface Migration {
   statements(db: Kysely<Tables>): Compilable[];
 }
 
+/** A later version has changed the tables: what this one would write to them might be wrong. */
+export class DatabaseNewer extends Error {
+  constructor(names: readonly string[]) {
+    super(
+      `it was changed by a newer version (${names.join(', ')}): start that one, or go back to the copy from before it`,
+    );
+    this.name = 'DatabaseNewer';
+  }
+}
+
+/** What a database lacks that has had the migrations of these names. Throws DatabaseNewer where one is unknown here. */
+export function missingAfter(applied: readonly string[]): readonly Migration[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  const strangers = applied.filter((name) => !known.has(name));
+  if (strangers.length > 0) throw new DatabaseNewer(strangers);
+  return migrations.filter(({ name }) => !applied.includes(name));
+}
+
 type LaterTable =
   | 'device_keys'
   | 'used_nonces'

@@ -238,6 +238,7 @@ describe('/account/email', () => {
     const anna = await test.newPerson();
     await signIn(anna);
     await visitor.visit('/account/email');
+    expect(visitor.html.match(/<input[^>]* autofocus/g)).toEqual([expect.stringContaining('name="email"')]);
     await visitor.submit({ email: changed(anna.username), password: PASSWORD }, '/account/email');
     expect(visitor.path).toBe('/account/email/sent');
     const address = `/account/email/confirm?token=${await test.tokenMailedTo(changed(anna.username))}`;

@@ -156,6 +156,14 @@ describe('a switched browser', () => {
     }
   });
 
+  it('hears at the sign-in for whom the browser acts, and why it has to sign in', async () => {
+    await visitor.visit('/account');
+    expect(visitor.text).toContain('This browser acts for Mia, and can change nothing in any account.');
+    const stranger = createVisitor({ newAgent: test.newAgent });
+    await stranger.visit('/account');
+    expect(stranger.text).not.toContain('acts for');
+  });
+
   it('posts no form of any account, whatever field it brings', async () => {
     await visitor.visit('/household');
     const csrf = visitor.forms[0]!.fields['_csrf']!;

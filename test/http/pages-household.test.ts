@@ -206,6 +206,7 @@ describe('an invitation', () => {
     const browser = createVisitor({ newAgent: test.newAgent });
     await browser.visit(invitationPage(token));
     expect(browser.path).toBe('/sign-in');
+    expect(browser.text).toContain('Sign in to go on');
     await browser.submit({ login: kim.username, password: 'quartz lantern bicycle 42' });
     expect(browser.address).toBe(invitationPage(token));
     expect(browser.text).toContain('Only people you live with and trust');

@@ -2,9 +2,10 @@
 // domain over the same database as the service, which may be running. What it prints on standard output is JSON.
 // A secret comes in by standard input only, and goes out once. The settings are the service's own (config.ts); what each
 // command does is in admin-commands.ts and admin-tools.ts.
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadConfig, ConfigError } from './config.js';
+import { loadConfig, ConfigError, type LoadedConfig } from './config.js';
 import { withSecret } from './config-secret.js';
 import { UsageFault, type Command, type Surroundings, type Values } from './admin-arguments.js';
 import { commands } from './admin-commands.js';
@@ -19,7 +20,7 @@ const REFUSALS: Partial<Record<DomainErrorCode, string>> = {
   'client-metadata-invalid': 'This cannot be a client.',
   'email-invalid': 'This is no e-mail address.',
   'factor-not-on': 'This account has no second factor.',
-  'not-found': 'There is no such thing.',
+  'not-found': 'There is no such thing here; the list commands show what there is.',
   'redirect-uri-invalid': 'This cannot be an address to send people back to.',
   'scope-invalid': 'This cannot be a scope.',
   'service-busy': 'The service is busy. Try again in a moment.',
@@ -85,6 +86,15 @@ function explain(error: unknown): { words: string; exitCode: number } {
   return { words: words ?? `Refused: ${code}.`, exitCode: 1 };
 }
 
+/** From another folder, or with other settings than the service's, a command would work on data that the service never sees. */
+function tellOfNewDatabase(
+  { databaseUrl, databaseFile }: LoadedConfig,
+  printError: Surroundings['printError'],
+): void {
+  if (databaseUrl !== undefined || existsSync(databaseFile)) return;
+  printError(`There was no database yet; a new one is made: ${resolve(databaseFile)}`);
+}
+
 /** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not called as the help says. */
 export async function runAdmin(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { env, print, printError } = surroundings;
@@ -98,7 +108,9 @@ export async function runAdmin(argv: readonly string[], surroundings: Surroundin
     const { command, values, rest } = readCommand(argv);
     const work = await command.prepare(values, rest, surroundings);
     // What is logged must not mix with the JSON.
-    const house = await wire(withSecret(loadConfig(env)), {
+    const config = loadConfig(env);
+    tellOfNewDatabase(config, printError);
+    const house = await wire(withSecret(config), {
       logTo: { write: (line) => printError(line.trimEnd()) },
       ...surroundings.wiring,
     });

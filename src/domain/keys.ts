@@ -239,7 +239,7 @@ export function createKeys({
         if (!active || !next) throw new DomainError('not-found', { publicDetail: `no key for ${alg} yet` });
         if (!immediately && ageSeconds(next.createdAt) < PUBLISHED_AHEAD_SECONDS) {
           throw new DomainError('not-found', {
-            publicDetail: `the next ${alg} key has been published for less than a day; verifiers may not know it yet`,
+            publicDetail: `The next ${alg} key has been published for less than a day: verifiers may not know it yet. Try again tomorrow, or rotate it now all the same (--now).`,
           });
         }
       }

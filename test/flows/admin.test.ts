@@ -212,7 +212,7 @@ describe('admin account, for somebody who is locked out', () => {
   it.each(['account unlock', 'account remove-two-factor'])('says that nobody is there: %s', async (name) => {
     expect(await admin(`${name} --login nobody`)).toMatchObject({
       exitCode: 1,
-      errors: 'No account has this e-mail address or user name.',
+      errors: expect.stringMatching(/^No account has this e-mail address or user name\.$/m) as string,
     });
     expect((await admin(name)).errors).toMatch(/--login is needed/);
   });
@@ -235,7 +235,7 @@ describe('admin client', () => {
     expect((await admin(`client remove ${id}`)).json).toEqual({ removed: id });
     expect(await admin(`client remove ${id}`)).toMatchObject({
       exitCode: 1,
-      errors: 'There is no such thing.',
+      errors: 'There is no such thing here; the list commands show what there is.',
     });
   });
 
@@ -429,6 +429,14 @@ describe('admin', () => {
     expect([exitCode, printed]).toEqual([2, '']);
     expect(errors).toMatch(/--help/);
     expect(existsSync(env['DATA_DIR']!)).toBe(false);
+  });
+
+  it('says when it makes a new database, as in another folder than the service’s', async () => {
+    const made = (await admin('keys list')).errors.split('\n')[0];
+    const file = join(folder, 'data', 'linchpin.sqlite');
+    const words = `There was no database yet; a new one is made: ${file}`;
+    expect(made === words).toBe(place === undefined);
+    expect((await admin('keys list')).errors).toBe('');
   });
 
   it('lists every wrong setting, with exit code 1', async () => {

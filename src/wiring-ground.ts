@@ -27,6 +27,7 @@ import { createRedisCounters } from './stores/ephemeral/redis-counters.js';
 import { createRedisLine, type RedisLine } from './stores/ephemeral/redis-line.js';
 import { openPostgres } from './stores/sql/database-postgres.js';
 import { openDatabase, type Database } from './stores/sql/database.js';
+import { whyUnusable } from './stores/sql/dialect-sqlite.js';
 import { DatabaseNewer } from './stores/sql/migrations.js';
 import { createStores, type Stores } from './stores/sql/stores.js';
 import type { Checkpoint } from './stores/sql/transaction.js';
@@ -152,24 +153,11 @@ function makeFolder({ dataDir }: Config): void {
   }
 }
 
-/** What the driver answers where the file is not as it should be, and what then helps. */
-const SQLITE_FAULTS: Readonly<Record<string, string>> = {
-  SQLITE_CANTOPEN: 'its folder must be there, and this user must be able to write to both',
-  SQLITE_READONLY: 'this user must be able to write to it and to its folder',
-  SQLITE_NOTADB: 'it is damaged, or something else; put a backup in its place',
-  SQLITE_CORRUPT: 'it is damaged; put a backup in its place',
-};
-
 /** A file that cannot be the database is the operator's to mend; any other fault is passed on as it is. */
 function asFileFault(error: unknown, file: string): unknown {
-  const { cause = error } = error as Error;
-  const { code = '', message } = cause as Error & { readonly code?: string };
-  // The driver looks for the folder itself, and that fault has no code.
-  const answer = message.endsWith('directory does not exist') ? 'SQLITE_CANTOPEN' : code;
-  const help = SQLITE_FAULTS[/^SQLITE_[A-Z]+/.exec(answer)?.[0] ?? ''];
-  if (help === undefined && !(cause instanceof DatabaseNewer)) return error;
-  const reason = help === undefined ? message : `${message} (${help})`;
-  return new ConfigError([{ name: 'DATABASE_URL', problem: `${file} cannot be the database: ${reason}` }]);
+  const why = error instanceof DatabaseNewer ? error.message : whyUnusable(error);
+  if (why === undefined) return error;
+  return new ConfigError([{ name: 'DATABASE_URL', problem: `${file} cannot be the database: ${why}` }]);
 }
 
 /** SQLite, or PostgreSQL where the settings name one. */

@@ -1,8 +1,8 @@
 // A database of an earlier release comes up to date by itself, with everything that is in it.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openConnection, sqliteBuilder } from '../../src/stores/sql/dialect-sqlite.js';
+import { openConnection, sqliteBuilder, whyUnusable } from '../../src/stores/sql/dialect-sqlite.js';
 import { openDatabase } from '../../src/stores/sql/database.js';
 import { createKeyStore } from '../../src/stores/sql/keys.js';
 import { createLinkStore } from '../../src/stores/sql/links.js';
@@ -68,6 +68,22 @@ it('refuses a database that a newer version has changed, and leaves it as it is'
     /changed by a newer version \(999-later\)/,
   );
   expect(readFileSync(file).equals(before)).toBe(true);
+});
+
+it('says in words why a file cannot be the database, and leaves it as it is', () => {
+  const file = join(folder, 'not-one.sqlite');
+  writeFileSync(file, 'a letter to nobody');
+  const refused = (path: string): unknown => {
+    try {
+      return openDatabase({ file: path, createStores: () => ({}) });
+    } catch (error) {
+      return whyUnusable(error);
+    }
+  };
+  expect(refused(file)).toMatch(/^file is not a database \(it is damaged/);
+  expect(readFileSync(file, 'utf8')).toBe('a letter to nobody');
+  expect(refused(join(folder, 'nowhere', 'x.sqlite'))).toMatch(/its folder must be there/);
+  expect(whyUnusable(new Error('anything else'))).toBeUndefined();
 });
 
 it('has each migration under a name of its own, in order', () => {

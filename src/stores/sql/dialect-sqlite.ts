@@ -76,6 +76,23 @@ export function asStoreFault(error: unknown): unknown {
   return isUnavailable ? new StoreUnavailable(`SQLite answered ${code}`, { cause: error }) : error;
 }
 
+const UNUSABLE: Readonly<Record<string, string>> = {
+  SQLITE_CANTOPEN: 'its folder must be there, and this user must be able to write to both',
+  SQLITE_READONLY: 'this user must be able to write to it and to its folder',
+  SQLITE_NOTADB: 'it is damaged, or something else; put a backup in its place',
+  SQLITE_CORRUPT: 'it is damaged; put a backup in its place',
+};
+
+/** Why a file could not be opened, and what helps, in words for an operator; undefined for a fault of any other kind. */
+export function whyUnusable(error: unknown): string | undefined {
+  const { cause = error } = error as Error;
+  const { code = '', message } = cause as Error & { readonly code?: string };
+  // The driver looks for the folder itself, and that fault has no code.
+  const answer = message.endsWith('directory does not exist') ? 'SQLITE_CANTOPEN' : code;
+  const help = UNUSABLE[/^SQLITE_[A-Z]+/.exec(answer)?.[0] ?? ''];
+  return help && `${message} (${help})`;
+}
+
 /** A fault that another thread's driver has told of. */
 export const toDriverError = ({
   message,

@@ -108,6 +108,19 @@ it('ends when nobody comes any more, and starts anew when somebody does', async 
   await close();
 });
 
+it('is not asked for anything once it was told to end, also where it comes to be ready only then', async () => {
+  const { commit, turn, close } = watched(newFile(), { idleLimitMs: 0 });
+  const before = threads();
+  expect(commit([aWrite()])).toBeUndefined();
+  while (threads() === before) await delay(1);
+  while (threads() > before) await delay(5);
+  expect(commit([aWrite()])).toBeUndefined();
+  let isFree = false;
+  turn.take(() => (isFree = true));
+  expect(isFree).toBe(true);
+  await close();
+});
+
 it('ends only after all that it was asked for', async () => {
   const file = newFile();
   const { commit, ready, close } = watched(file);

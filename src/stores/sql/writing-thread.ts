@@ -70,6 +70,8 @@ export function createWritingThread(options: WritingThreadOptions) {
     const made = new Worker(`(${commitBatches.toString()})(require)`, { eval: true, workerData });
     made.unref();
     made.on('message', (answer: Answer | 'ready') => {
+      // It was told to end before it was ready.
+      if (worker !== made) return;
       if (answer === 'ready') isReady = true;
       else settle(answer);
     });

@@ -170,4 +170,6 @@ start().catch((error: unknown) => {
     error instanceof ConfigError ? error.message : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`${text}\n`);
   process.exitCode = 1;
+  // The channel to the process that started this one would keep it, and nobody would hear that it does not serve.
+  if (cluster.isWorker) process.exit();
 });

@@ -106,6 +106,13 @@ describe('starting', () => {
     expect(second.written().err).toContain(`PORT 127.0.0.1:${first.port} is taken by another program`);
   });
 
+  it('ends where none of several processes can start', async () => {
+    const first = await startReady();
+    const second = await service.start({ ...settingsFor(place), PORT: String(first.port), WORKERS: '2' });
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.written().err).toContain('is taken by another program');
+  });
+
   it('says so when the secret is not the one that the data was sealed with, and does not stay', async () => {
     const folder = service.newFolder();
     const kept = { DATA_DIR: join(folder, 'data') };

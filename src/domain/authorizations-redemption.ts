@@ -48,7 +48,7 @@ export interface CodeRedemptionDependencies<Stores extends AuthorizationStores> 
   'findApproved'
 > {
   readonly inTransaction: InTransaction<Stores>;
-  readonly tokens: Pick<Tokens, 'makeLinkedTool' | 'keepLinkedTool' | 'deriveRefreshToken' | 'signIssue'>;
+  readonly tokens: Pick<Tokens, 'makeLinkedTool' | 'writesOf' | 'deriveRefreshToken' | 'signIssue'>;
   readonly services: Pick<Services, 'pickTarget'>;
   readonly throttle: Pick<Throttle, 'giveBack'>;
   readonly audit: Audit;
@@ -161,7 +161,7 @@ export function createCodeRedemption<Stores extends AuthorizationStores>(
       presented: code,
       origin,
     });
-    await tokens.keepLinkedTool(stores, opened);
+    for (const write of tokens.writesOf(opened)) await write(stores);
     const { issue } = opened;
     checkpoint('code:opened');
     const tool = await takePlace(stores, issue.tool, approval.isRemembered);

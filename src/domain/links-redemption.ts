@@ -112,7 +112,7 @@ export function createRedemption<Stores extends LinkStores>(dependencies: Redemp
     return inBatch((inside) => [
       inside.links.redeem(key, redeemerOf(asked)),
       ...(proof ? [spendProofWithin(inside, proof)] : []),
-      tokens.keepLinkedTool(inside, opened),
+      ...tokens.writesOf(opened).map((write) => write(inside)),
       audit.record(inside, {
         event: 'link-redeemed',
         accountId: tool.accountId,

@@ -292,10 +292,12 @@ export function createTokens({ keys, derivingKeys, now, newId, issuer }: TokensD
       return { issue, refreshRow: refreshTokenRow(refreshToken, tool, row) };
     },
 
-    /** Keeps it, in the transaction that spends what it was opened with: all is asked for at once, as a batch needs it. */
-    async keepLinkedTool({ tokens }: TokenStores, { issue, refreshRow }: NewLinkedTool): Promise<void> {
-      const tool = tokens.insertLinkedTool(issue.tool);
-      await Promise.all([tool, refreshRow && tokens.insertRefreshToken(refreshRow)]);
+    /** What keeps it, where what it was opened with is spent: a batch asks for all at once, a transaction for one after the other. */
+    writesOf({ issue, refreshRow }: NewLinkedTool): ((stores: TokenStores) => Promise<void>)[] {
+      return [
+        ({ tokens }) => tokens.insertLinkedTool(issue.tool),
+        ...(refreshRow ? [({ tokens }: TokenStores) => tokens.insertRefreshToken(refreshRow)] : []),
+      ];
     },
 
     signIssue,

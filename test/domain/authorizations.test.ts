@@ -13,6 +13,7 @@ import { createSessions, type Session } from '../../src/domain/sessions.js';
 import { isRefusal } from '../../src/domain/vocabulary.js';
 import { createAuthorizationStore } from '../../src/stores/sql/authorizations.js';
 import { createSessionStore } from '../../src/stores/sql/sessions.js';
+import type { Sql } from '../../src/stores/sql/statement.js';
 import { openTestDatabase } from '../support/databases.js';
 import { createLinkRoomStores, ISSUER, openLinkRooms, originFrom } from '../support/link-rooms.js';
 
@@ -20,10 +21,18 @@ const REDIRECT = 'https://tool.example/back';
 const VERIFIER = 'v'.repeat(43);
 
 async function openRooms(checkpoint?: AuthorizationCheckpoint) {
+  let [writing, mostAtOnce] = [0, 0];
+  const watched = (sql: Sql): Sql => ({
+    ...sql,
+    async change(statement, values) {
+      mostAtOnce = Math.max(mostAtOnce, ++writing);
+      return sql.change(statement, values).finally(() => writing--);
+    },
+  });
   const database = openTestDatabase((sql) => ({
-    ...createLinkRoomStores(sql),
-    authorizations: createAuthorizationStore(sql),
-    sessions: createSessionStore(sql),
+    ...createLinkRoomStores(watched(sql)),
+    authorizations: createAuthorizationStore(watched(sql)),
+    sessions: createSessionStore(watched(sql)),
   }));
   const rooms = await openLinkRooms({
     database,
@@ -109,6 +118,7 @@ async function openRooms(checkpoint?: AuthorizationCheckpoint) {
     codeOf,
     redeem,
     live,
+    mostAtOnce: () => mostAtOnce,
   };
 }
 
@@ -291,6 +301,13 @@ describe('in whatever order (property)', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('is redeemed by one statement after the other: on one connection PostgreSQL takes no second one beside the first', async () => {
+    const client = await rooms.newClient();
+    const code = await rooms.approve(await rooms.begin(client), newSession());
+    expect(await rooms.redeem(client, code)).toHaveProperty('refreshToken');
+    expect(rooms.mostAtOnce()).toBe(1);
   });
 
   it('of many who come with one code at once, one gets tokens', async () => {

@@ -15,6 +15,7 @@ import { isEnd, runWorkers } from './workers.js';
 const DRAIN_MS = 9_000;
 const END_MS = 10_000;
 const LOOK_MS = 50;
+const LAST_LINES_MS = 500;
 /** Files that are not connections: the database, the log, the programs' own. */
 const SPARE_FILES = 256;
 const COMFORTABLE_FILES = 10_000;
@@ -112,12 +113,21 @@ async function drain(house: House, server: Server): Promise<void> {
   await house.close();
 }
 
+/**
+ * Ends the process when its last lines are written, or when it is known that nobody reads them any more: what is left at the
+ * exit itself the library would try to hand over for ever.
+ */
+function leave({ log }: House, code: number): void {
+  setTimeout(() => process.exit(code), LAST_LINES_MS);
+  log.flush(() => process.exit(code));
+}
+
 /** Ends the service once, whichever signal comes first; a second signal ends the process at once. */
 function endOnSignal(house: House, server: Server): void {
   let isEnding = false;
-  const fail = (error: unknown): never => {
+  const fail = (error: unknown): void => {
     house.log.fatal({ err: error }, 'the process cannot go on');
-    process.exit(1);
+    leave(house, 1);
   };
   const end = (signal: string): void => {
     if (isEnding && !cluster.isWorker) process.exit(1);
@@ -126,7 +136,7 @@ function endOnSignal(house: House, server: Server): void {
     house.log.info({ signal, held: house.waiting.count() }, 'ending');
     drain(house, server).then(() => {
       house.log.info({ counters: house.counters.snapshot() }, 'ended');
-      process.exit(0);
+      leave(house, 0);
     }, fail);
   };
   if (cluster.isWorker) {

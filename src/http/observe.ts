@@ -68,7 +68,18 @@ function presentError(error: unknown, depth = 0): LoggedError {
 /** Written beside the work, never in its way: a reader that stalls or a full disk costs lines, and nothing else. */
 function standardError(): DestinationStream {
   const stream = pino.destination({ dest: 2, sync: false, maxLength: LARGEST_BACKLOG });
-  stream.on('error', () => undefined);
+  let isBehind = false;
+  const write = stream.write.bind(stream);
+  stream.write = (line) => {
+    isBehind = true;
+    return write(line);
+  };
+  stream.on('drain', () => (isBehind = false)).on('error', () => (isBehind = false));
+  // Where there is no least length to gather, the library's own tells at once, with lines still under way.
+  stream.flush = (done) => {
+    if (!isBehind) return void done?.();
+    stream.once('drain', () => done?.()).once('error', () => done?.());
+  };
   return stream;
 }
 

@@ -162,6 +162,15 @@ describe('ending', () => {
     expect(readFileSync(join(folder, 'linchpin.sqlite')).includes('TV')).toBe(true);
   });
 
+  it('leaves, too, where nobody reads its record any more', async () => {
+    const started = await startReady();
+    await started.until(/first-run\?token=/);
+    started.child.stdout?.destroy();
+    started.child.stderr?.destroy();
+    started.child.kill('SIGTERM');
+    expect(await started.ended).toEqual({ code: 0, signal: null });
+  });
+
   it('takes nothing new and does not wait for connections that only stand open', async () => {
     const started = await startReady();
     const idle = await send(started, 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');

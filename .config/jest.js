@@ -36,12 +36,7 @@ const TOLD_ONCE = {
 /** And these only with `TEST_STORIES=all`: a run of everything has fifteen minutes, and a browser's minutes are most of them. */
 const TOLD_AT_LENGTH = {
   'pages-\\w+(?:-\\w+)*': 'each page of a journey, more for its looks than for what is kept',
-  passkeys: 'the same statements as in two-factor stories, with a browser that has an authenticator',
   popup: 'windows that wait to be closed',
-  shutdown: 'how a service ends, which its engine hardly knows of',
-  'two-factor-life':
-    'long, in a browser; the statements are tried by contracts, and the beginning in other stories',
-  'verify-nginx': 'a proxy before the service',
 };
 const isAtLength = process.env.TEST_STORIES === 'all';
 const leftOut = [...Object.keys(TOLD_ONCE), ...(isAtLength ? [] : Object.keys(TOLD_AT_LENGTH))];

@@ -120,6 +120,7 @@ describe('starting', () => {
     first.child.kill('SIGTERM');
     await first.ended;
     const second = await service.start({
+      ...settingsFor(place),
       ...kept,
       LINCHPIN_SECRET: 'another secret of forty characters or so',
     });

@@ -23,8 +23,9 @@ interface Prepared {
 }
 
 /**
- * One connection. Values are given to the driver one by one: those of a list it would look up each by itself, at a twentieth of what a
- * redemption costs. `execute` is for texts without parameters: schema changes and transaction control. */
+ * One connection. Values are given to the driver one by one: those of a list it would look up each by itself. `execute` is for texts
+ * without parameters: schema changes and transaction control.
+ */
 export interface Connection extends Sql {
   execute(text: string): void;
   /** The first column of every row, as text. */
